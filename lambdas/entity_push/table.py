@@ -1,0 +1,281 @@
+"""The single table: its keys, its items, and every read and write. No other module builds any of them.
+
+==============  ==========================  ==============================
+item            pk                          sk
+==============  ==========================  ==============================
+connection      ``CONNECTION#<id>``         ``CONNECTION``
+subscription    ``CHANNEL#<channel>``       ``SUBSCRIBER#<connection id>``
+==============  ==========================  ==============================
+
+There is no secondary index: every read is on the base table and strongly consistent.
+"""
+
+import itertools
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+Item = dict[str, Any]
+
+CONNECTION_SECONDS = 2 * 60 * 60
+"""API Gateway's limit of a WebSocket connection's life ("Amazon API Gateway quotas")."""
+
+TTL_MARGIN_SECONDS = 10 * 60
+"""Clocks differ, and an item that goes too early would cut off a client that is still there."""
+
+BATCH_WRITE_LIMIT = 25
+"""Items in one BatchWriteItem (DynamoDB API Reference)."""
+
+_SUBSCRIBER = "SUBSCRIBER#"
+_CONFLICTS = frozenset(("TransactionConflict", "TransactionConflictException"))
+_ATTEMPTS = 8
+
+
+class ConnectionGoneError(Exception):
+    """There is no item of this connection: it was closed, or never opened."""
+
+
+class TooManySubscriptionsError(Exception):
+    """The connection has as many subscriptions as the deployment allows."""
+
+
+class StillConflictingError(Exception):
+    """Other writers kept changing the same items; nothing was written. Trying again may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An open connection.
+
+    Attributes:
+        connection_id: API Gateway's id.
+        connected_at: milliseconds since 1970, as API Gateway gives it.
+        ip_address: the client's address.
+        user_agent: the client's User-Agent header, if it sent one.
+    """
+
+    connection_id: str
+    connected_at: int
+    ip_address: str
+    user_agent: str
+
+
+def expiry(connected_at: int) -> int:
+    """Return the ttl, in seconds since 1970, of all items of a connection opened then (milliseconds)."""
+    return connected_at // 1000 + CONNECTION_SECONDS + TTL_MARGIN_SECONDS
+
+
+def _connection_key(connection_id: str) -> Item:
+    return {"pk": {"S": f"CONNECTION#{connection_id}"}, "sk": {"S": "CONNECTION"}}
+
+
+def _subscription_key(channel: str, connection_id: str) -> Item:
+    return {"pk": {"S": f"CHANNEL#{channel}"}, "sk": {"S": f"{_SUBSCRIBER}{connection_id}"}}
+
+
+def _conflict(error: ClientError) -> bool:
+    """Tell whether another writer was at the same items; then nothing was written."""
+    if error.response["Error"]["Code"] in _CONFLICTS:
+        return True
+    return any(reason.get("Code") in _CONFLICTS for reason in _reasons(error))
+
+
+def _reasons(error: ClientError) -> list[Item]:
+    """Return why a transaction was cancelled, one reason per action, in their order."""
+    return [dict(reason) for reason in error.response.get("CancellationReasons", [])]
+
+
+class Table:
+    """The table.
+
+    Args:
+        client: a DynamoDB client (botocore or boto3).
+        name: the table's name.
+        pause: sleeps for a number of seconds between attempts; tests replace it.
+    """
+
+    def __init__(self, client: Any, name: str, pause: Callable[[float], None] = time.sleep):
+        self._client, self._name, self._pause = client, name, pause
+
+    def put_connection(self, connection: Connection) -> None:
+        """Write the item of a connection that is being opened."""
+        item = {
+            **_connection_key(connection.connection_id),
+            "connectedAt": {"N": str(connection.connected_at)},
+            "ipAddress": {"S": connection.ip_address},
+            "userAgent": {"S": connection.user_agent},
+            "ttl": {"N": str(expiry(connection.connected_at))},
+        }
+        self._client.put_item(TableName=self._name, Item=item)
+
+    def delete_connection(self, connection_id: str, *, channel: str | None = None) -> None:
+        """Delete a connection and its subscriptions. Doing it again, or for an unknown one, is harmless.
+
+        Args:
+            connection_id: the connection.
+            channel: a channel whose subscription is to go even if the connection's own set does not
+                name it: what a disconnect that stopped half way left behind.
+        """
+        old = self._attempt(
+            self._client.delete_item,
+            TableName=self._name,
+            Key=_connection_key(connection_id),
+            ReturnValues="ALL_OLD",
+        ).get("Attributes", {})
+        channels = set(old.get("channels", {}).get("SS", ()))
+        if channel is not None:
+            channels.add(channel)
+        self._delete(_subscription_key(name, connection_id) for name in sorted(channels))
+
+    def subscribe(self, connection_id: str, channel: str, *, connected_at: int, limit: int) -> bool:
+        """Subscribe a connection to a channel; return whether it already was.
+
+        One transaction adds the channel to the connection's set and puts the subscription, so a
+        subscription can't outlive its connection.
+
+        Args:
+            connection_id: the connection.
+            channel: the channel.
+            connected_at: when the connection was opened, in milliseconds since 1970.
+            limit: how many subscriptions one connection may have.
+
+        Raises:
+            ConnectionGoneError: the connection is not there any more.
+            TooManySubscriptionsError: it has ``limit`` subscriptions, and not this one.
+            StillConflictingError: other writers kept changing the same items.
+        """
+        subscription = {
+            **_subscription_key(channel, connection_id),
+            "ttl": {"N": str(expiry(connected_at))},
+        }
+        old = self._change_channels(
+            "ADD",
+            connection_id,
+            channel,
+            condition="attribute_exists(pk) AND NOT contains(channels, :channel)"
+            " AND (attribute_not_exists(channels) OR size(channels) < :limit)",
+            values={":limit": {"N": str(limit)}},
+            subscription_write={"Put": {"TableName": self._name, "Item": subscription}},
+        )
+        if old is None:
+            return False
+        if not old:
+            raise ConnectionGoneError(connection_id)
+        if channel not in old.get("channels", {}).get("SS", ()):
+            raise TooManySubscriptionsError(connection_id)
+        return True
+
+    def unsubscribe(self, connection_id: str, channel: str) -> bool:
+        """End a subscription; return whether there was one.
+
+        Raises:
+            StillConflictingError: other writers kept changing the same items.
+        """
+        old = self._change_channels(
+            "DELETE",
+            connection_id,
+            channel,
+            condition="contains(channels, :channel)",
+            values={},
+            subscription_write={
+                "Delete": {
+                    "TableName": self._name,
+                    "Key": _subscription_key(channel, connection_id),
+                }
+            },
+        )
+        return old is None
+
+    def subscribers(self, channel: str) -> Iterator[list[str]]:
+        """Yield the connection ids subscribed to a channel, page by page, strongly consistent.
+
+        A page is what one Query returns: at most 1 MB, about 10,000 ids. Each is read when it is asked for.
+        """
+        query = {
+            "TableName": self._name,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :subscriber)",
+            "ExpressionAttributeValues": {
+                ":pk": {"S": f"CHANNEL#{channel}"},
+                ":subscriber": {"S": _SUBSCRIBER},
+            },
+            "ProjectionExpression": "sk",
+            "ConsistentRead": True,
+        }
+        while True:
+            page = self._client.query(**query)
+            yield [item["sk"]["S"].removeprefix(_SUBSCRIBER) for item in page["Items"]]
+            if "LastEvaluatedKey" not in page:
+                return
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _change_channels(
+        self,
+        verb: str,
+        connection_id: str,
+        channel: str,
+        *,
+        condition: str,
+        values: Item,
+        subscription_write: Item,
+    ) -> Item | None:
+        """Add a channel to, or delete it from, a connection's set, along with its subscription.
+
+        Returns None when done; else the connection's item that did not meet the condition, empty if
+        there is none.
+        """
+        change = {
+            "TableName": self._name,
+            "Key": _connection_key(connection_id),
+            "UpdateExpression": f"{verb} channels :channels",
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": {
+                ":channels": {"SS": [channel]},
+                ":channel": {"S": channel},
+                **values,
+            },
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        try:
+            self._attempt(
+                self._client.transact_write_items,
+                TransactItems=[{"Update": change}, subscription_write],
+            )
+        except ClientError as error:
+            first = next(iter(_reasons(error)), {})
+            if first.get("Code") != "ConditionalCheckFailed":
+                raise
+            return first.get("Item", {}) or {}
+        return None
+
+    def _delete(self, keys: Iterable[Item]) -> None:
+        requests = ({"DeleteRequest": {"Key": key}} for key in keys)
+        while batch := list(itertools.islice(requests, BATCH_WRITE_LIMIT)):
+            self._write_batch(batch)
+
+    def _write_batch(self, batch: Sequence[Item]) -> None:
+        for attempt in range(_ATTEMPTS):
+            answer = self._client.batch_write_item(RequestItems={self._name: batch})
+            batch = answer.get("UnprocessedItems", {}).get(self._name, [])
+            if not batch:
+                return
+            self._back_off(attempt)
+        raise StillConflictingError(f"{len(batch)} deletes were not processed")
+
+    def _attempt(self, call: Callable[..., Item], **parameters: Any) -> Item:
+        """Call, and call again as long as other writers are at the same items."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                return call(**parameters)
+            except ClientError as error:
+                if not _conflict(error):
+                    raise
+            self._back_off(attempt)
+        raise StillConflictingError("other writers kept changing the same items")
+
+    def _back_off(self, attempt: int) -> None:
+        """Wait up to 10, 20, 40 … ms, at random, so that those who met do not meet again."""
+        self._pause(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - not for secrets

@@ -1,0 +1,28 @@
+"""The single table (keys and items: lambdas/entity_push/table.py)."""
+
+from aws_cdk import aws_dynamodb as dynamodb
+from constructs import Construct
+
+from stacks.function import removal_policy
+from stacks.settings import Settings
+
+
+class Storage(Construct):
+    """One on-demand table with a ttl and no secondary index."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings):
+        super().__init__(scope, construct_id)
+        self.table = dynamodb.Table(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            time_to_live_attribute="ttl",
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=settings.point_in_time_recovery
+            ),
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            deletion_protection=settings.retain_data,
+            removal_policy=removal_policy(settings),
+        )

@@ -1,0 +1,174 @@
+"""The WebSocket API: routes, their functions, and the stage."""
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+from entity_push import frames
+
+from stacks.acknowledge import acknowledge
+from stacks.function import AppFunction, log_group
+from stacks.settings import Settings
+
+# One field per fact that a question about a connection starts from; no query string, which may hold a token.
+ACCESS_LOG_FIELDS = {
+    "requestTime": "requestTime",
+    "requestId": "requestId",
+    "connectionId": "connectionId",
+    "eventType": "eventType",
+    "routeKey": "routeKey",
+    "status": "status",
+    "integrationStatus": "integrationStatus",
+    "integrationLatency": "integrationLatency",
+    "error": "error.message",
+    "ip": "identity.sourceIp",
+    "userAgent": "identity.userAgent",
+}
+
+
+class WebSocket(Construct):
+    """API Gateway WebSocket API with one function per route.
+
+    Attributes:
+        api: the API.
+        stage: its stage, with throttle and access logs.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        table: dynamodb.ITable,
+    ):
+        super().__init__(scope, construct_id)
+        self._settings, self._table = settings, table
+        self.api = apigatewayv2.WebSocketApi(
+            self,
+            "Api",
+            api_name=settings.stack_name,
+            route_selection_expression="$request.body.action",
+        )
+        self._route("$connect", "connect", "dynamodb:PutItem")
+        self._route("$disconnect", "disconnect", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem")
+        # A transaction needs the rights of the single writes in it
+        # (DynamoDB Developer Guide, "Amazon DynamoDB Transactions: How it works", IAM).
+        self._route("subscribe", "subscribe", "dynamodb:UpdateItem", "dynamodb:PutItem")
+        self._route("unsubscribe", "unsubscribe", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
+        self._route("$default", "default")
+        self._ping()
+        acknowledge(
+            self,
+            "APIG4",
+            "Only $connect can be authorized on a WebSocket API; frames come on connections it let in.",
+        )
+        self.stage = self._stage()
+
+    def _route(self, key: str, module: str, *table_actions: str) -> None:
+        app_function = AppFunction(
+            self,
+            module.capitalize(),
+            settings=self._settings,
+            module=module,
+            environment={
+                "TABLE_NAME": self._table.table_name,
+                "SUBSCRIPTIONS_PER_CONNECTION": str(self._settings.subscriptions_per_connection),
+            },
+            timeout=Duration.seconds(15),  # API Gateway itself gives up after 29
+        )
+        if table_actions:
+            app_function.allow(table_actions, self._table.table_arn)
+        self.api.add_route(
+            key,
+            integration=integrations.WebSocketLambdaIntegration(
+                f"{module.capitalize()}Integration", app_function.function
+            ),
+            # Without a route response, API Gateway drops what the function answers.
+            return_response=key not in ("$connect", "$disconnect"),
+        )
+
+    def _ping(self) -> None:
+        """Let API Gateway answer pings itself: they only keep the connection from idling out."""
+        self.api.add_route(
+            "ping",
+            integration=integrations.WebSocketMockIntegration(
+                "PingIntegration",
+                request_templates={"200": '{"statusCode":200}'},
+                template_selection_expression="200",
+            ),
+            return_response=True,
+        )
+        integration = next(
+            child
+            for child in self.api.node.find_all()
+            if isinstance(child, apigatewayv2.CfnIntegration) and child.integration_type == "MOCK"
+        )
+        apigatewayv2.CfnIntegrationResponse(
+            self,
+            "Pong",
+            api_id=self.api.api_id,
+            integration_id=integration.ref,
+            integration_response_key="$default",
+            template_selection_expression="200",
+            response_templates={"200": frames.encode(frames.pong()).decode()},
+        )
+
+    def _stage(self) -> apigatewayv2.WebSocketStage:
+        settings = self._settings
+        stage = apigatewayv2.WebSocketStage(
+            self,
+            "Stage",
+            web_socket_api=self.api,
+            stage_name=settings.stage,
+            auto_deploy=True,
+            throttle=apigatewayv2.ThrottleSettings(
+                rate_limit=settings.throttle_rate, burst_limit=settings.throttle_burst
+            ),
+        )
+        if settings.access_logs:
+            self._log_access(stage)
+        return stage
+
+    def _log_access(self, stage: apigatewayv2.WebSocketStage) -> None:
+        group = log_group(self, "AccessLogs", self._settings)
+        resource = stage.node.default_child
+        assert isinstance(resource, apigatewayv2.CfnStage)
+        resource.access_log_settings = apigatewayv2.CfnStage.AccessLogSettingsProperty(
+            destination_arn=group.log_group_arn,
+            format=Stack.of(self).to_json_string(
+                {name: f"$context.{variable}" for name, variable in ACCESS_LOG_FIELDS.items()}
+            ),
+        )
+        if self._settings.api_gateway_log_role:
+            resource.add_resource_dependency(self._account())
+
+    def _account(self) -> apigateway.CfnAccount:
+        """Set the role with which API Gateway writes logs: one per account and Region.
+
+        Without any, a stage with access logs can't be made; taking it away on deletion would break
+        the logs of every other API, so it stays.
+        """
+        role = iam.Role(
+            self,
+            "ApiGatewayLogRole",
+            assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
+            managed_policies=[
+                iam.ManagedPolicy.from_aws_managed_policy_name(
+                    "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+                )
+            ],
+        )
+        acknowledge(
+            role,
+            "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+            "AmazonAPIGatewayPushToCloudWatchLogs]",
+            "AWS prescribes this policy for the role (API Gateway Developer Guide, CloudWatch logging).",
+        )
+        role.apply_removal_policy(RemovalPolicy.RETAIN)
+        account = apigateway.CfnAccount(self, "ApiGatewayAccount", cloud_watch_role_arn=role.role_arn)
+        account.apply_removal_policy(RemovalPolicy.RETAIN)
+        return account

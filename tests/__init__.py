@@ -1,0 +1,1 @@
+"""Tests: unit (one module each), infrastructure (the template), local (the local AWS), e2e (everything)."""

@@ -1,0 +1,37 @@
+"""The synthesized template, made once."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import assertions
+
+from stacks.entity_push_stack import EntityPushStack
+from stacks.settings import Settings
+
+
+def make_stack(context: Mapping[str, Any]) -> EntityPushStack:
+    """Return the stack as `cdk deploy` would make it with these settings and cdk.json's feature flags."""
+    with open("cdk.json", encoding="utf-8") as file:  # noqa: PTH123
+        flags = json.load(file)["context"]
+    app = cdk.App(context={**flags, **context})
+    settings = Settings.from_context(app.node.get_all_context())
+    return EntityPushStack(app, settings.stack_name, settings=settings)
+
+
+@pytest.fixture(scope="session")
+def template() -> assertions.Template:
+    return assertions.Template.from_stack(make_stack({}))
+
+
+@pytest.fixture(scope="session")
+def resources(template: assertions.Template) -> dict[str, Any]:
+    found: dict[str, Any] = template.to_json()["Resources"]
+    return found
+
+
+def of_type(resources: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return the properties of all resources of a type, by logical id."""
+    return {name: item.get("Properties", {}) for name, item in resources.items() if item["Type"] == kind}

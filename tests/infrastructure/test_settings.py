@@ -1,0 +1,61 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks.settings import SettingError, Settings, as_markdown
+
+
+def test_the_defaults_are_the_safe_ones() -> None:
+    settings = Settings.from_context({})
+    assert settings.retain_data
+    assert settings.point_in_time_recovery
+    assert settings.event_bus == "default"
+    assert settings.architecture == "arm64"
+
+
+def test_values_may_be_text_as_the_command_line_gives_them() -> None:
+    settings = Settings.from_context({"throttleRate": "7", "retainData": "false", "stackName": "Orders"})
+    assert (settings.throttle_rate, settings.retain_data, settings.stack_name) == (7, False, "Orders")
+
+
+def test_values_may_be_typed_as_cdk_json_gives_them() -> None:
+    settings = Settings.from_context({"throttleRate": 7, "retainData": False})
+    assert (settings.throttle_rate, settings.retain_data) == (7, False)
+
+
+def test_the_cdks_own_context_is_passed_over() -> None:
+    Settings.from_context({"@aws-cdk/core:x": True, "aws:cdk:y": 1, "cdk-cli": 2, "availability-zones:1": []})
+
+
+def test_an_unknown_setting_is_named_with_its_likely_meaning_and_all_others() -> None:
+    with pytest.raises(SettingError, match=r"'eventbus'. Did you mean eventBus\? .*throttleRate"):
+        Settings.from_context({"eventbus": "own"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("stackName", "7up"),
+        ("stackName", ""),
+        ("stage", "a/b"),
+        ("eventBus", "mine"),
+        ("architecture", "arm"),
+        ("pythonVersion", "3.10"),
+        ("throttleRate", 0),
+        ("throttleRate", "many"),
+        ("throttleRate", True),
+        ("throttleRate", 1.5),
+        ("throttleRate", None),
+        ("retainData", "yes"),
+        ("logRetentionDays", 2),
+        ("pushConcurrency", 1),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(name: str, value: Any) -> None:
+    with pytest.raises(SettingError, match=f"The setting {name} is .*; allowed is "):
+        Settings.from_context({name: value})
+
+
+def test_the_documentation_lists_the_settings_as_they_are() -> None:
+    assert as_markdown() in Path("docs/settings.md").read_text(encoding="utf-8")

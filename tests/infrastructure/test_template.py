@@ -1,0 +1,232 @@
+"""What the local AWS can't show: assertions on the synthesized template."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import assertions
+from cdk_nag import AwsSolutionsChecks
+
+from tests.infrastructure.conftest import make_stack, of_type
+
+TABLE_ACTIONS = {
+    "connect": {"dynamodb:PutItem"},
+    "disconnect": {"dynamodb:DeleteItem", "dynamodb:BatchWriteItem"},
+    "subscribe": {"dynamodb:UpdateItem", "dynamodb:PutItem"},
+    "unsubscribe": {"dynamodb:UpdateItem", "dynamodb:DeleteItem"},
+    "default": set(),
+    "push": {"dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"},
+}
+
+
+def functions(resources: dict[str, Any]) -> dict[str, Any]:
+    return {
+        item["Handler"].removesuffix(".handler"): item
+        for item in of_type(resources, "AWS::Lambda::Function").values()
+    }
+
+
+def statements(resources: dict[str, Any], module: str) -> list[dict[str, Any]]:
+    """Return the policy statements of a function's role."""
+    role = functions(resources)[module]["Role"]["Fn::GetAtt"][0]
+    return [
+        statement
+        for policy in of_type(resources, "AWS::IAM::Policy").values()
+        if {"Ref": role} in policy["Roles"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_the_table(template: assertions.Template) -> None:
+    template.has_resource(
+        "AWS::DynamoDB::Table",
+        {
+            "Properties": {
+                "BillingMode": "PAY_PER_REQUEST",
+                "TimeToLiveSpecification": {"AttributeName": "ttl", "Enabled": True},
+                "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+                "SSESpecification": {"SSEEnabled": True},
+                "DeletionProtectionEnabled": True,
+            },
+            "DeletionPolicy": "Retain",
+        },
+    )
+
+
+def test_routes(resources: dict[str, Any]) -> None:
+    routes = {item["RouteKey"]: item for item in of_type(resources, "AWS::ApiGatewayV2::Route").values()}
+    assert set(routes) == {"$connect", "$disconnect", "$default", "subscribe", "unsubscribe", "ping"}
+    answering = {
+        item["RouteId"]["Ref"] for item in of_type(resources, "AWS::ApiGatewayV2::RouteResponse").values()
+    }
+    named = {name: item["RouteKey"] for name, item in of_type(resources, "AWS::ApiGatewayV2::Route").items()}
+    assert {named[name] for name in answering} == {"$default", "subscribe", "unsubscribe", "ping"}
+    for key in ("$default", "subscribe", "unsubscribe", "ping"):
+        assert routes[key]["RouteResponseSelectionExpression"] == "$default"
+
+
+def test_ping_is_answered_without_a_function(template: assertions.Template) -> None:
+    template.has_resource_properties(
+        "AWS::ApiGatewayV2::IntegrationResponse", {"ResponseTemplates": {"200": '{"type":"pong"}'}}
+    )
+
+
+def test_the_stage_throttles_and_logs_and_never_logs_a_query_string(resources: dict[str, Any]) -> None:
+    (stage,) = of_type(resources, "AWS::ApiGatewayV2::Stage").values()
+    assert stage["DefaultRouteSettings"] == {"ThrottlingBurstLimit": 500, "ThrottlingRateLimit": 1000}
+    variables = json.loads(stage["AccessLogSettings"]["Format"]).values()
+    assert "$context.connectionId" in variables
+    assert not [name for name in variables if "querystring" in name.lower() or "header" in name.lower()]
+
+
+def test_functions_are_modest_logged_and_traced(resources: dict[str, Any]) -> None:
+    found = functions(resources)
+    assert set(found) == set(TABLE_ACTIONS)
+    groups = of_type(resources, "AWS::Logs::LogGroup")
+    for module, item in found.items():
+        assert item["Architectures"] == ["arm64"]
+        assert item["Runtime"].startswith("python3.")
+        assert item["TracingConfig"] == {"Mode": "Active"}
+        assert item["LoggingConfig"]["LogFormat"] == "JSON"
+        assert groups[item["LoggingConfig"]["LogGroup"]["Ref"]]["RetentionInDays"] == 30
+        assert item["Timeout"] == (60 if module == "push" else 15)
+        assert item["MemorySize"] == (1769 if module == "push" else 512)
+
+
+@pytest.mark.parametrize("module", TABLE_ACTIONS)
+def test_a_function_may_do_its_own_job_only(resources: dict[str, Any], module: str) -> None:
+    table = next(name for name, item in resources.items() if item["Type"] == "AWS::DynamoDB::Table")
+    allowed = set()
+    for statement in statements(resources, module):
+        actions = as_list(statement["Action"])
+        if any(action.startswith("dynamodb:") for action in actions):
+            assert statement["Resource"] == {"Fn::GetAtt": [table, "Arn"]}
+            allowed |= set(actions)
+        if statement["Resource"] == "*":
+            assert set(actions) == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+        assert not [action for action in actions if "*" in action]
+    assert allowed == TABLE_ACTIONS[module]
+
+
+def test_only_push_reaches_connections_and_only_on_this_stage(resources: dict[str, Any]) -> None:
+    for module in TABLE_ACTIONS:
+        found = [
+            json.dumps(statement["Resource"])
+            for statement in statements(resources, module)
+            if "execute-api:ManageConnections" in as_list(statement["Action"])
+        ]
+        assert len(found) == (1 if module == "push" else 0)
+        assert all("/prod/POST/@connections/*" in resource for resource in found)
+
+
+def test_queues(resources: dict[str, Any]) -> None:
+    queues = of_type(resources, "AWS::SQS::Queue")
+    (queue,) = (item for item in queues.values() if "RedrivePolicy" in item)
+    dead = queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+    assert queue["VisibilityTimeout"] >= 6 * functions(resources)["push"]["Timeout"]
+    assert queues[dead]["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert len(queues) == 3
+    assert all(item["SqsManagedSseEnabled"] for item in queues.values())
+
+
+def test_eventbridge_may_write_to_the_queue_and_to_the_targets_dead_letters(
+    resources: dict[str, Any],
+) -> None:
+    (rule,) = of_type(resources, "AWS::Events::Rule").values()
+    assert rule["EventPattern"] == {"detail-type": ["Entity Updated"]}
+    assert rule["EventBusName"] == "default"
+    (target,) = rule["Targets"]
+    writable = {
+        policy_queue["Ref"]
+        for policy in of_type(resources, "AWS::SQS::QueuePolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+        and statement["Principal"] == {"Service": "events.amazonaws.com"}
+        and "sqs:SendMessage" in as_list(statement["Action"])
+        and "aws:SourceArn" in json.dumps(statement["Condition"])
+        for policy_queue in policy["Queues"]
+    }
+    queues = {target["Arn"]["Fn::GetAtt"][0], target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]}
+    assert len(queues) == 2
+    assert queues <= writable
+
+
+def test_every_queue_refuses_plain_http(resources: dict[str, Any]) -> None:
+    refused = {
+        queue["Ref"]
+        for policy in of_type(resources, "AWS::SQS::QueuePolicy").values()
+        if any(
+            statement["Effect"] == "Deny" and "aws:SecureTransport" in json.dumps(statement["Condition"])
+            for statement in policy["PolicyDocument"]["Statement"]
+        )
+        for queue in policy["Queues"]
+    }
+    assert refused == set(of_type(resources, "AWS::SQS::Queue"))
+
+
+def test_the_event_source_reports_single_failures(template: assertions.Template) -> None:
+    template.has_resource_properties(
+        "AWS::Lambda::EventSourceMapping",
+        {
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "BatchSize": 10,
+            "ScalingConfig": {"MaximumConcurrency": 10},
+        },
+    )
+
+
+def test_nothing_has_a_physical_name_so_that_deployments_do_not_collide(resources: dict[str, Any]) -> None:
+    names = ("TableName", "QueueName", "FunctionName", "RoleName", "LogGroupName", "TopicName")
+    for item in resources.values():
+        assert not [name for name in names if isinstance(item.get("Properties", {}).get(name), str)]
+    assert not [item for item in of_type(resources, "AWS::Events::Rule").values() if "Name" in item]
+
+
+def test_outputs(template: assertions.Template) -> None:
+    assert set(template.find_outputs("*")) == {
+        "WebSocketUrl",
+        "CallbackUrl",
+        "TableName",
+        "QueueUrl",
+        "DeadLetterQueueUrl",
+        "TargetDeadLetterQueueUrl",
+        "EventBusName",
+    }
+
+
+def test_settings_reach_the_template() -> None:
+    template = assertions.Template.from_stack(
+        make_stack({"eventBus": "own", "retainData": "false", "accessLogs": "false", "stage": "test"})
+    )
+    template.resource_count_is("AWS::Events::EventBus", 1)
+    template.resource_count_is("AWS::ApiGateway::Account", 0)
+    template.has_resource("AWS::DynamoDB::Table", {"DeletionPolicy": "Delete"})
+    template.has_resource_properties("AWS::ApiGatewayV2::Stage", {"StageName": "test"})
+
+
+def test_cfn_lint_finds_nothing(template: assertions.Template, tmp_path: Path) -> None:
+    path = tmp_path / "template.json"
+    path.write_text(json.dumps(template.to_json()))
+    # W3005: the CDK states dependencies that CloudFormation could derive.
+    done = subprocess.run(
+        ["cfn-lint", "--ignore-checks", "W3005", "--regions", "us-east-1", "eu-central-1", "--", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_cdk_nag_finds_nothing_that_is_not_acknowledged_with_a_reason() -> None:
+    stack = make_stack({})
+    app = stack.node.root
+    assert isinstance(app, cdk.App)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()  # raises with the findings

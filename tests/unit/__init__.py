@@ -1,0 +1,1 @@
+"""One module each; AWS is moto."""

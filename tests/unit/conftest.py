@@ -1,0 +1,58 @@
+"""A table in moto, made as stacks/storage.py makes the real one."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from entity_push.table import Table
+from moto import mock_aws
+
+TABLE_NAME = "table"
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "TABLE_NAME": TABLE_NAME,
+        "SUBSCRIPTIONS_PER_CONNECTION": "3",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+
+
+@pytest.fixture
+def dynamodb() -> Iterator[Any]:
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        client.create_table(
+            TableName=TABLE_NAME,
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield client
+
+
+@pytest.fixture
+def table(dynamodb: Any) -> Table:
+    return Table(dynamodb, TABLE_NAME, pause=lambda _seconds: None)
+
+
+def all_items(dynamodb: Any) -> list[dict[str, Any]]:
+    """Return every item, as plain values, sorted by key."""
+    items = [
+        {name: next(iter(value.values())) for name, value in item.items()}
+        for item in dynamodb.scan(TableName=TABLE_NAME, ConsistentRead=True)["Items"]
+    ]
+    return sorted(items, key=lambda item: (item["pk"], item["sk"]))

@@ -1,0 +1,106 @@
+import json
+from typing import Any
+
+import pytest
+from entity_push import frames
+from entity_push.frames import ErrorCode, ProtocolError, parse_client_frame
+from hypothesis import given
+from hypothesis import strategies as st
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "subscribe",
+        "{",
+        '{"action":NaN}',
+        '{"a":Infinity}',
+        "[" * 100_000,
+        '{"a":' + "9" * 5000 + "}",
+    ],
+    ids=lambda text: repr(text)[:20],
+)
+def test_what_is_not_json_is_refused(text: str | None) -> None:
+    with pytest.raises(ProtocolError) as raised:
+        parse_client_frame(text)
+    assert raised.value.code is ErrorCode.INVALID_JSON
+
+
+@pytest.mark.parametrize("text", ["[]", '"subscribe"', "1", "null"])
+def test_json_that_is_no_object_is_refused(text: str) -> None:
+    with pytest.raises(ProtocolError) as raised:
+        parse_client_frame(text)
+    assert raised.value.code is ErrorCode.INVALID_FRAME
+
+
+@pytest.mark.parametrize("request_id", ["r1", "x" * 128, 0, -7, 2**53 - 1, None])
+def test_a_request_id_is_read(request_id: Any) -> None:
+    frame = parse_client_frame(json.dumps({"action": "ping", "requestId": request_id}))
+    assert frame.request_id == request_id
+
+
+@pytest.mark.parametrize("request_id", ["", "x" * 129, 2**53, 1.5, True, [], {}])
+def test_an_unusable_request_id_is_refused(request_id: Any) -> None:
+    with pytest.raises(ProtocolError) as raised:
+        parse_client_frame(json.dumps({"action": "ping", "requestId": request_id}))
+    assert raised.value.code is ErrorCode.INVALID_REQUEST_ID
+
+
+@given(st.text() | JSON.map(json.dumps))
+def test_any_text_is_a_frame_or_a_protocol_error(text: str) -> None:
+    try:
+        frame = parse_client_frame(text)
+    except ProtocolError:
+        return
+    assert isinstance(frame.fields, dict)
+
+
+@given(JSON)
+def test_encoded_frames_are_json_in_utf_8_and_mean_the_same(value: Any) -> None:
+    assert json.loads(frames.encode({"message": value}).decode("utf-8")) == {"message": value}
+
+
+def test_encoding_is_compact_and_does_not_escape_text() -> None:
+    assert frames.encode({"type": "x", "message": "Grüße"}) == '{"type":"x","message":"Grüße"}'.encode()
+
+
+def test_a_lone_surrogate_is_escaped() -> None:
+    assert frames.encode({"message": "\ud800"}) == rb'{"message":"\ud800"}'
+
+
+@pytest.mark.parametrize(
+    ("frame", "wire"),
+    [
+        (
+            frames.subscribed("e1", already_subscribed=False, request_id="r"),
+            '{"type":"subscribed","entityId":"e1","alreadySubscribed":false,"requestId":"r"}',
+        ),
+        (
+            frames.unsubscribed("e1", was_subscribed=True),
+            '{"type":"unsubscribed","entityId":"e1","wasSubscribed":true}',
+        ),
+        (frames.pong(), '{"type":"pong"}'),
+        (
+            frames.error(ErrorCode.UNKNOWN_ACTION, "No.", 0),
+            '{"type":"error","code":"unknown_action","message":"No.","requestId":0}',
+        ),
+        (
+            frames.entity_updated("e1", event_id="i", time="t", detail={"entityId": "e1", "message": None}),
+            '{"type":"Entity Updated","entityId":"e1","message":null,"id":"i","time":"t"}',
+        ),
+        (
+            frames.entity_updated("e1", event_id="i", time="t", detail={"entityId": "e1"}),
+            '{"type":"Entity Updated","entityId":"e1","id":"i","time":"t"}',
+        ),
+    ],
+)
+def test_frames_are_on_the_wire_as_documented(frame: frames.Frame, wire: str) -> None:
+    assert frames.encode(frame).decode() == wire
