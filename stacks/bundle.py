@@ -55,6 +55,7 @@ def build(requirements: str, settings: Settings) -> Path:
     target = BUILD / f"{Path(requirements).stem}-{_fingerprint(requirements, settings)}"
     if target.exists():
         return target
+    print(f"entity-push: bundling {requirements} for {settings.architecture} ...", file=sys.stderr)  # noqa: T201
     BUILD.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         draft = Path(folder) / "bundle"

@@ -1,0 +1,147 @@
+"""`make demo`: a real client, a real event, and the update on its way from one to the other."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from websockets.sync.client import ClientConnection, connect
+
+from local.aws import ROOT, LocalAws
+from local.deployment import Outputs, deploy
+from local.steps import say, step
+from local.up import EVENT_FILE, SUBSCRIBE, UNSUBSCRIBE
+
+ANSWER_SECONDS = 20.0
+"""Enough for a function's first start on a busy machine."""
+
+SILENCE_SECONDS = 3.0
+PUT_EVENTS = f"aws events put-events --entries file://{EVENT_FILE}"
+
+
+class DemoError(Exception):
+    """Something that the demo promises didn't happen."""
+
+
+def demo() -> None:
+    """Start, deploy, subscribe, put an event, see it arrive; unsubscribe, see the next one not.
+
+    Raises:
+        DemoError: an expectation failed; the message says which.
+        LocalAwsError: the local AWS did not start.
+        StepError: the deployment failed.
+    """
+    began = time.monotonic()
+    aws = LocalAws()
+    try:
+        with step(f"Starting the local AWS on {aws.where}"):
+            aws.start()
+        outputs = deploy(aws)
+        try:
+            _show(aws, outputs)
+        except DemoError as error:
+            raise DemoError(f"{error}\n\nThe local AWS's log ends:\n{aws.log_tail()}") from error
+    finally:
+        aws.stop()
+    say(f"\nThe demo worked, in {time.monotonic() - began:.0f} s. `make local` keeps it running.")
+
+
+def _show(aws: LocalAws, outputs: Outputs) -> None:
+    say(f"==> Connecting a client to {outputs.web_socket_url}")
+    # No proxy: the address is this machine's, whatever the environment says.
+    with connect(outputs.web_socket_url, subprotocols=_offered(), proxy=None) as client:
+        _expect(client.subprotocol == "websocket", "the subprotocol was not echoed")
+        say("==> Subscribing to an entity")
+        _expect_answer(client, SUBSCRIBE, {"type": "subscribed", "entityId": "myEntityId"})
+        _show_update_by_cli(aws, client)
+        _show_update_from_python(aws, client)
+        say("==> Unsubscribing")
+        _expect_answer(client, UNSUBSCRIBE, {"type": "unsubscribed", "entityId": "myEntityId"})
+        _show_silence(aws, client)
+
+
+def _offered() -> Any:
+    """Offer the one subprotocol; untyped, since websockets wants a NewType of str."""
+    return ["websocket"]
+
+
+def _show_update_by_cli(aws: LocalAws, client: ClientConnection) -> None:
+    say(f"==> Putting an event\n    $ {PUT_EVENTS}")
+    started = time.monotonic()
+    cli = _start_put_events(aws)
+    _expect_update(client)
+    seconds = time.monotonic() - started
+    _finish(cli)
+    say(f"    it arrived {seconds:.1f} s after the command began, most of which the CLI needs to start")
+
+
+def _show_update_from_python(aws: LocalAws, client: ClientConnection) -> None:
+    """Measure what the CLI's own start hides: the way from put-events to the client."""
+    say("==> Putting the event again, from a running program")
+    events = aws.client("events")
+    events.list_event_buses()  # the first call of a client opens its connection
+    entries = json.loads((ROOT / EVENT_FILE).read_text())
+    began = time.monotonic()
+    events.put_events(Entries=entries)
+    _expect_update(client)
+    say(f"    it arrived {(time.monotonic() - began) * 1000:.0f} ms after put-events was called")
+
+
+def _show_silence(aws: LocalAws, client: ClientConnection) -> None:
+    say(f"==> Putting another event, which must not arrive\n    $ {PUT_EVENTS}")
+    _finish(_start_put_events(aws))
+    try:
+        frame = client.recv(timeout=SILENCE_SECONDS)
+    except TimeoutError:
+        say(f"    nothing arrived within {SILENCE_SECONDS:.0f} s")
+    else:
+        raise DemoError(f"a frame arrived although nothing is subscribed to: {frame!r}")
+
+
+def _expect_answer(client: ClientConnection, frame: str, expected: dict[str, str]) -> None:
+    say(f"    > {frame}")
+    client.send(frame)
+    _expect_frame(client, expected)
+
+
+def _expect_update(client: ClientConnection) -> None:
+    detail = json.loads(json.loads((ROOT / EVENT_FILE).read_text())[0]["Detail"])
+    _expect_frame(client, {"type": "Entity Updated", **detail})
+
+
+def _expect_frame(client: ClientConnection, expected: dict[str, str]) -> None:
+    """Show the next frame, which must have these members, among others."""
+    try:
+        text = client.recv(timeout=ANSWER_SECONDS)
+    except TimeoutError as error:
+        wanted = json.dumps(expected)
+        raise DemoError(f"no frame within {ANSWER_SECONDS:.0f} s, but expected {wanted}") from error
+    say(f"    < {text!s}")
+    frame = json.loads(text)
+    missing = {name: value for name, value in expected.items() if frame.get(name) != value}
+    _expect(not missing, f"the frame should have {json.dumps(missing)}")
+
+
+def _expect(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise DemoError(otherwise)
+
+
+def _start_put_events(aws: LocalAws) -> "subprocess.Popen[str]":
+    program, *arguments = PUT_EVENTS.split()
+    return subprocess.Popen(
+        [str(Path(sys.prefix) / "bin" / program), *arguments],
+        cwd=ROOT,
+        env=aws.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _finish(cli: "subprocess.Popen[str]") -> None:
+    output, _ = cli.communicate(timeout=ANSWER_SECONDS)
+    _expect(cli.returncode == 0, f"`{PUT_EVENTS}` failed:\n{output}")
+    _expect(json.loads(output)["FailedEntryCount"] == 0, f"the event was refused:\n{output}")

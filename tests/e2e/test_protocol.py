@@ -1,0 +1,120 @@
+"""What clients may send, and what they get for it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from tests.e2e.client import Client
+from tests.e2e.conftest import App, eventually
+
+Connect = Callable[..., Client]
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"), [((), None), (("websocket",), "websocket"), (("mqtt", "websocket"), "websocket")]
+)
+def test_the_known_subprotocol_is_echoed(
+    connect: Connect, offered: tuple[str, ...], chosen: str | None
+) -> None:
+    assert connect(*offered).socket.subprotocol == chosen
+
+
+def test_an_unknown_subprotocol_is_not_echoed(connect: Connect) -> None:
+    assert connect("mqtt").socket.subprotocol is None
+
+
+def test_connecting_and_leaving_writes_and_removes_every_item(app: App) -> None:
+    eventually(lambda: not app.items())  # the tests before have left
+    with Client(app.outputs.web_socket_url) as client:
+        for number in range(30):
+            client.subscribe(f"many/{number}")
+        assert len(app.items()) == 31
+        connection = next(
+            item for item in app.items() if "channels" in item and len(item["channels"]["SS"]) == 30
+        )
+        assert connection["ipAddress"]["S"] == "127.0.0.1"
+        assert int(connection["ttl"]["N"]) - int(connection["connectedAt"]["N"]) // 1000 == 2 * 3600 + 600
+    eventually(lambda: not app.items())
+
+
+def test_subscribing_twice_and_unsubscribing_twice_say_so(connect: Connect) -> None:
+    client = connect()
+    frame: dict[str, Any] = {"action": "subscribe", "entityId": "e1", "requestId": "r1"}
+    expected = {"type": "subscribed", "entityId": "e1", "alreadySubscribed": False, "requestId": "r1"}
+    assert client.ask(frame) == expected
+    assert client.ask(frame) == {**expected, "alreadySubscribed": True}
+    frame = {"action": "unsubscribe", "entityId": "e1", "requestId": 2}
+    assert client.ask(frame)["wasSubscribed"] is True
+    answer = client.ask(frame)
+    assert answer == {"type": "unsubscribed", "entityId": "e1", "wasSubscribed": False, "requestId": 2}
+
+
+def test_ping_is_answered(connect: Connect) -> None:
+    assert connect().ask({"action": "ping"}) == {"type": "pong"}
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ("hello", "invalid_json"),
+        ("", "invalid_json"),
+        ("[]", "invalid_frame"),
+        ({}, "missing_action"),
+        ({"action": "fly"}, "unknown_action"),
+        ({"action": "subscribe"}, "invalid_entity_id"),
+        ({"action": "subscribe", "entityId": "a b"}, "invalid_entity_id"),
+        ({"action": "unsubscribe", "entityId": 7}, "invalid_entity_id"),
+        ({"action": "subscribe", "entityId": "e1", "requestId": {}}, "invalid_request_id"),
+    ],
+    ids=str,
+)
+def test_bad_frames_get_a_code_and_the_connection_lives(connect: Connect, frame: Any, code: str) -> None:
+    client = connect()
+    answer = client.ask(frame)
+    assert (answer["type"], answer["code"]) == ("error", code)
+    assert client.ask({"action": "ping"}) == {"type": "pong"}
+
+
+def test_an_errors_request_id_is_the_frames(connect: Connect) -> None:
+    assert connect().ask({"action": "fly", "requestId": "r9"})["requestId"] == "r9"
+
+
+@pytest.mark.parametrize(("frame", "close_code"), [(b"\x00\x01", 1003), ("x" * (128 * 1024 + 1), 1009)])
+def test_frames_that_api_gateway_does_not_take_close_the_connection(
+    connect: Connect, frame: str | bytes, close_code: int
+) -> None:
+    client = connect()
+    client.send(frame)
+    with pytest.raises(ConnectionClosed) as closed:
+        client.receive()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == close_code
+
+
+def test_the_largest_message_is_taken(connect: Connect) -> None:
+    frame = json.dumps({"action": "fly", "padding": ""})
+    message = frame[:-2] + "x" * (128 * 1024 - len(frame)) + '"}'
+    client = connect()
+    # In WebSocket frames of 32 KB, the most that API Gateway takes in one.
+    client.socket.send(message[start : start + 32 * 1024] for start in range(0, len(message), 32 * 1024))
+    assert client.receive()["code"] == "unknown_action"
+
+
+def test_subscribing_on_a_connection_that_is_gone_is_refused_and_leaves_no_item(
+    app: App, connect: Connect
+) -> None:
+    client = connect()
+    client.subscribe("gone/1")
+    connection = next(item for item in app.items() if item.get("channels") == {"SS": ["entity/gone/1"]})
+    app.aws.client("dynamodb").delete_item(
+        TableName=app.outputs.table_name, Key={"pk": connection["pk"], "sk": connection["sk"]}
+    )
+    assert client.ask({"action": "subscribe", "entityId": "gone/2"})["code"] == "connection_gone"
+    assert "gone/2" not in str(app.items())
+    # What this test broke, the next push to the channel repairs once the client has left.
+    client.socket.close()
+    app.put_event({"entityId": "gone/1"})
+    eventually(lambda: "gone/1" not in str(app.items()))

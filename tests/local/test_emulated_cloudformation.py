@@ -1,0 +1,87 @@
+"""What CloudFormation makes of the app's template."""
+
+from typing import Any
+
+from local.aws import LocalAws
+from tests.local.websocket_stack import (
+    WebSocketStack,
+    ask,
+    create_stack,
+    function,
+    mock_template,
+    receive,
+    role,
+    update_stack,
+)
+
+
+def test_a_route_response_makes_a_route_answer(api: WebSocketStack) -> None:
+    with api.connect() as client:
+        assert ask(client, hello="there")["frame"]["hello"] == "there"
+
+
+def test_an_integration_response_is_the_answer_of_a_mock_route(api: WebSocketStack) -> None:
+    with api.connect() as client:
+        client.send('{"action":"ping"}')
+        assert receive(client) == {"type": "pong"}
+
+
+def test_an_integration_response_is_updated_and_deleted_with_its_stack(aws: LocalAws) -> None:
+    create_stack(aws, "mock", mock_template('{"version":1}'))
+    stack = WebSocketStack(aws, update_stack(aws, "mock", mock_template('{"version":2}')))
+
+    with stack.connect() as client:
+        client.send('{"action":"ping"}')
+        assert receive(client) == {"version": 2}
+
+    cloudformation = aws.client("cloudformation")
+    cloudformation.delete_stack(StackName="mock")
+    waiting = {"Delay": 0.1, "MaxAttempts": 50}
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="mock", WaiterConfig=waiting)
+
+
+def table(**properties: Any) -> dict[str, Any]:
+    key = {"AttributeName": "pk", "KeyType": "HASH"}
+    base = {
+        "KeySchema": [key],
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    resource = {"Type": "AWS::DynamoDB::Table", "Properties": base | properties}
+    return {"Resources": {"Table": resource}, "Outputs": {"Table": {"Value": {"Ref": "Table"}}}}
+
+
+def test_the_templates_time_to_live_is_switched_on_and_off(aws: LocalAws) -> None:
+    dynamodb = aws.client("dynamodb")
+    setting = {"Enabled": True, "AttributeName": "expires"}
+    name = create_stack(aws, "table", table(TimeToLiveSpecification=setting))["Table"]
+
+    described = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    assert described == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
+
+    update_stack(aws, "table", table())
+    described = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    assert described["TimeToLiveStatus"] == "DISABLED"
+
+
+def test_the_templates_reserved_concurrency_caps_the_function(aws: LocalAws) -> None:
+    code = "def handler(event, context):\n    return 1\n"
+    resources = {"Role": role(), "Function": function(code, ReservedConcurrentExecutions=7)}
+    body = {"Resources": resources, "Outputs": {"Function": {"Value": {"Ref": "Function"}}}}
+    name = create_stack(aws, "reserved", body)["Function"]
+
+    concurrency = aws.client("lambda").get_function_concurrency(FunctionName=name)
+    assert concurrency["ReservedConcurrentExecutions"] == 7
+
+
+def test_a_function_gets_a_callback_url_that_it_can_reach(aws: LocalAws, api: WebSocketStack) -> None:
+    with api.connect() as client:
+        answer = ask(client)
+        assert answer["callback"] == api.callback_url
+        api.management().post_to_connection(
+            ConnectionId=answer["request"]["connectionId"], Data=b'{"pushed":true}'
+        )
+        assert receive(client) == {"pushed": True}
+
+    body = aws.client("cloudformation").get_template(StackName="web-socket")["TemplateBody"]
+    assert "127.0.0.1" not in str(body)
