@@ -12,7 +12,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local synth deploy test lint format unit e2e bench lock clean
+.PHONY: help setup demo local synth deploy test lint format unit e2e redrive bench lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -62,6 +62,9 @@ unit: setup
 
 e2e: setup
 	@pytest tests/local tests/e2e
+
+redrive: setup  ## Dead letters: make redrive ARGS="list --help"
+	@python -m operations.redrive $(or $(ARGS),list)
 
 bench: setup  ## Measure: tables here, numbers in build/bench.json
 	@python -m benchmarks $(ARGS)

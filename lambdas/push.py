@@ -7,12 +7,15 @@ from entity_push.dead_letters import DeadLetters
 from entity_push.delivery import Deliverer
 from entity_push.environment import variable
 from entity_push.fan_out import FanOut
+from entity_push.queue import Queue
 from entity_push.table import Table
 
+sqs = aws.client("sqs")
 fan_out = FanOut(
     Table(aws.client("dynamodb"), variable("TABLE_NAME")),
     Deliverer(variable("CALLBACK_URL"), variable("AWS_REGION"), aws.credentials),
-    DeadLetters(aws.client("sqs"), variable("DEAD_LETTER_QUEUE_URL")),
+    Queue(sqs, variable("QUEUE_URL")),
+    DeadLetters(sqs, variable("DEAD_LETTER_QUEUE_URL")),
 )
 
 

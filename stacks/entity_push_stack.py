@@ -3,6 +3,7 @@
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
+from stacks.alarms import Alarms
 from stacks.notifications import Notifications
 from stacks.settings import Settings
 from stacks.storage import Storage
@@ -25,6 +26,7 @@ class EntityPushStack(Stack):
             table=storage.table,
             stage=web_socket.stage,
         )
+        alarms = Alarms(self, "Alarms", settings=settings, notifications=notifications)
         outputs = {
             "WebSocketUrl": (web_socket.stage.url, "Where clients connect"),
             "CallbackUrl": (
@@ -41,6 +43,7 @@ class EntityPushStack(Stack):
                 notifications.target_dead_letters.queue_url,
                 "Events that EventBridge could not put on the queue",
             ),
+            "AlarmTopicArn": (alarms.topic.topic_arn, "Where alarms are announced"),
             "EventBusName": (notifications.bus.event_bus_name, "Where services put events"),
         }
         for name, (value, description) in outputs.items():

@@ -7,6 +7,7 @@ from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -106,29 +107,23 @@ class Notifications(Construct):
             settings=self._settings,
             module="push",
             environment={
+                "STACK_NAME": self._settings.stack_name,
                 "TABLE_NAME": table.table_name,
                 "CALLBACK_URL": stage.callback_url,
+                "QUEUE_URL": self.queue.queue_url,
                 "DEAD_LETTER_QUEUE_URL": self.dead_letters.queue_url,
             },
             timeout=PUSH_TIMEOUT,
             memory=self._settings.push_memory,
             requirements="requirements-push.txt",
+            # Chunks and retries go back to the queue. Lambda would stop that after about 16 hops of one
+            # trace (Lambda Developer Guide, "Use Lambda recursive loop detection"); attempts and age are
+            # bounded in lambdas/entity_push/settlement.py.
+            recursive_loop=lambda_.RecursiveLoop.ALLOW,
         )
-        push.allow(("dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"), table.table_arn)
-        push.allow(("sqs:SendMessage",), self.dead_letters.queue_arn)
-        connections_arn = Stack.of(self).format_arn(
-            service="execute-api",
-            resource=stage.api.api_id,
-            resource_name=f"{stage.stage_name}/POST/@connections/*",
-        )
-        push.allow(("execute-api:ManageConnections",), connections_arn)
-        api_id = Stack.of(self).get_logical_id(cast(CfnElement, stage.api.node.default_child))
-        acknowledge(
-            push,
-            "IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:"
-            f"<{api_id}>/{stage.stage_name}/POST/@connections/*]",
-            "Connections come and go; all those of this stage, and nothing else, may be posted to.",
-        )
+        push.allow(("dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"), table.table_arn)
+        push.allow(("sqs:SendMessage",), self.queue.queue_arn, self.dead_letters.queue_arn)
+        self._allow_connections(push, stage)
         push.function.add_event_source(
             event_sources.SqsEventSource(
                 self.queue,
@@ -138,3 +133,20 @@ class Notifications(Construct):
             )
         )
         return push
+
+    def _allow_connections(self, push: AppFunction, stage: apigatewayv2.WebSocketStage) -> None:
+        """Let push post to the stage's connections, and close those that it can't reach."""
+        stack = Stack.of(self)
+        api_id = stack.get_logical_id(cast(CfnElement, stage.api.node.default_child))
+        for method in ("POST", "DELETE"):
+            path = f"{stage.stage_name}/{method}/@connections/*"
+            push.allow(
+                ("execute-api:ManageConnections",),
+                stack.format_arn(service="execute-api", resource=stage.api.api_id, resource_name=path),
+            )
+            acknowledge(
+                push,
+                "IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:"
+                f"<{api_id}>/{path}]",
+                "Connections come and go; all those of this stage, and nothing else, may be reached.",
+            )

@@ -8,8 +8,10 @@ from typing import Any
 
 import botocore.config
 import botocore.session
-from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import NoCredentialsError
+
+from entity_push.plain_json import PlainJSONParserFactory
+from entity_push.signing import Credentials
 
 # Parameters are built by this package and its tests; checking them again on each call costs CPU.
 # Attempts and timeouts keep a call well inside a function's own timeout.
@@ -25,7 +27,9 @@ CLIENT_CONFIG = botocore.config.Config(
 @functools.cache
 def session() -> botocore.session.Session:
     """Return the process's session: finding credentials and models is slow, so it is done once."""
-    return botocore.session.get_session()
+    found = botocore.session.get_session()
+    found.register_component("response_parser_factory", PlainJSONParserFactory())
+    return found
 
 
 def client(service: str) -> Any:
@@ -33,7 +37,7 @@ def client(service: str) -> Any:
     return session().create_client(service, config=CLIENT_CONFIG)
 
 
-def credentials() -> ReadOnlyCredentials:
+def credentials() -> Credentials:
     """Return the function's credentials, fresh ones when they have rotated.
 
     Raises:
@@ -42,4 +46,4 @@ def credentials() -> ReadOnlyCredentials:
     found = session().get_credentials()
     if found is None:
         raise NoCredentialsError
-    return found.get_frozen_credentials()
+    return Credentials(*found.get_frozen_credentials()[:3])

@@ -9,8 +9,8 @@ pace); `_Run` decides, for one call, what is sent when and what an answer means;
 bytes with libcurl's multi interface under one epoll. One thread, HTTP/1.1 without pipelining, so
 requests in flight = connections in use.
 
-A post that failed ambiguously (a reset or a silence before the answer's status line) may have reached its client and is sent
-again: at least once, never "at most once". Clients drop what they have seen by its `sequence`.
+A post that failed ambiguously (a reset or a silence before the answer's status line) may have reached
+its client and is sent again: at least once. Clients drop what they have seen by its `sequence`.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import length_hint
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pycurl  # type: ignore[import-untyped]
 
@@ -40,7 +40,6 @@ _SWEEP_SECONDS = 0.1  # how often silent requests are looked for
 _WAITING_RETRIES = 4096  # beyond this, no new post is drawn: memory stays flat whatever fails
 _THROTTLED_PAUSE = 0.1  # seconds before the first retry of a 429, doubled from then on
 _FAILED_PAUSE = 0.05  # the same for anything else
-_FREE_RETRIES = 3  # of a request whose kept-alive connection turned out to be closed
 _SLOWEST = 16  # throttling never goes below this many requests in flight
 
 # libcurl errors that a closed kept-alive connection may cause, and those that nothing can cure.
@@ -56,27 +55,32 @@ class Outcome(enum.Enum):
     GONE = "gone"
     """The connection does not exist: closed, or its `$connect` has not returned yet (410)."""
     RETRY = "retry"
-    """Throttled, 5xx, reset, silent or out of time: it may be tried again later."""
+    """Throttled, 5xx, reset or silent, every time it was tried: it may be tried again later."""
+    UNSENT = "unsent"
+    """The run ended first (deadline, credentials): no fault of this connection. It may have got it."""
     REFUSED = "refused"
     """Any other answer (400, 403, 413 …): trying again does not help."""
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A frame for a connection. Posts that share a frame should share the `bytes` object."""
+class Post(NamedTuple):
+    """A frame for a connection. Posts that share a frame should share the `bytes` object.
+
+    `tag` is the caller's own: the post's result has it too.
+    """
 
     connection_id: str
     frame: bytes
+    tag: object = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What became of one post: `status` of the last answer (None: there was none), a log's `reason`."""
 
     connection_id: str
     outcome: Outcome
     status: int | None
     reason: str
+    tag: object = None
 
 
 @dataclass(slots=True, eq=False)
@@ -86,9 +90,10 @@ class _Job:
     connection_id: str
     frame: bytes | None
     attempts: int = 0
-    free_retries: int = _FREE_RETRIES
+    fresh: bool = False  # not on a kept-alive connection again: the last one was closed
     status: int | None = None
     stamp: Stamp | None = None
+    tag: object = None
 
 
 @dataclass(slots=True, eq=False)
@@ -100,12 +105,12 @@ class _Slot:
     headers: deque[bytes] = field(default_factory=lambda: deque(maxlen=64))
     body: deque[bytes] = field(default_factory=lambda: deque(maxlen=4))
     frame: bytes | None = b""
+    fresh: bool = False
     job: _Job | None = None
     since: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(NamedTuple):
     """How a transfer ended: an HTTP status, or libcurl's error (`status` None)."""
 
     job: _Job
@@ -128,6 +133,7 @@ class _Transport:
         self._registered: set[int] = set()
         self._watched: set[int] = set()
         self._timer: float | None = None
+        self._looked = time.monotonic()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_NOTHING)
         self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
@@ -163,6 +169,9 @@ class _Transport:
                     slot.handle.unsetopt(pycurl.CUSTOMREQUEST)
                 setopt(pycurl.POSTFIELDS, job.frame)
             slot.frame = job.frame
+        if slot.fresh is not job.fresh:
+            setopt(pycurl.FRESH_CONNECT, int(job.fresh))
+            slot.fresh = job.fresh
         setopt(pycurl.REQUEST_TARGET, target)
         setopt(pycurl.HTTPHEADER, headers)
         slot.job, slot.since = job, time.monotonic()
@@ -172,6 +181,7 @@ class _Transport:
     def wait(self, seconds: float) -> list[_Answer]:
         """Moves bytes; returns the answers that came within `seconds` (perhaps none)."""
         now = time.monotonic()
+        self._forgive(now)
         if self._timer is not None and self._timer <= now:
             self._timer, seconds = None, 0.0
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
@@ -192,16 +202,28 @@ class _Transport:
             queued, finished, failed = self._multi.info_read()
             answers += [self._answered(self.in_flight[handle]) for handle in finished]
             answers += [self._failed(self.in_flight[handle], error, text) for handle, error, text in failed]
+        self._looked = time.monotonic()
         return answers
+
+    def _forgive(self, now: float) -> None:
+        """Doesn't count as silence when nobody listened: the caller worked, or fetched a page."""
+        if (away := now - self._looked) > _SWEEP_SECONDS:
+            for slot in self.in_flight.values():
+                slot.since = min(now, slot.since + away)
 
     def silent(self, since: float) -> list[_Answer]:
         """Ends the requests that began before `since`; `wait` must have been called just before."""
         slots = [slot for slot in self.in_flight.values() if slot.since < since]
         return [self._failed(slot, pycurl.E_OPERATION_TIMEDOUT, "no answer") for slot in slots]
 
+    def abandon(self) -> None:
+        """Ends all requests in flight."""
+        with contextlib.suppress(pycurl.error):  # at the end of the process, all may be gone already
+            for slot in list(self.in_flight.values()):
+                self.release(slot)
+
     def close(self) -> None:
-        for slot in list(self.in_flight.values()):
-            self.release(slot)
+        self.abandon()
         self._multi.close()
         for slot in self._free:
             slot.handle.close()
@@ -266,9 +288,10 @@ class _Window:
     """How many requests may be in flight: fewer when API Gateway throttles, then slowly more.
 
     429 means the account's throttle or one client's full buffer, and the answer does not tell
-    which (https://docs.aws.amazon.com/apigatewaymanagementapi/latest/developerguide, or botocore's
-    `LimitExceededException`). So it is their share among the answers of one round (as many as were
-    in flight) that counts: a few slow clients change nothing, the throttle hits one in ten and more.
+    which: `LimitExceededException` is "more than the allowed number of requests per unit of time or the
+    WebSocket client side buffer is full", says PostToConnection's API reference. So what counts is their
+    share among the answers of one round (as many as were in flight): a few slow clients change nothing,
+    the throttle hits one in ten and more.
     """
 
     def __init__(self, most: int) -> None:
@@ -338,7 +361,7 @@ class Deliverer:
         Args:
             posts: Drawn lazily, a few at a time; may block for a page fetch. An exception that it
                 raises is raised here too, after the results of what was drawn before.
-            deadline: `time.monotonic()` at which this ends; what is unfinished then is a RETRY. The
+            deadline: `time.monotonic()` at which this ends; what is unfinished then is UNSENT. The
                 rest of `posts` is still drawn, so that it is reported.
             expected: About how many posts there are, if known; otherwise `len(posts)` if it has
                 one. About 4·√n connections are opened, and n grows with what was drawn.
@@ -346,7 +369,7 @@ class Deliverer:
         Yields:
             Exactly one result per post, in the order in which they are settled.
         """
-        jobs = (_Job(post.connection_id, post.frame) for post in posts)
+        jobs = (_Job(post.connection_id, post.frame, tag=post.tag) for post in posts)
         return _Run(self, jobs, deadline, expected or length_hint(posts)).results()
 
     def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
@@ -379,6 +402,7 @@ class _Run:
         self._later: list[tuple[float, int, _Job]] = []  # a heap: due time, tie-breaker, job
         self._settled: deque[Result] = deque()
         self._stamp: Stamp | None = None
+        self._headers: list[str] = []
         self._stamped = self._swept = now
 
     def results(self) -> Iterator[Result]:
@@ -400,8 +424,7 @@ class _Run:
             while (left := self._draw()) is not None:
                 yield self._unsent(left)
         finally:
-            for slot in list(self._transport.in_flight.values()):
-                self._transport.release(slot)
+            self._transport.abandon()
         if self._source_error is not None:
             raise self._source_error
 
@@ -412,7 +435,9 @@ class _Run:
             self._stopped = "deadline"
         if self._stopped is None and now - self._stamped > _STAMP_SECONDS:
             self._stamp_again()
-        while self._stopped is None and len(self._transport.in_flight) < self._limit():
+        room = self._limit() - len(self._transport.in_flight)
+        while room > 0 and self._stopped is None:
+            room -= 1
             if self._later and self._later[0][0] <= now:
                 self._start(heapq.heappop(self._later)[2])
             elif len(self._later) < _WAITING_RETRIES and (job := self._draw()) is not None:
@@ -450,9 +475,7 @@ class _Run:
         method = "DELETE" if job.frame is None else "POST"
         payload_hash = self._signer.payload_hash(job.frame or b"")
         target, authorization = self._stamp.sign(method, job.connection_id, payload_hash)
-        # libcurl's own type, a form's, would be parsed by local stand-ins.
-        headers = [authorization, "Content-Type: application/octet-stream", *self._stamp.headers]
-        self._transport.start(job, target, headers)
+        self._transport.start(job, target, [authorization, *self._headers])
 
     def _settle(self, answer: _Answer) -> None:
         job, status = answer.job, answer.status
@@ -460,7 +483,8 @@ class _Run:
         if status is None:
             self._settle_failure(answer)
             return
-        self._window.note(throttled=status == 429)
+        if status != 429 or job.attempts == 1:  # the same client again says nothing of the others
+            self._window.note(throttled=status == 429)
         if 200 <= status < 300:
             self._result(job, Outcome.DELIVERED, status, "")
         elif status == 410:
@@ -471,6 +495,7 @@ class _Run:
         elif credentials_at_fault(status, answer.reason):
             if job.stamp is self._stamp and not self._stamp_again():
                 self._stopped = self._stopped or f"credentials: {answer.reason}"
+            job.attempts -= 1  # no fault of this connection
             self._again(job, f"{status} {answer.reason}", 0.0)
         else:
             self._result(job, Outcome.REFUSED, status, answer.reason)
@@ -479,12 +504,13 @@ class _Run:
         job = answer.job
         if answer.error in _HOPELESS:
             self._stopped = self._stopped or answer.reason
-        if answer.reused and answer.error in _CLOSED and job.free_retries:
-            job.free_retries -= 1
             job.attempts -= 1
-            self._again(job, answer.reason, 0.0)
-        else:
-            self._again(job, answer.reason, _FAILED_PAUSE)
+        # libcurl itself has already tried up to five other kept-alive connections.
+        free = answer.reused and answer.error in _CLOSED and not job.fresh
+        job.fresh = True
+        if free:
+            job.attempts -= 1
+        self._again(job, answer.reason, 0.0 if free else _FAILED_PAUSE)
 
     def _again(self, job: _Job, reason: str, pause: float) -> None:
         """Sends a job once more after a while, `pause` seconds doubled per attempt, with jitter."""
@@ -495,7 +521,7 @@ class _Run:
         if pause:
             due += min(2.0, pause * 2.0 ** (job.attempts - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
         if due >= self._last_start:
-            self._result(job, Outcome.RETRY, job.status, f"deadline: {reason}")
+            self._result(job, Outcome.UNSENT, job.status, f"deadline: {reason}")
             return
         self._count += 1
         heapq.heappush(self._later, (due, self._count, job))
@@ -509,6 +535,8 @@ class _Run:
             self._stopped = self._stopped or f"credentials: {error!r}"
             return False
         self._stamp, self._stamped = self._signer.stamp(credentials), time.monotonic()
+        # libcurl's own type, a form's, would be parsed by local stand-ins.
+        self._headers = ["Content-Type: application/octet-stream", *self._stamp.headers]
         return before is None or before.credentials != credentials
 
     def _sweep(self) -> None:
@@ -516,7 +544,7 @@ class _Run:
         now = time.monotonic()
         if now >= self._deadline:
             for answer in self._transport.silent(math.inf):
-                self._result(answer.job, Outcome.RETRY, answer.job.status, "deadline")
+                self._result(answer.job, Outcome.UNSENT, answer.job.status, "deadline")
         elif now - self._swept > _SWEEP_SECONDS:
             self._swept = now
             for answer in self._transport.silent(now - self._deliverer.timeout):
@@ -530,10 +558,10 @@ class _Run:
         return max(0.0, min(ends - time.monotonic(), _SWEEP_SECONDS))
 
     def _unsent(self, job: _Job) -> Result:
-        return Result(job.connection_id, Outcome.RETRY, job.status, self._stopped or "deadline")
+        return Result(job.connection_id, Outcome.UNSENT, job.status, self._stopped or "deadline", job.tag)
 
     def _result(self, job: _Job, outcome: Outcome, status: int | None, reason: str) -> None:
-        self._settled.append(Result(job.connection_id, outcome, status, reason))
+        self._settled.append(Result(job.connection_id, outcome, status, reason, job.tag))
 
 
 def _default_ca_file() -> str:

@@ -1,8 +1,10 @@
 """What arrives on the queue: EventBridge events, read into updates."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from entity_push import frames, strict_json
+from entity_push import frames
 from entity_push.channels import InvalidEntityIdError, entity_channel
 
 ENTITY_UPDATED = "Entity Updated"
@@ -20,32 +22,31 @@ class Update:
         channel: whom it is for.
         event_id: id of the EventBridge event.
         frame: what is pushed, as bytes on the wire.
+        sent_at: when EventBridge put it on the queue, in milliseconds since 1970.
+        oversize: whether the frame goes without its message because it would be too large.
     """
 
     channel: str
     event_id: str
     frame: bytes
+    sent_at: int
+    oversize: bool = False
 
 
-def parse_update(body: str) -> Update:
-    """Read the body of a queue message, an EventBridge event as its rule's target gets it.
+def parse_update(event: Mapping[str, Any], *, sent_at: int) -> Update:
+    """Read an EventBridge event, as its rule's target gets it.
 
     Source for the shape: Amazon EventBridge User Guide, "Structure of EventBridge events".
 
+    Args:
+        event: the event.
+        sent_at: when it was put on the queue, in milliseconds since 1970.
+
     Raises:
-        UnusableEventError: not JSON, not an event, of another kind, or without a usable entityId.
+        UnusableEventError: not an event, of another kind, or without a usable entityId.
     """
-    try:
-        event = strict_json.loads(body)
-    except strict_json.NotJSONError as error:
-        raise UnusableEventError("the message is not JSON") from error
     match event:
-        case {
-            "detail-type": str(kind),
-            "id": str(event_id),
-            "time": str(time),
-            "detail": dict(detail),
-        }:
+        case {"detail-type": str(kind), "id": str(event_id), "time": str(time), "detail": dict(detail)}:
             pass
         case _:
             raise UnusableEventError(
@@ -59,4 +60,7 @@ def parse_update(body: str) -> Update:
     except InvalidEntityIdError as error:
         raise UnusableEventError(f"detail.entityId: {error}") from error
     frame = frames.entity_updated(str(entity_id), event_id=event_id, time=time, detail=detail)
-    return Update(channel, event_id, frames.encode(frame))
+    wire = frames.encode(frame)
+    if len(wire) <= frames.MAX_FRAME_BYTES:
+        return Update(channel, event_id, wire, sent_at)
+    return Update(channel, event_id, frames.encode(frames.without_message(frame)), sent_at, oversize=True)

@@ -1,38 +1,53 @@
-"""Fanning out: queue messages in, posts to subscribers out, each message with a fate of its own."""
+"""Fanning out: queue messages in, posts to subscribers out, each message with a fate of its own.
+
+A batch goes through four steps: read the messages, find the subscribers (or split an update that has more
+than one page of them into chunks), deliver, settle. Whatever befalls one message stays with it.
+"""
 
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from entity_push.chunks import Chunk, split
 from entity_push.dead_letters import DeadLetters
-from entity_push.delivery import Outcome, Post, Result
-from entity_push.events import UnusableEventError, Update, parse_update
-from entity_push.table import Table
+from entity_push.delivery import Post, Result
+from entity_push.events import UnusableEventError, Update
+from entity_push.messages import read_message
+from entity_push.push_metrics import PushMetrics
+from entity_push.queue import Message, Queue
+from entity_push.settlement import Delivery, Settlement
+from entity_push.table import Page, Table
 from entity_push.telemetry import logger
 
-RESERVE_SECONDS = 3.0
-"""Time kept back at the end of an invocation for cleaning up and answering."""
+RESERVE_SECONDS = 12.0
+"""Time kept back at the end of an invocation for settling: forgetting the gone, handing back the rest."""
 
 
 class Delivers(Protocol):
-    """What fans out needs of a delivery engine."""
+    """What fanning out needs of a delivery engine."""
 
-    def deliver(self, posts: Iterator[Post], *, deadline: float) -> Iterator[Result]:
+    def deliver(self, posts: Iterable[Post], *, deadline: float) -> Iterator[Result]:
         """Post frames; exactly one result per post."""
+
+    def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
+        """Close connections; exactly one result per connection."""
 
 
 class FanOut:
     """Pushes updates to subscribers.
 
     Args:
-        table: finds the subscribers, and forgets the gone.
+        table: knows the subscribers.
         deliverer: posts frames.
+        queue: takes chunks.
         dead_letters: takes what can't be pushed.
     """
 
-    def __init__(self, table: Table, deliverer: Delivers, dead_letters: DeadLetters):
-        self._table, self._deliverer, self._dead_letters = table, deliverer, dead_letters
+    def __init__(self, table: Table, deliverer: Delivers, queue: Queue, dead_letters: DeadLetters):
+        self._table, self._deliverer, self._queue = table, deliverer, queue
+        self._dead_letters = dead_letters
+        self._settlement = Settlement(table, deliverer, queue, dead_letters)
 
     def push(self, records: Sequence[Mapping[str, Any]], *, seconds: float) -> list[str]:
         """Push a batch.
@@ -44,50 +59,108 @@ class FanOut:
         Returns:
             The message ids of the records that have to come back; each of the others is done.
         """
-        deadline = time.monotonic() + seconds - RESERVE_SECONDS
-        failed = []
+        ends = time.monotonic() + seconds
+        batch = _Batch(self._table, self._queue, self._dead_letters)
         for record in records:
+            batch.add(record)
+        for deliveries in batch.rounds():
+            self._deliver(deliveries, ends - RESERVE_SECONDS)
+        for delivery in batch.deliveries:
             try:
-                done = self._push_record(record, deadline)
-            except Exception:  # whatever befalls one record must not befall its neighbours
-                logger.exception("the record failed", message_id=record["messageId"])
-                done = False
-            if not done:
-                failed.append(record["messageId"])
-        return failed
+                self._settlement.settle(delivery, batch.metrics, ends=ends)
+            except Exception:
+                batch.fail(delivery.record_id, "the delivery could not be settled")
+        failed = set(batch.failed)
+        self._queue.come_back_soon(record for record in records if record["messageId"] in failed)
+        batch.metrics.flush()
+        return batch.failed
 
-    def _push_record(self, record: Mapping[str, Any], deadline: float) -> bool:
+    def _deliver(self, deliveries: Sequence[Delivery], deadline: float) -> None:
+        posts = [
+            Post(connection_id, delivery.update.frame, tag=delivery)
+            for delivery in deliveries
+            for connection_id in delivery.waiting()
+        ]
+        for result in self._deliverer.deliver(posts, deadline=deadline):
+            delivery = result.tag
+            assert isinstance(delivery, Delivery)
+            delivery.note(result)
+
+
+class _Batch:
+    """The messages of one invocation: what became of each, and what is to be delivered."""
+
+    def __init__(self, table: Table, queue: Queue, dead_letters: DeadLetters):
+        self._table, self._queue, self._dead_letters = table, queue, dead_letters
+        self._first_pages: dict[str, Page] = {}
+        self.deliveries: list[Delivery] = []
+        self.failed: list[str] = []
+        self.metrics = PushMetrics()
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Read a record; deliver it, split it, or send it to the dead letters."""
         try:
-            update = parse_update(record["body"])
+            self._add(record)
+        except Exception:
+            self.fail(record["messageId"], "the message could not be prepared")
+
+    def fail(self, record_id: str, what: str) -> None:
+        """Have a record come back, and log the exception that is being handled."""
+        logger.exception(what, message_id=record_id)
+        self.failed.append(record_id)
+
+    def rounds(self) -> Iterator[list[Delivery]]:
+        """Yield what may be delivered at once: of each channel, one update after the other."""
+        by_channel: dict[str, list[Delivery]] = defaultdict(list)
+        for delivery in self.deliveries:
+            by_channel[delivery.update.channel].append(delivery)
+        for number in range(max(map(len, by_channel.values()), default=0)):
+            for queued in by_channel.values():
+                if 0 < number < len(queued):
+                    queued[number].follow(queued[number - 1])
+            yield [queued[number] for queued in by_channel.values() if number < len(queued)]
+
+    def _add(self, record: Mapping[str, Any]) -> None:
+        try:
+            message = read_message(record["body"], sent_at=int(record["attributes"]["SentTimestamp"]))
         except UnusableEventError as error:
             logger.error("dead letter", message_id=record["messageId"], reason=str(error))
             self._dead_letters.send(record["body"], str(error))
-            return True
-        return self._push_update(update, deadline)
+            self.metrics.dead_letters += 1
+            return
+        chunk = message if isinstance(message, Chunk) else self._chunk(message)
+        if chunk is not None:
+            self.deliveries.append(Delivery(record["messageId"], chunk))
 
-    def _push_update(self, update: Update, deadline: float) -> bool:
-        outcomes: Counter[Outcome] = Counter()
-        for result in self._deliverer.deliver(self._posts(update), deadline=deadline):
-            outcomes[result.outcome] += 1
-            if result.outcome is Outcome.GONE:
-                self._table.delete_connection(result.connection_id, channel=update.channel)
-            elif result.outcome is not Outcome.DELIVERED:
-                logger.warning(
-                    "not delivered",
-                    channel=update.channel,
-                    event_id=update.event_id,
-                    connection_id=result.connection_id,
-                    reason=result.reason,
-                )
+    def _chunk(self, update: Update) -> Chunk | None:
+        """Return an update for all its subscribers; None if they are more than one page, and on the queue."""
+        self.metrics.updates += 1
+        self.metrics.oversize += update.oversize
+        first = self._first_page(update.channel)
+        if first.last:
+            self.metrics.subscribers.append(len(first.connection_ids))
+            return Chunk(update, tuple(first.connection_ids))
+        self._split(update)
+        return None
+
+    def _first_page(self, channel: str) -> Page:
+        """Return a channel's first page, read once for all its updates in the batch."""
+        if channel not in self._first_pages:
+            self._first_pages[channel] = next(self._table.subscribers(channel))
+        return self._first_pages[channel]
+
+    def _split(self, update: Update) -> None:
+        total = 0
+
+        def messages() -> Iterator[Message]:
+            nonlocal total
+            pages = (page.connection_ids for page in self._table.subscribers(update.channel))
+            for chunk in split(update, pages):
+                total += len(chunk.connection_ids)
+                yield Message(chunk.to_message())
+
+        chunks = self._queue.send(messages())
+        self.metrics.subscribers.append(total)
         logger.info(
-            "pushed",
-            channel=update.channel,
-            event_id=update.event_id,
-            outcomes={outcome.name.lower(): count for outcome, count in outcomes.items()},
+            "split", channel=update.channel, event_id=update.event_id, subscribers=total, chunks=chunks
         )
-        return not outcomes[Outcome.RETRY]
-
-    def _posts(self, update: Update) -> Iterator[Post]:
-        for page in self._table.subscribers(update.channel):
-            for connection_id in page:
-                yield Post(connection_id, update.frame)

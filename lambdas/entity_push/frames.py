@@ -15,6 +15,9 @@ from entity_push import strict_json
 Frame = dict[str, Any]
 RequestId = str | int
 
+MAX_FRAME_BYTES = 128 * 1024
+"""What PostToConnection takes ("Amazon API Gateway quotas", WebSocket message payload size)."""
+
 MAX_REQUEST_ID_LENGTH = 128
 MAX_REQUEST_ID_NUMBER = 2**53  # beyond it, JavaScript would echo another number than it sent
 
@@ -140,3 +143,8 @@ def entity_updated(entity_id: str, *, event_id: str, time: str, detail: Mapping[
     if "message" in detail:
         frame["message"] = detail["message"]
     return {**frame, "id": event_id, "time": time}
+
+
+def without_message(frame: Frame) -> Frame:
+    """Return a frame that is too large to push as one that tells at least that the entity changed."""
+    return {**{name: value for name, value in frame.items() if name != "message"}, "oversize": True}

@@ -52,7 +52,7 @@ class Stamp:
     """
 
     def __init__(
-        self, host: str, path: str, region: str, credentials: SigningCredentials, key: bytes, date: str
+        self, *, host: str, path: str, region: str, credentials: SigningCredentials, key: bytes, date: str
     ) -> None:
         self.credentials = credentials
         token = credentials.token
@@ -139,7 +139,14 @@ class Signer:
             for part in (date[:8], self._region, SERVICE, "aws4_request"):
                 key = hmac.digest(key, part.encode(), "sha256")
             self._key, self._key_for = key, (credentials.secret_key, date[:8])
-        return Stamp(self._host, self._path, self._region, credentials, self._key, date)
+        return Stamp(
+            host=self._host,
+            path=self._path,
+            region=self._region,
+            credentials=credentials,
+            key=self._key,
+            date=date,
+        )
 
     def payload_hash(self, frame: bytes) -> str:
         """SHA-256 of `frame`, hexadecimal; computed once per distinct frame."""

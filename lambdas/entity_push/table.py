@@ -27,9 +27,13 @@ CONNECTION_SECONDS = 2 * 60 * 60
 TTL_MARGIN_SECONDS = 10 * 60
 """Clocks differ, and an item that goes too early would cut off a client that is still there."""
 
+BATCH_GET_LIMIT = 100
+"""Items in one BatchGetItem (DynamoDB API Reference)."""
+
 BATCH_WRITE_LIMIT = 25
 """Items in one BatchWriteItem (DynamoDB API Reference)."""
 
+_CONNECTION = "CONNECTION#"
 _SUBSCRIBER = "SUBSCRIBER#"
 _CONFLICTS = frozenset(("TransactionConflict", "TransactionConflictException"))
 _ATTEMPTS = 8
@@ -45,6 +49,19 @@ class TooManySubscriptionsError(Exception):
 
 class StillConflictingError(Exception):
     """Other writers kept changing the same items; nothing was written. Trying again may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of a channel's subscribers.
+
+    Attributes:
+        connection_ids: who is subscribed.
+        last: whether no page follows.
+    """
+
+    connection_ids: list[str]
+    last: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +87,16 @@ def expiry(connected_at: int) -> int:
 
 
 def _connection_key(connection_id: str) -> Item:
-    return {"pk": {"S": f"CONNECTION#{connection_id}"}, "sk": {"S": "CONNECTION"}}
+    return {"pk": {"S": f"{_CONNECTION}{connection_id}"}, "sk": {"S": "CONNECTION"}}
 
 
 def _subscription_key(channel: str, connection_id: str) -> Item:
     return {"pk": {"S": f"CHANNEL#{channel}"}, "sk": {"S": f"{_SUBSCRIBER}{connection_id}"}}
+
+
+def _channels(connection: Item) -> list[str]:
+    """Return the channels in a connection's item."""
+    return sorted(connection.get("channels", {}).get("SS", ()))
 
 
 def _conflict(error: ClientError) -> bool:
@@ -112,24 +134,49 @@ class Table:
         }
         self._client.put_item(TableName=self._name, Item=item)
 
-    def delete_connection(self, connection_id: str, *, channel: str | None = None) -> None:
-        """Delete a connection and its subscriptions. Doing it again, or for an unknown one, is harmless.
-
-        Args:
-            connection_id: the connection.
-            channel: a channel whose subscription is to go even if the connection's own set does not
-                name it: what a disconnect that stopped half way left behind.
-        """
+    def delete_connection(self, connection_id: str) -> None:
+        """Delete a connection and its subscriptions. Doing it again, or for an unknown one, is harmless."""
         old = self._attempt(
             self._client.delete_item,
             TableName=self._name,
             Key=_connection_key(connection_id),
             ReturnValues="ALL_OLD",
         ).get("Attributes", {})
-        channels = set(old.get("channels", {}).get("SS", ()))
-        if channel is not None:
-            channels.add(channel)
-        self._delete(_subscription_key(name, connection_id) for name in sorted(channels))
+        self._delete(_subscription_key(name, connection_id) for name in _channels(old))
+
+    def forget(self, connection_ids: Iterable[str], channel: str, *, opened_before: int) -> list[str]:
+        """Delete connections that turned out to be gone, and their subscriptions.
+
+        The subscription to ``channel`` goes even if the connection's own set does not name it, or the
+        connection has no item: that is what a disconnect that stopped half way leaves behind.
+
+        Args:
+            connection_ids: the connections, each once.
+            channel: through which they were found.
+            opened_before: milliseconds since 1970. A connection opened later is left alone, since its
+                ``$connect`` may not have returned yet, and until then API Gateway says that it is gone.
+
+        Returns:
+            Those that were left alone.
+
+        Raises:
+            StillConflictingError: DynamoDB kept refusing some; nothing is lost, only not yet deleted.
+        """
+        young = []
+        ids = iter(connection_ids)
+        while batch := list(itertools.islice(ids, BATCH_GET_LIMIT)):
+            items = self._connections(batch)
+            keys = []
+            for connection_id in batch:
+                item = items.get(connection_id, {})
+                if int(item.get("connectedAt", {}).get("N", 0)) >= opened_before:
+                    young.append(connection_id)
+                    continue
+                keys.append(_connection_key(connection_id))
+                for name in sorted({*_channels(item), channel}):
+                    keys.append(_subscription_key(name, connection_id))
+            self._delete(keys)
+        return young
 
     def subscribe(self, connection_id: str, channel: str, *, connected_at: int, limit: int) -> bool:
         """Subscribe a connection to a channel; return whether it already was.
@@ -165,7 +212,7 @@ class Table:
             return False
         if not old:
             raise ConnectionGoneError(connection_id)
-        if channel not in old.get("channels", {}).get("SS", ()):
+        if channel not in _channels(old):
             raise TooManySubscriptionsError(connection_id)
         return True
 
@@ -190,8 +237,8 @@ class Table:
         )
         return old is None
 
-    def subscribers(self, channel: str) -> Iterator[list[str]]:
-        """Yield the connection ids subscribed to a channel, page by page, strongly consistent.
+    def subscribers(self, channel: str) -> Iterator[Page]:
+        """Yield who is subscribed to a channel, page by page, strongly consistent.
 
         A page is what one Query returns: at most 1 MB, about 10,000 ids. Each is read when it is asked for.
         """
@@ -207,8 +254,9 @@ class Table:
         }
         while True:
             page = self._client.query(**query)
-            yield [item["sk"]["S"].removeprefix(_SUBSCRIBER) for item in page["Items"]]
-            if "LastEvaluatedKey" not in page:
+            last = "LastEvaluatedKey" not in page
+            yield Page([item["sk"]["S"].removeprefix(_SUBSCRIBER) for item in page["Items"]], last)
+            if last:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
@@ -250,6 +298,20 @@ class Table:
                 raise
             return first.get("Item", {}) or {}
         return None
+
+    def _connections(self, connection_ids: Sequence[str]) -> dict[str, Item]:
+        """Return the items of connections, at most 100, by their ids; of some there is none."""
+        wanted = {self._name: {"Keys": list(map(_connection_key, connection_ids)), "ConsistentRead": True}}
+        items: dict[str, Item] = {}
+        for attempt in range(_ATTEMPTS):
+            answer = self._client.batch_get_item(RequestItems=wanted)
+            for item in answer["Responses"].get(self._name, []):
+                items[item["pk"]["S"].removeprefix(_CONNECTION)] = item
+            wanted = answer.get("UnprocessedKeys", {})
+            if not wanted:
+                return items
+            self._back_off(attempt)
+        raise StillConflictingError("some connections could not be read")
 
     def _delete(self, keys: Iterable[Item]) -> None:
         requests = ({"DeleteRequest": {"Key": key}} for key in keys)

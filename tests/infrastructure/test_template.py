@@ -18,7 +18,7 @@ TABLE_ACTIONS = {
     "subscribe": {"dynamodb:UpdateItem", "dynamodb:PutItem"},
     "unsubscribe": {"dynamodb:UpdateItem", "dynamodb:DeleteItem"},
     "default": set(),
-    "push": {"dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"},
+    "push": {"dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"},
 }
 
 
@@ -118,12 +118,20 @@ def test_a_function_may_do_its_own_job_only(resources: dict[str, Any], module: s
 def test_only_push_reaches_connections_and_only_on_this_stage(resources: dict[str, Any]) -> None:
     for module in TABLE_ACTIONS:
         found = [
-            json.dumps(statement["Resource"])
+            json.dumps(resource)
             for statement in statements(resources, module)
             if "execute-api:ManageConnections" in as_list(statement["Action"])
+            for resource in as_list(statement["Resource"])
         ]
-        assert len(found) == (1 if module == "push" else 0)
-        assert all("/prod/POST/@connections/*" in resource for resource in found)
+        assert len(found) == (2 if module == "push" else 0)
+        for resource, method in zip(sorted(found), ("DELETE", "POST"), strict=False):
+            assert f"/prod/{method}/@connections/*" in resource
+
+
+def test_only_push_may_feed_its_own_queue(resources: dict[str, Any]) -> None:
+    loops = {module: item.get("RecursiveLoop") for module, item in functions(resources).items()}
+    assert loops.pop("push") == "Allow"
+    assert set(loops.values()) == {"Terminate"}
 
 
 def test_queues(resources: dict[str, Any]) -> None:
@@ -182,6 +190,27 @@ def test_the_event_source_reports_single_failures(template: assertions.Template)
     )
 
 
+def test_every_way_of_losing_an_update_has_an_alarm_that_tells_somebody(resources: dict[str, Any]) -> None:
+    (topic,) = of_type(resources, "AWS::SNS::Topic")
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+    assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in alarms)
+    assert all(alarm["TreatMissingData"] == "notBreaching" for alarm in alarms)
+    watched = {
+        (alarm["MetricName"], json.dumps(alarm["Dimensions"][0]["Value"]), alarm["Threshold"])
+        for alarm in alarms
+    }
+    queues = {
+        name: json.dumps({"Fn::GetAtt": [name, "QueueName"]})
+        for name in of_type(resources, "AWS::SQS::Queue")
+    }
+    dead = [text for name, text in queues.items() if "DeadLetters" in name]
+    assert len(dead) == 2
+    for text in dead:
+        assert ("ApproximateNumberOfMessagesVisible", text, 0) in watched
+    names = {name for name, _, _ in watched}
+    assert names >= {"Errors", "ApproximateAgeOfOldestMessage", "Refused", "Abandoned"}
+
+
 def test_nothing_has_a_physical_name_so_that_deployments_do_not_collide(resources: dict[str, Any]) -> None:
     names = ("TableName", "QueueName", "FunctionName", "RoleName", "LogGroupName", "TopicName")
     for item in resources.values():
@@ -197,6 +226,7 @@ def test_outputs(template: assertions.Template) -> None:
         "QueueUrl",
         "DeadLetterQueueUrl",
         "TargetDeadLetterQueueUrl",
+        "AlarmTopicArn",
         "EventBusName",
     }
 

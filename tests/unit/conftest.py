@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+from entity_push import aws
 from entity_push.table import Table
 from moto import mock_aws
 
@@ -23,6 +24,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    aws.session.cache_clear()  # it remembers the environment of its first use
 
 
 @pytest.fixture

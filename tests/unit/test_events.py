@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from entity_push.events import UnusableEventError, Update, parse_update
+from entity_push.messages import read_message
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,11 +21,12 @@ EVENT: dict[str, Any] = {
 
 
 def test_an_event_becomes_an_update() -> None:
-    assert parse_update(json.dumps(EVENT)) == Update(
+    assert parse_update(EVENT, sent_at=7) == Update(
         channel="entity/e1",
         event_id="6a7e8feb-b491-4cf7-a9f1-bf3703467718",
         frame=b'{"type":"Entity Updated","entityId":"e1","message":{"price":7},'
         b'"id":"6a7e8feb-b491-4cf7-a9f1-bf3703467718","time":"2026-11-22T18:43:48Z"}',
+        sent_at=7,
     )
 
 
@@ -43,13 +45,27 @@ def test_an_event_becomes_an_update() -> None:
 )
 def test_an_unusable_event_says_why(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(UnusableEventError, match=reason):
-        parse_update(json.dumps({**EVENT, **change}))
+        parse_update({**EVENT, **change}, sent_at=7)
+
+
+@pytest.mark.parametrize(("letters", "oversize"), [(130_000, False), (132_000, True)])
+def test_a_frame_over_128_kb_goes_without_its_message(letters: int, oversize: bool) -> None:
+    detail = {"entityId": "e1", "message": "x" * letters}
+    update = parse_update({**EVENT, "detail": detail}, sent_at=7)
+    frame = json.loads(update.frame)
+    assert update.oversize is oversize
+    assert frame.get("oversize", False) is oversize
+    assert ("message" in frame) is not oversize
+    assert (frame["entityId"], frame["id"]) == ("e1", EVENT["id"])
+    assert len(update.frame) <= 128 * 1024
 
 
 @given(
     st.text()
-    | st.dictionaries(st.sampled_from([*EVENT, "x"]), st.none() | st.text() | st.integers()).map(json.dumps)
+    | st.dictionaries(st.sampled_from([*EVENT, "chunk", "x"]), st.none() | st.text() | st.integers()).map(
+        json.dumps
+    )
 )
-def test_any_body_is_an_update_or_unusable(body: str) -> None:
+def test_any_body_is_a_message_or_unusable(body: str) -> None:
     with pytest.raises(UnusableEventError):
-        parse_update(body)
+        read_message(body, sent_at=7)

@@ -25,7 +25,7 @@ def subscribe(table: Table, connection_id: str, channel: str, limit: int = 3) ->
 
 
 def subscribers(table: Table, channel: str) -> list[str]:
-    return [connection_id for page in table.subscribers(channel) for connection_id in page]
+    return [connection_id for page in table.subscribers(channel) for connection_id in page.connection_ids]
 
 
 def test_items_are_as_documented(table: Table, dynamodb: Any) -> None:
@@ -92,12 +92,25 @@ def test_disconnecting_removes_every_item(table: Table, dynamodb: Any) -> None:
     assert all_items(dynamodb) == []
 
 
-def test_a_subscription_left_behind_is_removed_by_its_channel(table: Table, dynamodb: Any) -> None:
+def test_forgetting_removes_what_is_gone_and_what_was_left_behind(table: Table, dynamodb: Any) -> None:
+    gone = [f"c{number}" for number in range(130)]  # more than one batch of reads
+    for connection_id in [*gone, "stays"]:
+        connect(table, connection_id)
+        subscribe(table, connection_id, "entity/e1")
+        subscribe(table, connection_id, "entity/e2")
+    dynamodb.delete_item(TableName=TABLE_NAME, Key={"pk": {"S": "CONNECTION#c0"}, "sk": {"S": "CONNECTION"}})
+    assert table.forget([*gone, "never was"], "entity/e1", opened_before=CONNECTED_AT + 1) == []
+    # Only what nothing names any more is left: c0's other subscription, until a push to it or its ttl.
+    left = [(item["pk"], item["sk"]) for item in all_items(dynamodb) if "stays" not in str(item)]
+    assert left == [("CHANNEL#entity/e2", "SUBSCRIBER#c0")]
+
+
+def test_a_connection_that_may_still_be_opening_is_not_forgotten(table: Table, dynamodb: Any) -> None:
     connect(table, "c1")
     subscribe(table, "c1", "entity/e1")
-    dynamodb.delete_item(TableName=TABLE_NAME, Key={"pk": {"S": "CONNECTION#c1"}, "sk": {"S": "CONNECTION"}})
-    table.delete_connection("c1", channel="entity/e1")
-    assert all_items(dynamodb) == []
+    before = all_items(dynamodb)
+    assert table.forget(["c1"], "entity/e1", opened_before=CONNECTED_AT) == ["c1"]
+    assert all_items(dynamodb) == before
 
 
 def test_subscribers_are_those_of_the_channel_alone(table: Table) -> None:
@@ -120,7 +133,8 @@ def test_2500_subscribers_are_read_over_more_than_one_page(table: Table, dynamod
         dynamodb.batch_write_item(RequestItems={TABLE_NAME: puts})
     pages = list(table.subscribers("entity/e1"))
     assert len(pages) > 1
-    assert [connection_id for page in pages for connection_id in page] == ids
+    assert [connection_id for page in pages for connection_id in page.connection_ids] == ids
+    assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True]
 
 
 class Conflicting:

@@ -1,0 +1,107 @@
+"""What it costs to read a page of 1,000 subscribers, and how that compares with pushing to them.
+
+    python -m benchmarks.reading
+
+The table is a stand-in that answers each Query with a recorded page over plain HTTP, so that the client alone is
+measured: CPU of this process. The baseline is botocore's own parser with every attribute, and what the issue of
+speed is about: 1,000 posts of the delivery engine (from build/bench.json, when benchmarks.delivery has run).
+"""
+
+import http.server
+import json
+import os
+import threading
+import time
+from typing import Any
+
+import botocore.session
+
+from benchmarks import report
+from benchmarks.delivery import connection_ids
+
+SUBSCRIBERS = 1000
+READS = 60
+
+
+def page(*, projected: bool) -> bytes:
+    """Return the answer to a Query for 1,000 subscription items."""
+    items = []
+    for name in connection_ids(SUBSCRIBERS):
+        item: dict[str, Any] = {"sk": {"S": f"SUBSCRIBER#{name}"}}
+        if not projected:
+            item |= {"pk": {"S": "CHANNEL#entity/orders/42"}, "ttl": {"N": "1700007800"}}
+        items.append(item)
+    return json.dumps({"Count": SUBSCRIBERS, "ScannedCount": SUBSCRIBERS, "Items": items}).encode()
+
+
+class _Table(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    pages: dict[bool, bytes]
+
+    def do_POST(self) -> None:  # noqa: N802 - the library's name
+        query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.pages["ProjectionExpression" in query]
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Be silent."""
+
+
+def _serve() -> int:
+    """Serve in a child process, so that its CPU is not counted; return the port."""
+    _Table.pages = {projected: page(projected=projected) for projected in (False, True)}
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Table)
+    child = os.fork()
+    if child == 0:
+        threading.Timer(120, os._exit, (0,)).start()
+        server.serve_forever()
+    server.socket.close()
+    port: int = server.server_address[1]
+    return port
+
+
+def _cpu_per_read(read: Any) -> float:
+    read()
+    started = time.process_time()
+    for _ in range(READS):
+        assert len(read()) == SUBSCRIBERS
+    return (time.process_time() - started) / READS * 1000
+
+
+def main() -> None:
+    """Measure, print, and add to build/bench.json."""
+    port = _serve()
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+    }
+    from entity_push import aws  # noqa: PLC0415 - it reads the environment
+    from entity_push.table import Table  # noqa: PLC0415
+
+    table = Table(aws.client("dynamodb"), "table")
+    stock: Any = botocore.session.get_session().create_client("dynamodb")
+    query = {
+        "TableName": "table",
+        "KeyConditionExpression": "pk = :pk",
+        "ExpressionAttributeValues": {":pk": {"S": "CHANNEL#entity/orders/42"}},
+    }
+    ours = _cpu_per_read(lambda: next(table.subscribers("entity/orders/42")).connection_ids)
+    baseline = _cpu_per_read(lambda: stock.query(**query)["Items"])
+    print(f"reading 1,000 subscribers: {ours:5.2f} ms CPU; botocore, all attributes: {baseline:5.2f} ms")
+    entries = [report.entry("read 1,000 subscribers, CPU", ours, "ms", baseline)]
+    # µs for one post are ms for a thousand.
+    if engine := report.known().get("delivery: CPU per post, engine over boto3"):
+        pushing = engine["value"]
+        print(f"pushing to them: {pushing:5.1f} ms CPU; reading costs {ours / pushing:.1%} of it")
+        entries.append(report.entry("read 1,000 subscribers over pushing to them, CPU", ours, "ms", pushing))
+    report.write(entries)
+
+
+if __name__ == "__main__":
+    main()

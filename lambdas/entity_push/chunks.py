@@ -1,0 +1,95 @@
+"""A chunk: some of an update's subscribers, on the queue as a message of its own.
+
+An update with more than one page of subscribers is split into chunks, so that many workers push it at once;
+and a chunk is also what a retry is: the connections that failed, and nobody else.
+"""
+
+import itertools
+import json
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from entity_push.events import UnusableEventError, Update
+
+CHUNK_SIZE = 1000
+"""Connection ids in one chunk: enough to be worth an invocation, few enough to spread over workers."""
+
+MAX_ATTEMPTS = 8
+"""Invocations that try a connection, over about two minutes; each of them tries several times itself."""
+
+LONGEST_DELAY_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """An update for some of its channel's subscribers.
+
+    Attributes:
+        update: what is pushed.
+        connection_ids: to whom.
+        attempt: how many invocations have failed to reach them.
+    """
+
+    update: Update
+    connection_ids: tuple[str, ...]
+    attempt: int = 0
+
+    def to_message(self) -> str:
+        """Return the body of the chunk's queue message: ASCII, since SQS refuses some characters."""
+        update = self.update
+        return json.dumps(
+            {
+                "chunk": {
+                    "channel": update.channel,
+                    "eventId": update.event_id,
+                    "frame": update.frame.decode(),
+                    "sentAt": update.sent_at,
+                    "connectionIds": self.connection_ids,
+                    "attempt": self.attempt,
+                }
+            },
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """Read a chunk from its queue message.
+
+        Raises:
+            UnusableEventError: it is not a chunk of this form.
+        """
+        match message["chunk"]:
+            case {
+                "channel": str(channel),
+                "eventId": str(event_id),
+                "frame": str(frame),
+                "sentAt": int(sent_at),
+                "connectionIds": list(connection_ids),
+                "attempt": int(attempt),
+            } if all(isinstance(name, str) for name in connection_ids):
+                update = Update(channel, event_id, frame.encode(), sent_at)
+                return cls(update, tuple(connection_ids), attempt)
+        raise UnusableEventError("the message is not a chunk of a form that this version reads")
+
+    def again(self, connection_ids: Iterable[str]) -> Self:
+        """Return the next attempt, for those that failed."""
+        return replace(self, connection_ids=tuple(connection_ids), attempt=self.attempt + 1)
+
+
+def split(update: Update, pages: Iterable[Iterable[str]], *, attempt: int = 0) -> Iterator[Chunk]:
+    """Yield the chunks of an update whose subscribers come in pages."""
+    for page in pages:
+        ids = iter(page)
+        while some := tuple(itertools.islice(ids, CHUNK_SIZE)):
+            yield Chunk(update, some, attempt)
+
+
+def delay_seconds(attempt: int) -> int:
+    """Return how long a retry waits in the queue: twice as long each time, with jitter.
+
+    Those that failed together must not come back together.
+    """
+    longest = min(LONGEST_DELAY_SECONDS, 2**attempt)
+    return random.randint((longest + 1) // 2, longest)  # noqa: S311 - not for secrets

@@ -1,0 +1,205 @@
+"""Settling a delivery: what the outcomes of its posts mean for its connections and for its message."""
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from entity_push.chunks import MAX_ATTEMPTS, Chunk, delay_seconds, split
+from entity_push.dead_letters import DeadLetters
+from entity_push.delivery import Outcome, Result
+from entity_push.events import Update
+from entity_push.push_metrics import PushMetrics
+from entity_push.queue import Message, Queue
+from entity_push.table import BATCH_GET_LIMIT, StillConflictingError, Table
+from entity_push.telemetry import logger
+
+OPENING_SECONDS = 30
+"""A connection younger than this that seems gone may only be opening: its `$connect` has not returned."""
+
+MAX_AGE_SECONDS = 60 * 60
+"""An update that is still waiting for its turn after this time has no meaning for a screen any more."""
+
+FORGET_RESERVE_SECONDS = 4.0
+"""What forgetting leaves of the invocation's time for handing back the rest."""
+
+
+class Disconnects(Protocol):
+    """What settling needs of a delivery engine."""
+
+    def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
+        """Close connections; exactly one result per connection."""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A queue message on its way to connections, and what became of its posts.
+
+    Attributes:
+        record_id: the SQS message id.
+        chunk: the update and its connections.
+        delivered: how many posts API Gateway took.
+        refused: how many it refused for good.
+        gone: connections that do not exist.
+        retry: connections that failed, and may be tried again.
+        unsent: connections that time did not suffice for.
+    """
+
+    record_id: str
+    chunk: Chunk
+    delivered: int = 0
+    refused: int = 0
+    gone: list[str] = field(default_factory=list)
+    retry: list[str] = field(default_factory=list)
+    unsent: list[str] = field(default_factory=list)
+    _skip: set[str] = field(default_factory=set)
+
+    @property
+    def update(self) -> Update:
+        """The update that is delivered."""
+        return self.chunk.update
+
+    def waiting(self) -> Iterator[str]:
+        """Yield the connections to post to."""
+        return (name for name in self.chunk.connection_ids if name not in self._skip)
+
+    def follow(self, earlier: "Delivery") -> None:
+        """Come after an earlier update of the channel: its frame must not be overtaken where it failed."""
+        mine = set(self.chunk.connection_ids)
+        self.retry = [name for name in earlier.retry if name in mine]
+        self.unsent = [name for name in earlier.unsent if name in mine]
+        self._skip = {*self.retry, *self.unsent, *earlier.gone, *earlier._skip}
+
+    def note(self, result: Result) -> None:
+        """Take down what became of one post."""
+        connection_id = result.connection_id
+        match result.outcome:
+            case Outcome.DELIVERED:
+                self.delivered += 1
+            case Outcome.GONE:
+                self.gone.append(connection_id)
+            case Outcome.RETRY:
+                self.retry.append(connection_id)
+            case Outcome.UNSENT:
+                self.unsent.append(connection_id)
+            case Outcome.REFUSED:
+                self.refused += 1
+                logger.error(
+                    "refused",
+                    connection_id=connection_id,
+                    channel=self.update.channel,
+                    event_id=self.update.event_id,
+                    status=result.status,
+                    reason=result.reason,
+                )
+
+
+class Settlement:
+    """Settles deliveries.
+
+    Args:
+        table: forgets connections that are gone.
+        deliverer: closes connections that can't be reached.
+        queue: takes chunks for another attempt.
+        dead_letters: takes what no further attempt can help.
+    """
+
+    def __init__(self, table: Table, deliverer: Disconnects, queue: Queue, dead_letters: DeadLetters):
+        self._table, self._deliverer = table, deliverer
+        self._queue, self._dead_letters = queue, dead_letters
+
+    def settle(self, delivery: Delivery, metrics: PushMetrics, *, ends: float) -> None:
+        """See to it that every connection of a delivery is done, queued again, closed or a dead letter.
+
+        Args:
+            delivery: a delivery whose posts are all noted.
+            metrics: counts what happens.
+            ends: `time.monotonic()` at which the invocation ends.
+
+        Raises:
+            NotSentError: what is left could not be queued; the whole message has to come back.
+        """
+        now = time.time()
+        if delivery.delivered:
+            metrics.times_to_last_post.append(round(now * 1000) - delivery.update.sent_at)
+        young = self._forget(delivery, metrics, until=ends - FORGET_RESERVE_SECONDS)
+        again = delivery.chunk.again([*delivery.retry, *young])
+        later = []
+        if again.attempt < MAX_ATTEMPTS:
+            later.append((again, delay_seconds(again.attempt)))
+        elif again.connection_ids:
+            self._abandon(again, metrics, ends=ends)
+        later.append((Chunk(delivery.update, tuple(delivery.unsent), delivery.chunk.attempt), 0))
+        self._hand_back(later, metrics, too_old=now * 1000 - delivery.update.sent_at > MAX_AGE_SECONDS * 1000)
+        metrics.deliveries += delivery.delivered
+        metrics.refused += delivery.refused
+        _log(delivery)
+
+    def _forget(self, delivery: Delivery, metrics: PushMetrics, *, until: float) -> list[str]:
+        """Delete the gone, as far as time allows: the next push finds the others again."""
+        young: list[str] = []
+        gone = iter(delivery.gone)
+        opened_before = round((time.time() - OPENING_SECONDS) * 1000)
+        try:
+            while time.monotonic() < until and (some := list(itertools.islice(gone, BATCH_GET_LIMIT))):
+                young += self._table.forget(some, delivery.update.channel, opened_before=opened_before)
+        except StillConflictingError:
+            logger.warning("some that are gone could not be forgotten", channel=delivery.update.channel)
+        metrics.gone += len(delivery.gone) - len(young)
+        return young
+
+    def _hand_back(self, chunks: Sequence[tuple[Chunk, int]], metrics: PushMetrics, *, too_old: bool) -> None:
+        if too_old:
+            for chunk, _ in chunks:
+                self._bury(chunk, f"not delivered within {MAX_AGE_SECONDS} s", metrics)
+            return
+        metrics.retried += self._queue_again(chunks)
+
+    def _queue_again(self, chunks: Sequence[tuple[Chunk, int]]) -> int:
+        self._queue.send(
+            Message(part.to_message(), delay)
+            for chunk, delay in chunks
+            for part in split(chunk.update, [chunk.connection_ids], attempt=chunk.attempt)
+        )
+        return sum(len(chunk.connection_ids) for chunk, _ in chunks)
+
+    def _abandon(self, chunk: Chunk, metrics: PushMetrics, *, ends: float) -> None:
+        """Close connections that can't be reached, so that the clients connect anew and catch up.
+
+        Living on with a hole they would not know of would be worse.
+        """
+        update = chunk.update
+        closed: list[str] = []
+        left: list[str] = []
+        for result in self._deliverer.disconnect(chunk.connection_ids, deadline=ends - 1):
+            done = result.outcome in (Outcome.DELIVERED, Outcome.GONE)
+            (closed if done else left).append(result.connection_id)
+        if closed:
+            now = round(time.time() * 1000)
+            self._table.forget(closed, update.channel, opened_before=now)
+            metrics.abandoned += len(closed)
+            logger.error("abandoned", channel=update.channel, event_id=update.event_id, connections=closed)
+        self._bury(
+            Chunk(update, tuple(left)), f"neither reached nor closed in {MAX_ATTEMPTS} attempts", metrics
+        )
+
+    def _bury(self, chunk: Chunk, reason: str, metrics: PushMetrics) -> None:
+        for part in split(chunk.update, [chunk.connection_ids]):
+            logger.error("dead letter", channel=chunk.update.channel, reason=reason)
+            self._dead_letters.send(part.to_message(), reason)
+            metrics.dead_letters += 1
+
+
+def _log(delivery: Delivery) -> None:
+    logger.info(
+        "pushed",
+        channel=delivery.update.channel,
+        event_id=delivery.update.event_id,
+        attempt=delivery.chunk.attempt,
+        delivered=delivery.delivered,
+        gone=len(delivery.gone),
+        retry=len(delivery.retry),
+        unsent=len(delivery.unsent),
+        refused=delivery.refused,
+    )

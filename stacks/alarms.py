@@ -1,0 +1,76 @@
+"""Alarms: what was lost, refused or late never goes unseen."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+from entity_push.telemetry import METRICS_NAMESPACE
+
+from stacks.notifications import Notifications
+from stacks.settings import Settings
+
+LATE_SECONDS = 60
+
+
+class Alarms(Construct):
+    """One topic, and an alarm per way in which updates fail to arrive. docs/operations.md says what to do.
+
+    Attributes:
+        topic: where alarms are announced; subscribe an address or a chat to it.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, notifications: Notifications
+    ):
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self.topic = sns.Topic(self, "Topic", enforce_ssl=True)
+        self._alarm(
+            "DeadLetters",
+            notifications.dead_letters.metric_approximate_number_of_messages_visible(statistic="Maximum"),
+            "Messages could not be pushed and are in the dead-letter queue: make redrive.",
+        )
+        self._alarm(
+            "TargetDeadLetters",
+            notifications.target_dead_letters.metric_approximate_number_of_messages_visible(
+                statistic="Maximum"
+            ),
+            "EventBridge could not put events on the queue.",
+        )
+        self._alarm(
+            "PushErrors",
+            notifications.push.function.metric_errors(),
+            "The push function failed as a whole.",
+        )
+        self._alarm(
+            "Late",
+            notifications.queue.metric_approximate_age_of_oldest_message(statistic="Maximum"),
+            f"An update has waited for more than {LATE_SECONDS} s.",
+            threshold=LATE_SECONDS,
+        )
+        for name, what in {
+            "Refused": "API Gateway refused posts for good (400, 403, 413): see the push function's log.",
+            "Abandoned": "Clients were disconnected because they could not be reached.",
+        }.items():
+            self._alarm(name, self._own_metric(name), what)
+
+    def _own_metric(self, name: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=METRICS_NAMESPACE,
+            metric_name=name,
+            dimensions_map={"Stack": self._settings.stack_name, "service": "push"},
+            statistic="Sum",
+        )
+
+    def _alarm(self, name: str, metric: cloudwatch.Metric, what: str, *, threshold: int = 0) -> None:
+        alarm = metric.with_(period=Duration.minutes(1)).create_alarm(
+            self,
+            name,
+            alarm_description=f"Entity Push ({self._settings.stack_name}): {what}",
+            threshold=threshold,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self.topic))

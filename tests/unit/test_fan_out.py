@@ -1,0 +1,285 @@
+"""Each message's fate, with a scripted delivery engine; the real one is in tests/delivery."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+from entity_push.chunks import MAX_ATTEMPTS, Chunk
+from entity_push.dead_letters import DeadLetters
+from entity_push.delivery import Outcome, Post, Result
+from entity_push.events import Update
+from entity_push.fan_out import FanOut
+from entity_push.queue import Queue
+from entity_push.settlement import MAX_AGE_SECONDS
+from entity_push.table import Connection, Table
+
+from tests.unit.conftest import TABLE_NAME, all_items
+
+Verdict = Callable[[str], Outcome]
+
+
+class Engine:
+    """Delivers as a function from connection id to outcome says."""
+
+    def __init__(self) -> None:
+        self.verdict: Verdict = lambda _id: Outcome.DELIVERED
+        self.closing: Verdict = lambda _id: Outcome.DELIVERED
+        self.posted: list[tuple[str, bytes]] = []
+        self.closed: list[str] = []
+
+    def deliver(self, posts: Iterable[Post], *, deadline: float) -> Iterator[Result]:
+        assert deadline > time.monotonic()
+        for post in posts:
+            self.posted.append((post.connection_id, post.frame))
+            yield Result(post.connection_id, self.verdict(post.connection_id), 0, "scripted", tag=post.tag)
+
+    def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
+        assert deadline > time.monotonic()
+        for connection_id in connection_ids:
+            self.closed.append(connection_id)
+            yield Result(connection_id, self.closing(connection_id), 0, "scripted")
+
+
+class Sqs:
+    """Both queues; a dead letter is what came with a reason."""
+
+    def __init__(self) -> None:
+        self.queued: list[dict[str, Any]] = []
+        self.dead: list[tuple[str, str]] = []
+        self.refuses = False
+        self.soon: dict[str, int] = {}
+
+    def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        assert QueueUrl == "queue"
+        if self.refuses:
+            return {"Failed": [{"Id": entry["Id"], "Code": "InternalError"} for entry in Entries]}
+        self.queued += Entries
+        return {}
+
+    def send_message(self, QueueUrl: str, MessageBody: str, MessageAttributes: Any) -> None:  # noqa: N803
+        assert QueueUrl == "dead"
+        self.dead.append((MessageBody, MessageAttributes["reason"]["StringValue"]))
+
+    def change_message_visibility_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> None:  # noqa: N803
+        assert QueueUrl == "queue"
+        self.soon |= {entry["ReceiptHandle"]: entry["VisibilityTimeout"] for entry in Entries}
+
+    def chunks(self) -> list[Chunk]:
+        return [Chunk.from_message(json.loads(entry["MessageBody"])) for entry in self.queued]
+
+
+class Bench:
+    """A fan-out with everything around it."""
+
+    def __init__(self, table: Table, dynamodb: Any) -> None:
+        self.table, self.dynamodb = table, dynamodb
+        self.engine, self.sqs = Engine(), Sqs()
+        queue = Queue(self.sqs, "queue", pause=lambda _seconds: None)
+        self.fan_out = FanOut(table, self.engine, queue, DeadLetters(self.sqs, "dead"))
+
+    def subscribe(self, channel: str, *connection_ids: str, age: float = 3600) -> None:
+        opened = round((time.time() - age) * 1000)
+        for connection_id in connection_ids:
+            self.table.put_connection(Connection(connection_id, opened, "192.0.2.1", "test"))
+            self.table.subscribe(connection_id, channel, connected_at=opened, limit=9)
+
+    def push(self, *bodies: str, age: float = 0) -> list[str]:
+        sent = str(round((time.time() - age) * 1000))
+        records = [
+            {
+                "messageId": f"m{number}",
+                "receiptHandle": f"r{number}",
+                "body": body,
+                "attributes": {"SentTimestamp": sent, "ApproximateReceiveCount": "3"},
+            }
+            for number, body in enumerate(bodies)
+        ]
+        return self.fan_out.push(records, seconds=60)
+
+
+@pytest.fixture
+def bench(table: Table, dynamodb: Any) -> Bench:
+    return Bench(table, dynamodb)
+
+
+def event(entity_id: str, message: Any = None, event_id: str = "id-1") -> str:
+    return json.dumps(
+        {
+            "id": event_id,
+            "detail-type": "Entity Updated",
+            "time": "2026-11-22T18:43:48Z",
+            "detail": {"entityId": entity_id, "message": message},
+        }
+    )
+
+
+def chunk(*connection_ids: str, attempt: int = 0, age: float = 0) -> str:
+    sent_at = round((time.time() - age) * 1000)
+    return Chunk(Update("entity/e1", "id-1", b"frame", sent_at), connection_ids, attempt).to_message()
+
+
+def test_an_update_is_posted_to_each_subscriber_of_its_channel_once(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "a", "b")
+    bench.subscribe("entity/e2", "c")
+    assert bench.push(event("e1"), event("e2"), event("e3")) == []
+    assert sorted(name for name, _ in bench.engine.posted) == ["a", "b", "c"]
+    assert not bench.sqs.queued
+    assert not bench.sqs.dead
+
+
+def test_updates_of_one_channel_are_posted_in_order(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "a", "b")
+    bench.push(event("e1", 1), event("e1", 2), event("e1", 3))
+    for name in ("a", "b"):
+        frames = [json.loads(frame)["message"] for who, frame in bench.engine.posted if who == name]
+        assert frames == [1, 2, 3]
+
+
+def test_an_unusable_message_is_a_dead_letter_with_its_reason_and_harms_no_other(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "a")
+    assert bench.push("no json", event("e1"), event("not an id")) == []
+    assert [name for name, _ in bench.engine.posted] == ["a"]
+    assert [(body[:7], reason[:15]) for body, reason in bench.sqs.dead] == [
+        ("no json", "the message is "),
+        ('{"id": ', "detail.entityId"),
+    ]
+
+
+def test_the_gone_are_forgotten_and_nobody_gets_it_twice(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "a", "b", "c")
+    bench.engine.verdict = lambda name: Outcome.GONE if name == "b" else Outcome.DELIVERED
+    assert bench.push(event("e1", 1), event("e1", 2)) == []
+    assert [name for name, _ in bench.engine.posted] == ["a", "b", "c", "a", "c"]
+    assert not [item for item in all_items(bench.dynamodb) if "b" in (item["pk"][-1], item["sk"][-1])]
+    assert len(all_items(bench.dynamodb)) == 4
+
+
+def test_one_that_seems_gone_but_may_be_opening_is_tried_again(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "old")
+    bench.subscribe("entity/e1", "young", age=5)
+    bench.engine.verdict = lambda _name: Outcome.GONE
+    bench.push(event("e1"))
+    assert [item["pk"] for item in all_items(bench.dynamodb)] == ["CHANNEL#entity/e1", "CONNECTION#young"]
+    assert [(part.connection_ids, part.attempt) for part in bench.sqs.chunks()] == [(("young",), 1)]
+
+
+def test_a_retry_carries_only_those_that_failed(bench: Bench) -> None:
+    bench.subscribe("entity/e1", *(f"c{number:02}" for number in range(20)))
+    failing = {"c03", "c07"}
+    bench.engine.verdict = lambda name: Outcome.RETRY if name in failing else Outcome.DELIVERED
+    assert bench.push(event("e1")) == []
+    (again,) = bench.sqs.chunks()
+    assert (set(again.connection_ids), again.attempt) == (failing, 1)
+    assert bench.sqs.queued[0]["DelaySeconds"] in (1, 2)
+    bench.engine.posted.clear()
+    bench.push(bench.sqs.queued[0]["MessageBody"])
+    assert {name for name, _ in bench.engine.posted} == failing
+    assert bench.sqs.chunks()[1].attempt == 2
+
+
+def test_what_time_did_not_suffice_for_is_handed_back_and_no_attempt_is_counted(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "a", "b")
+    bench.engine.verdict = lambda name: Outcome.UNSENT if name == "b" else Outcome.DELIVERED
+    bench.push(event("e1"))
+    assert [(part.connection_ids, part.attempt) for part in bench.sqs.chunks()] == [(("b",), 0)]
+
+
+def test_a_later_frame_does_not_overtake_one_that_failed(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "a", "b")
+    bench.engine.verdict = lambda name: Outcome.RETRY if name == "b" else Outcome.DELIVERED
+    bench.push(event("e1", 1), event("e1", 2))
+    assert [name for name, _ in bench.engine.posted] == ["a", "b", "a"]
+    assert [part.connection_ids for part in bench.sqs.chunks()] == [("b",), ("b",)]
+
+
+def test_after_the_last_attempt_the_connection_is_closed_and_forgotten(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "a", "b")
+    bench.engine.verdict = lambda _name: Outcome.RETRY
+    assert bench.push(chunk("a", attempt=MAX_ATTEMPTS - 1)) == []
+    assert bench.engine.closed == ["a"]
+    assert {item["pk"] for item in all_items(bench.dynamodb)} == {"CHANNEL#entity/e1", "CONNECTION#b"}
+    assert not bench.sqs.queued
+    assert not bench.sqs.dead
+
+
+def test_one_that_can_not_even_be_closed_is_a_dead_letter_that_can_be_redriven(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "a")
+    bench.engine.verdict = bench.engine.closing = lambda _name: Outcome.RETRY
+    bench.push(chunk("a", attempt=MAX_ATTEMPTS - 1))
+    ((body, reason),) = bench.sqs.dead
+    assert reason == f"neither reached nor closed in {MAX_ATTEMPTS} attempts"
+    assert Chunk.from_message(json.loads(body)).attempt == 0
+    assert len(all_items(bench.dynamodb)) == 2
+
+
+def test_what_waited_too_long_is_a_dead_letter_instead_of_going_round_for_ever(bench: Bench) -> None:
+    bench.engine.verdict = lambda _name: Outcome.UNSENT
+    bench.push(chunk("a", age=MAX_AGE_SECONDS + 5))
+    assert [reason for _, reason in bench.sqs.dead] == [f"not delivered within {MAX_AGE_SECONDS} s"]
+    assert bench.sqs.queued == []
+
+
+def test_refused_posts_are_not_tried_again(bench: Bench) -> None:
+    bench.engine.verdict = lambda _name: Outcome.REFUSED
+    assert bench.push(chunk("a")) == []
+    assert not bench.sqs.queued
+    assert not bench.sqs.dead
+
+
+def test_if_a_retry_can_not_be_queued_its_message_comes_back_soon_and_the_others_do_not(bench: Bench) -> None:
+    bench.subscribe("entity/e2", "c")
+    bench.engine.verdict = lambda name: Outcome.RETRY if name == "a" else Outcome.DELIVERED
+    bench.sqs.refuses = True
+    assert bench.push(chunk("a"), event("e2")) == ["m0"]
+    assert bench.sqs.soon == {"r0": 8}
+
+
+def test_a_table_that_fails_for_one_channel_harms_no_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.subscribe("entity/e2", "c")
+    subscribers = bench.table.subscribers
+
+    def failing(channel: str) -> Any:
+        if channel == "entity/e1":
+            raise RuntimeError("DynamoDB is having a bad day")
+        return subscribers(channel)
+
+    monkeypatch.setattr(bench.table, "subscribers", failing)
+    assert bench.push(event("e1"), event("e2")) == ["m0"]
+    assert [name for name, _ in bench.engine.posted] == ["c"]
+
+
+def test_more_than_a_page_of_subscribers_is_split_into_chunks_on_the_queue(bench: Bench) -> None:
+    ids = [f"{number:04}{'x' * 400}" for number in range(2500)]
+    for start in range(0, len(ids), 25):
+        puts = [
+            {"PutRequest": {"Item": {"pk": {"S": "CHANNEL#entity/e1"}, "sk": {"S": f"SUBSCRIBER#{name}"}}}}
+            for name in ids[start : start + 25]
+        ]
+        bench.dynamodb.batch_write_item(RequestItems={TABLE_NAME: puts})
+    assert bench.push(event("e1", 7)) == []
+    assert bench.engine.posted == []
+    everybody = [name for part in bench.sqs.chunks() for name in part.connection_ids]
+    assert sorted(everybody) == ids
+    bench.push(*[entry["MessageBody"] for entry in bench.sqs.queued])
+    assert sorted(name for name, _ in bench.engine.posted) == ids
+    assert {json.loads(frame)["message"] for _, frame in bench.engine.posted} == {7}
+
+
+def test_metrics_are_printed_with_the_stack_as_their_dimension(
+    bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STACK_NAME", "Orders")
+    bench.subscribe("entity/e1", "a", "b", "c")
+    bench.engine.verdict = lambda name: Outcome.GONE if name == "b" else Outcome.DELIVERED
+    bench.push(event("e1"), "no json", age=2)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    (metrics,) = lines
+    assert metrics["Stack"] == "Orders"
+    counts = {name: sum(metrics[name]) for name in ("Updates", "Deliveries", "Gone", "DeadLetters")}
+    assert counts == {"Updates": 1, "Deliveries": 2, "Gone": 1, "DeadLetters": 1}
+    assert metrics["SubscribersPerUpdate"] == [3]
+    assert 2000 <= metrics["TimeToLastPost"][0] < 20_000
