@@ -2,9 +2,9 @@
 
     python -m benchmarks.latency
 
-The way it goes: EventBridge, SQS, event source, push function, @connections, WebSocket; all of it in the
-emulator, so this shows what the app adds, not what AWS takes. The baseline is a message that the same function
-posts without the way through EventBridge and SQS: invoked directly.
+The way it goes: EventBridge, SQS, event source, push function, @connections, WebSocket; all of it in
+the emulator, so this shows what the app adds, not what AWS takes. The baseline is a message that the
+same function posts without the way through EventBridge and SQS: invoked directly.
 """
 
 import json

@@ -2,9 +2,9 @@
 
     python -m benchmarks.reading
 
-The table is a stand-in that answers each Query with a recorded page over plain HTTP, so that the client alone is
-measured: CPU of this process. The baseline is botocore's own parser with every attribute, and what the issue of
-speed is about: 1,000 posts of the delivery engine (from build/bench.json, when benchmarks.delivery has run).
+The table is a stand-in that answers each Query with a recorded page over plain HTTP, so that the client
+alone is measured: CPU of this process. The baselines are botocore's own parser with every attribute, and
+1,000 posts of the delivery engine (from build/bench.json, when benchmarks.delivery has run).
 """
 
 import http.server
@@ -38,7 +38,7 @@ class _Table(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     pages: dict[bool, bytes]
 
-    def do_POST(self) -> None:  # noqa: N802 - the library's name
+    def do_POST(self) -> None:
         query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         body = self.pages["ProjectionExpression" in query]
         self.send_response(200)

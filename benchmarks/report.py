@@ -34,12 +34,6 @@ def known(results: Path = RESULTS) -> dict[str, Entry]:
     return {old["name"]: old for old in entries}
 
 
-def known(results: Path = RESULTS) -> dict[str, Entry]:
-    """Returns what earlier runs have measured, by name."""
-    entries: list[Entry] = json.loads(results.read_text()) if results.exists() else []
-    return {entry["name"]: entry for entry in entries}
-
-
 def write(entries: list[Entry], results: Path = RESULTS) -> None:
     """Merges entries into the file: those of the same name are replaced, others are kept."""
     merged = known(results) | {new["name"]: new for new in entries}

@@ -8,7 +8,7 @@ import argparse
 import datetime
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,12 +97,7 @@ def show(found: Deployment, reason: str) -> int:
         print(f"{len(chosen)} messages {meaning}")
         for letter in chosen:
             print(letter.describe())
-        for letter in letters:  # visible again at once
-            sqs.change_message_visibility(
-                QueueUrl=letter.queue_url,
-                ReceiptHandle=letter.message["ReceiptHandle"],
-                VisibilityTimeout=0,
-            )
+        _let_go(sqs, letters)
         count += len(chosen)
     return count
 
@@ -114,7 +109,9 @@ def redrive(found: Deployment, reason: str) -> int:
     """
     sqs, count = found.client("sqs"), 0
     for output in QUEUES:
-        for letter in dead_letters(sqs, found.outputs[output]):
+        letters = list(dead_letters(sqs, found.outputs[output]))
+        _let_go(sqs, [letter for letter in letters if reason not in letter.reason])
+        for letter in letters:
             if reason not in letter.reason:
                 continue
             sqs.send_message(QueueUrl=found.outputs["QueueUrl"], MessageBody=letter.message["Body"])
@@ -123,6 +120,14 @@ def redrive(found: Deployment, reason: str) -> int:
             print(f"redriven: {letter.message['MessageId']}  {_summary(letter.message['Body'])}")
     print(f"{count} messages are back on the queue")
     return count
+
+
+def _let_go(sqs: Any, letters: Iterable[DeadLetter]) -> None:
+    """Make messages visible again at once that were only looked at."""
+    for letter in letters:
+        sqs.change_message_visibility(
+            QueueUrl=letter.queue_url, ReceiptHandle=letter.message["ReceiptHandle"], VisibilityTimeout=0
+        )
 
 
 def _summary(body: str) -> str:

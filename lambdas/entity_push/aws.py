@@ -46,4 +46,5 @@ def credentials() -> Credentials:
     found = session().get_credentials()
     if found is None:
         raise NoCredentialsError
-    return Credentials(*found.get_frozen_credentials()[:3])
+    frozen = found.get_frozen_credentials()
+    return Credentials(frozen.access_key or "", frozen.secret_key or "", frozen.token)

@@ -544,7 +544,10 @@ class _Run:
         now = time.monotonic()
         if now >= self._deadline:
             for answer in self._transport.silent(math.inf):
-                self._result(answer.job, Outcome.UNSENT, answer.job.status, "deadline")
+                if answer.status is None:
+                    self._result(answer.job, Outcome.UNSENT, answer.job.status, "deadline")
+                else:
+                    self._settle(answer)
         elif now - self._swept > _SWEEP_SECONDS:
             self._swept = now
             for answer in self._transport.silent(now - self._deliverer.timeout):

@@ -59,6 +59,7 @@ def test_what_arrives_is_signed_as_botocore_would(endpoint: FaultyEndpoint) -> N
         assert (post.method, post.body) == ("POST", connection_id.encode())
         assert (delete.method, delete.body) == ("DELETE", b"")
         for request in (post, delete):
+            assert request.headers["content-type"] == "application/octet-stream"
             expected: Any = AWSRequest(
                 request.method, endpoint.url.removesuffix("/prod") + request.target, data=request.body
             )
@@ -266,7 +267,7 @@ def test_retries_in_waiting_are_bounded(endpoint: FaultyEndpoint, monkeypatch: p
 @pytest.mark.parametrize("step", ["expired", "expired_body"])
 def test_expired_credentials_stop_the_run(endpoint: FaultyEndpoint, step: str) -> None:
     endpoint.default = [step]
-    results = deliver(deliverer_for(endpoint), posts(2000))
+    results = deliver(deliverer_for(endpoint, attempts=1), posts(2000))
     assert outcomes(results) == {Outcome.UNSENT: 2000}
     assert "xpired" in results["c1999="].reason
     assert len(endpoint.all_requests()) <= 256
@@ -398,6 +399,18 @@ def test_an_abandoned_run_leaves_a_usable_deliverer(endpoint: FaultyEndpoint) ->
     run.close()  # type: ignore[attr-defined]
     results = deliver(deliverer, posts(100, "d"))
     assert outcomes(results) == {Outcome.DELIVERED: 100}
+
+
+def test_a_result_carries_its_posts_tag(endpoint: FaultyEndpoint) -> None:
+    endpoint.scripts["gone"] = ["gone"]
+    what = [Post(name, FRAME, tag=name.upper()) for name in ("a", "gone")]
+    deliverer = deliverer_for(endpoint)
+    results = [
+        *deliverer.deliver(what, deadline=time.monotonic() + 5),
+        *deliverer.deliver(what, deadline=time.monotonic() - 1),
+    ]
+    assert [result.tag for result in results] == [result.connection_id.upper() for result in results]
+    assert len(results) == 4
 
 
 def test_each_connection_gets_its_own_frame(endpoint: FaultyEndpoint) -> None:
