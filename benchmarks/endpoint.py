@@ -14,7 +14,6 @@ Run it as a process of its own, or from Python:
 import argparse
 import contextlib
 import datetime
-import ipaddress
 import json
 import os
 import select
@@ -53,16 +52,16 @@ THROTTLED = (
 AnySocket = socket.socket | ssl.SSLSocket
 
 
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """Writes a self-signed certificate for localhost and its key; returns both paths."""
+def make_certificate(folder: Path, host: str = "localhost") -> tuple[Path, Path]:
+    """Writes a self-signed certificate for a host name and its key; returns both paths."""
     from cryptography import x509  # noqa: PLC0415 - the server itself starts without it
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
 
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     today = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [x509.DNSName(host)]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

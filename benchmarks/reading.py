@@ -82,9 +82,9 @@ def main() -> None:
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
     }
     from entity_push import aws  # noqa: PLC0415 - it reads the environment
-    from entity_push.table import Table  # noqa: PLC0415
+    from entity_push.table.subscriptions import Subscriptions  # noqa: PLC0415
 
-    table = Table(aws.client("dynamodb"), "table")
+    table = Subscriptions(aws.client("dynamodb"), "table")
     stock: Any = botocore.session.get_session().create_client("dynamodb")
     query = {
         "TableName": "table",

@@ -4,9 +4,9 @@ from typing import Any
 
 from entity_push import aws
 from entity_push.environment import variable
-from entity_push.table import Table
+from entity_push.table.subscriptions import Subscriptions
 
-table = Table(aws.client("dynamodb"), variable("TABLE_NAME"))
+table = Subscriptions(aws.client("dynamodb"), variable("TABLE_NAME"))
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

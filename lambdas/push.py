@@ -8,11 +8,14 @@ from entity_push.delivery import Deliverer
 from entity_push.environment import variable
 from entity_push.fan_out import FanOut
 from entity_push.queue import Queue
-from entity_push.table import Table
+from entity_push.table.history import History
+from entity_push.table.subscriptions import Subscriptions
 
 sqs = aws.client("sqs")
+dynamodb = aws.client("dynamodb")
 fan_out = FanOut(
-    Table(aws.client("dynamodb"), variable("TABLE_NAME")),
+    Subscriptions(dynamodb, variable("TABLE_NAME")),
+    History.from_environment(dynamodb),
     Deliverer(variable("CALLBACK_URL"), variable("AWS_REGION"), aws.credentials),
     Queue(sqs, variable("QUEUE_URL")),
     DeadLetters(sqs, variable("DEAD_LETTER_QUEUE_URL")),

@@ -4,9 +4,9 @@ from entity_push import aws, frames
 from entity_push.environment import variable
 from entity_push.frames import Frame
 from entity_push.routes import Request, message_route
-from entity_push.table import Table
+from entity_push.table.subscriptions import Subscriptions
 
-table = Table(aws.client("dynamodb"), variable("TABLE_NAME"))
+table = Subscriptions(aws.client("dynamodb"), variable("TABLE_NAME"))
 
 
 @message_route
@@ -14,4 +14,4 @@ def handler(request: Request) -> Frame:
     """End the connection's subscription to the entity that the frame names."""
     entity_id, channel = request.entity()
     was_subscribed = table.unsubscribe(request.connection_id, channel)
-    return frames.unsubscribed(entity_id, was_subscribed=was_subscribed, request_id=request.frame.request_id)
+    return frames.unsubscribed(entity_id, was_subscribed=was_subscribed)

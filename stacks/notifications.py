@@ -109,6 +109,7 @@ class Notifications(Construct):
             environment={
                 "STACK_NAME": self._settings.stack_name,
                 "TABLE_NAME": table.table_name,
+                **self._settings.history_environment,
                 "CALLBACK_URL": stage.callback_url,
                 "QUEUE_URL": self.queue.queue_url,
                 "DEAD_LETTER_QUEUE_URL": self.dead_letters.queue_url,
@@ -121,7 +122,13 @@ class Notifications(Construct):
             # bounded in lambdas/entity_push/settlement.py.
             recursive_loop=lambda_.RecursiveLoop.ALLOW,
         )
-        push.allow(("dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"), table.table_arn)
+        push.allow(
+            (
+                *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+                *("dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"),
+            ),
+            table.table_arn,
+        )
         push.allow(("sqs:SendMessage",), self.queue.queue_arn, self.dead_letters.queue_arn)
         self._allow_connections(push, stage)
         push.function.add_event_source(

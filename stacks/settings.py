@@ -133,6 +133,18 @@ class Settings:
     subscriptions_per_connection: int = _setting(
         100, _whole(1, 1000), "How many subscriptions one connection may have."
     )
+    replay_hours: int = _setting(
+        24,
+        _whole(0, 24 * 30),
+        "How long updates are kept for clients that come back. 0 stores and numbers nothing: frames have no "
+        "sequence, and nobody can catch up.",
+    )
+    head_days: int = _setting(
+        30,
+        _whole(1, 365),
+        "How long a channel's last number and frame are kept after its last update; at least as long as "
+        "replayHours.",
+    )
     throttle_rate: int = _setting(
         1000,
         _whole(1, 100_000),
@@ -168,6 +180,14 @@ class Settings:
     )
     log_retention_days: int = _setting(30, _one_of_numbers(*LOG_RETENTION_DAYS), "Days that logs are kept.")
 
+    @property
+    def history_environment(self) -> dict[str, str]:
+        """What functions that read or write the history are told."""
+        return {
+            "REPLAY_SECONDS": str(self.replay_hours * 3600),
+            "HEAD_SECONDS": str(self.head_days * 24 * 3600),
+        }
+
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Self:
         """Read the settings from an app's context, where ``stack_name`` is called ``stackName``.
@@ -186,7 +206,13 @@ class Settings:
             if name not in known:
                 raise SettingError(_unknown(name, list(known)))
             values[known[name].name] = _read(known[name], value)
-        return cls(**values)
+        settings = cls(**values)
+        if settings.head_days * 24 < settings.replay_hours:
+            raise SettingError(
+                f"The setting headDays is {settings.head_days}; with replayHours {settings.replay_hours} it "
+                f"has to be at least {-(-settings.replay_hours // 24)}."
+            )
+        return settings
 
 
 def context_name(setting: "Field[Any]") -> str:

@@ -1,4 +1,4 @@
-"""The single table (keys and items: lambdas/entity_push/table.py)."""
+"""The single table (keys and items: lambdas/entity_push/table/)."""
 
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct

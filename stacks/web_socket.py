@@ -57,7 +57,10 @@ class WebSocket(Construct):
         self._route("$disconnect", "disconnect", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem")
         # A transaction needs the rights of the single writes in it
         # (DynamoDB Developer Guide, "Amazon DynamoDB Transactions: How it works", IAM).
-        self._route("subscribe", "subscribe", "dynamodb:UpdateItem", "dynamodb:PutItem")
+        self._route(
+            *("subscribe", "subscribe"),
+            *("dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"),
+        )
         self._route("unsubscribe", "unsubscribe", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
         self._route("$default", "default")
         self._ping()
@@ -77,6 +80,7 @@ class WebSocket(Construct):
             environment={
                 "TABLE_NAME": self._table.table_name,
                 "SUBSCRIPTIONS_PER_CONNECTION": str(self._settings.subscriptions_per_connection),
+                **self._settings.history_environment,
             },
             timeout=Duration.seconds(15),  # API Gateway itself gives up after 29
         )

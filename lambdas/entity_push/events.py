@@ -6,6 +6,7 @@ from typing import Any
 
 from entity_push import frames
 from entity_push.channels import InvalidEntityIdError, entity_channel
+from entity_push.cursors import Cursor
 
 ENTITY_UPDATED = "Entity Updated"
 
@@ -16,7 +17,7 @@ class UnusableEventError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One update of one channel.
+    """One update of one channel, ready to be pushed.
 
     Attributes:
         channel: whom it is for.
@@ -33,7 +34,33 @@ class Update:
     oversize: bool = False
 
 
-def parse_update(event: Mapping[str, Any], *, sent_at: int) -> Update:
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event about a channel, before it has its number.
+
+    Attributes:
+        channel: whom it is for.
+        event_id: id of the EventBridge event.
+        frame: what is pushed, without sequence and cursor.
+        sent_at: when EventBridge put it on the queue, in milliseconds since 1970.
+    """
+
+    channel: str
+    event_id: str
+    frame: frames.Frame
+    sent_at: int
+
+    def at(self, cursor: Cursor | None) -> Update:
+        """Return the event as the update with this number; without one, if updates are not numbered."""
+        frame = frames.numbered(self.frame, cursor) if cursor else self.frame
+        wire = frames.encode(frame)
+        if len(wire) <= frames.MAX_FRAME_BYTES:
+            return Update(self.channel, self.event_id, wire, self.sent_at)
+        small = frames.encode(frames.without_message(frame))
+        return Update(self.channel, self.event_id, small, self.sent_at, oversize=True)
+
+
+def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event:
     """Read an EventBridge event, as its rule's target gets it.
 
     Source for the shape: Amazon EventBridge User Guide, "Structure of EventBridge events".
@@ -60,7 +87,4 @@ def parse_update(event: Mapping[str, Any], *, sent_at: int) -> Update:
     except InvalidEntityIdError as error:
         raise UnusableEventError(f"detail.entityId: {error}") from error
     frame = frames.entity_updated(str(entity_id), event_id=event_id, time=time, detail=detail)
-    wire = frames.encode(frame)
-    if len(wire) <= frames.MAX_FRAME_BYTES:
-        return Update(channel, event_id, wire, sent_at)
-    return Update(channel, event_id, frames.encode(frames.without_message(frame)), sent_at, oversize=True)
+    return Event(channel, event_id, frame, sent_at)

@@ -1,7 +1,8 @@
 """Fanning out: queue messages in, posts to subscribers out, each message with a fate of its own.
 
-A batch goes through four steps: read the messages, find the subscribers (or split an update that has more
-than one page of them into chunks), deliver, settle. Whatever befalls one message stays with it.
+A batch goes through five steps: read the messages, number and store the updates, find the subscribers (or
+split an update that has more than one page of them into chunks), deliver, settle. Whatever befalls one
+message stays with it, or with its channel.
 """
 
 import time
@@ -12,12 +13,13 @@ from typing import Any, Protocol
 from entity_push.chunks import Chunk, split
 from entity_push.dead_letters import DeadLetters
 from entity_push.delivery import Post, Result
-from entity_push.events import UnusableEventError, Update
+from entity_push.events import Event, UnusableEventError, Update
 from entity_push.messages import read_message
 from entity_push.push_metrics import PushMetrics
 from entity_push.queue import Message, Queue
 from entity_push.settlement import Delivery, Settlement
-from entity_push.table import Page, Table
+from entity_push.table.history import History
+from entity_push.table.subscriptions import Subscriptions
 from entity_push.telemetry import logger
 
 RESERVE_SECONDS = 12.0
@@ -38,16 +40,24 @@ class FanOut:
     """Pushes updates to subscribers.
 
     Args:
-        table: knows the subscribers.
+        subscriptions: knows the subscribers.
+        history: numbers and stores updates; None if they are not to be stored.
         deliverer: posts frames.
         queue: takes chunks.
         dead_letters: takes what can't be pushed.
     """
 
-    def __init__(self, table: Table, deliverer: Delivers, queue: Queue, dead_letters: DeadLetters):
-        self._table, self._deliverer, self._queue = table, deliverer, queue
-        self._dead_letters = dead_letters
-        self._settlement = Settlement(table, deliverer, queue, dead_letters)
+    def __init__(
+        self,
+        subscriptions: Subscriptions,
+        history: History | None,
+        deliverer: Delivers,
+        queue: Queue,
+        dead_letters: DeadLetters,
+    ):
+        self._subscriptions, self._history = subscriptions, history
+        self._deliverer, self._queue, self._dead_letters = deliverer, queue, dead_letters
+        self._settlement = Settlement(subscriptions, deliverer, queue, dead_letters)
 
     def push(self, records: Sequence[Mapping[str, Any]], *, seconds: float) -> list[str]:
         """Push a batch.
@@ -60,16 +70,17 @@ class FanOut:
             The message ids of the records that have to come back; each of the others is done.
         """
         ends = time.monotonic() + seconds
-        batch = _Batch(self._table, self._queue, self._dead_letters)
+        batch = _Batch(self._subscriptions, self._history, self._queue, self._dead_letters)
         for record in records:
             batch.add(record)
+        batch.prepare()
         for deliveries in batch.rounds():
             self._deliver(deliveries, ends - RESERVE_SECONDS)
         for delivery in batch.deliveries:
             try:
                 self._settlement.settle(delivery, batch.metrics, ends=ends)
             except Exception:
-                batch.fail(delivery.record_id, "the delivery could not be settled")
+                batch.fail([delivery.record_id], "the delivery could not be settled")
         failed = set(batch.failed)
         self._queue.come_back_soon(record for record in records if record["messageId"] in failed)
         batch.metrics.flush()
@@ -90,24 +101,36 @@ class FanOut:
 class _Batch:
     """The messages of one invocation: what became of each, and what is to be delivered."""
 
-    def __init__(self, table: Table, queue: Queue, dead_letters: DeadLetters):
-        self._table, self._queue, self._dead_letters = table, queue, dead_letters
-        self._first_pages: dict[str, Page] = {}
+    def __init__(
+        self, subscriptions: Subscriptions, history: History | None, queue: Queue, dead_letters: DeadLetters
+    ):
+        self._subscriptions, self._history = subscriptions, history
+        self._queue, self._dead_letters = queue, dead_letters
+        self._events: dict[str, dict[str, Event]] = defaultdict(dict)
         self.deliveries: list[Delivery] = []
         self.failed: list[str] = []
         self.metrics = PushMetrics()
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Read a record; deliver it, split it, or send it to the dead letters."""
+        """Read a record: an event, a chunk, or a dead letter."""
         try:
             self._add(record)
         except Exception:
-            self.fail(record["messageId"], "the message could not be prepared")
+            self.fail([record["messageId"]], "the message could not be read")
 
-    def fail(self, record_id: str, what: str) -> None:
-        """Have a record come back, and log the exception that is being handled."""
-        logger.exception(what, message_id=record_id)
-        self.failed.append(record_id)
+    def prepare(self) -> None:
+        """Store the events, then find out for whom they are: in this order, nobody falls into a gap."""
+        for channel, events in self._events.items():
+            try:
+                self._prepare(channel, events)
+            except Exception:
+                self.fail(list(events), "the events could not be prepared")
+
+    def fail(self, record_ids: Iterable[str], what: str) -> None:
+        """Have records come back, and log the exception that is being handled."""
+        failed = list(record_ids)
+        logger.exception(what, message_ids=failed)
+        self.failed += failed
 
     def rounds(self) -> Iterator[list[Delivery]]:
         """Yield what may be delivered at once: of each channel, one update after the other."""
@@ -128,33 +151,35 @@ class _Batch:
             self._dead_letters.send(record["body"], str(error))
             self.metrics.dead_letters += 1
             return
-        chunk = message if isinstance(message, Chunk) else self._chunk(message)
-        if chunk is not None:
-            self.deliveries.append(Delivery(record["messageId"], chunk))
+        if isinstance(message, Chunk):
+            self.deliveries.append(Delivery(record["messageId"], message))
+        else:
+            self._events[message.channel][record["messageId"]] = message
 
-    def _chunk(self, update: Update) -> Chunk | None:
-        """Return an update for all its subscribers; None if they are more than one page, and on the queue."""
-        self.metrics.updates += 1
-        self.metrics.oversize += update.oversize
-        first = self._first_page(update.channel)
-        if first.last:
-            self.metrics.subscribers.append(len(first.connection_ids))
-            return Chunk(update, tuple(first.connection_ids))
-        self._split(update)
-        return None
-
-    def _first_page(self, channel: str) -> Page:
-        """Return a channel's first page, read once for all its updates in the batch."""
-        if channel not in self._first_pages:
-            self._first_pages[channel] = next(self._table.subscribers(channel))
-        return self._first_pages[channel]
+    def _prepare(self, channel: str, events: Mapping[str, Event]) -> None:
+        if self._history is None:
+            updates = [event.at(None) for event in events.values()]
+        else:
+            updates = self._history.append(list(events.values()))
+        # The same event may be in two records of a batch; one of them delivers it.
+        record_ids = {event.event_id: record_id for record_id, event in events.items()}
+        first = next(self._subscriptions.subscribers(channel))
+        for update in updates:
+            self.metrics.updates += 1
+            self.metrics.oversize += update.oversize
+            if first.last:
+                self.metrics.subscribers.append(len(first.connection_ids))
+                chunk = Chunk(update, tuple(first.connection_ids))
+                self.deliveries.append(Delivery(record_ids[update.event_id], chunk))
+            else:
+                self._split(update)
 
     def _split(self, update: Update) -> None:
         total = 0
 
         def messages() -> Iterator[Message]:
             nonlocal total
-            pages = (page.connection_ids for page in self._table.subscribers(update.channel))
+            pages = (page.connection_ids for page in self._subscriptions.subscribers(update.channel))
             for chunk in split(update, pages):
                 total += len(chunk.connection_ids)
                 yield Message(chunk.to_message())

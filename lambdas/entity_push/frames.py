@@ -7,16 +7,20 @@ questions, a ``requestId`` that the answer repeats. docs/protocol.md is this mod
 import enum
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from entity_push import strict_json
+from entity_push.cursors import Cursor
 
 Frame = dict[str, Any]
 RequestId = str | int
 
 MAX_FRAME_BYTES = 128 * 1024
 """What PostToConnection takes ("Amazon API Gateway quotas", WebSocket message payload size)."""
+
+MAX_ANSWER_BYTES = 32_000
+"""A subscribe's answer stays below 32 KB: one WebSocket frame, and one message as API Gateway bills."""
 
 MAX_REQUEST_ID_LENGTH = 128
 MAX_REQUEST_ID_NUMBER = 2**53  # beyond it, JavaScript would echo another number than it sent
@@ -30,6 +34,7 @@ class ErrorCode(enum.StrEnum):
     INVALID_REQUEST_ID = "invalid_request_id"
     MISSING_ACTION = "missing_action"
     UNKNOWN_ACTION = "unknown_action"
+    INVALID_CURSOR = "invalid_cursor"
     INVALID_ENTITY_ID = "invalid_entity_id"
     TOO_MANY_SUBSCRIPTIONS = "too_many_subscriptions"
     CONNECTION_GONE = "connection_gone"
@@ -92,6 +97,25 @@ def _request_id(fields: Mapping[str, Any]) -> RequestId | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """What a subscribe's answer says of the channel's past.
+
+    Attributes:
+        cursor: how far the answer goes; what to send as ``since`` next time. None: there is no history.
+        recovered: whether every update after the client's ``since`` is here, or follows with ``more``.
+        updates: those updates, in order.
+        more: whether to ask again, with ``cursor`` as ``since``.
+        latest: the channel's last frame, if ``updates`` does not lead up to it.
+    """
+
+    cursor: Cursor | None = None
+    recovered: bool = False
+    updates: list[Frame] = field(default_factory=list)
+    more: bool = False
+    latest: Frame | None = None
+
+
 def encode(frame: Frame) -> bytes:
     """Return a frame as the bytes that go over the wire: compact JSON in UTF-8."""
     try:
@@ -100,24 +124,28 @@ def encode(frame: Frame) -> bytes:
         return json.dumps(frame, separators=(",", ":")).encode()
 
 
-def _answer(frame: Frame, request_id: RequestId | None) -> Frame:
+def answer(frame: Frame, request_id: RequestId | None) -> Frame:
+    """Return an answer that repeats the question's requestId, if it had one."""
     return frame if request_id is None else {**frame, "requestId": request_id}
 
 
-def subscribed(entity_id: str, *, already_subscribed: bool, request_id: RequestId | None = None) -> Frame:
-    """Return the answer to ``subscribe``: from here on, updates of the entity arrive."""
-    frame = {
+def subscribed(entity_id: str, *, already_subscribed: bool, catch_up: "CatchUp") -> Frame:
+    """Return the answer to ``subscribe``, without its requestId: from here on, updates arrive."""
+    return {
         "type": "subscribed",
         "entityId": entity_id,
         "alreadySubscribed": already_subscribed,
+        "cursor": str(catch_up.cursor) if catch_up.cursor else None,
+        "recovered": catch_up.recovered,
+        "updates": catch_up.updates,
+        "more": catch_up.more,
+        "latest": catch_up.latest,
     }
-    return _answer(frame, request_id)
 
 
-def unsubscribed(entity_id: str, *, was_subscribed: bool, request_id: RequestId | None = None) -> Frame:
-    """Return the answer to ``unsubscribe``: updates of the entity no longer arrive."""
-    frame = {"type": "unsubscribed", "entityId": entity_id, "wasSubscribed": was_subscribed}
-    return _answer(frame, request_id)
+def unsubscribed(entity_id: str, *, was_subscribed: bool) -> Frame:
+    """Return the answer to ``unsubscribe``, without its requestId: updates no longer arrive."""
+    return {"type": "unsubscribed", "entityId": entity_id, "wasSubscribed": was_subscribed}
 
 
 def pong() -> Frame:
@@ -127,7 +155,7 @@ def pong() -> Frame:
 
 def error(code: ErrorCode, message: str, request_id: RequestId | None = None) -> Frame:
     """Return the answer to a frame that could not be followed; it changed nothing."""
-    return _answer({"type": "error", "code": str(code), "message": message}, request_id)
+    return answer({"type": "error", "code": str(code), "message": message}, request_id)
 
 
 def entity_updated(entity_id: str, *, event_id: str, time: str, detail: Mapping[str, Any]) -> Frame:
@@ -143,6 +171,16 @@ def entity_updated(entity_id: str, *, event_id: str, time: str, detail: Mapping[
     if "message" in detail:
         frame["message"] = detail["message"]
     return {**frame, "id": event_id, "time": time}
+
+
+def numbered(frame: Frame, cursor: Cursor) -> Frame:
+    """Return a frame with its number in the channel, and the cursor of those who have seen it."""
+    return {**frame, "sequence": cursor.sequence, "cursor": str(cursor)}
+
+
+def small(wire: bytes, most: int) -> bytes:
+    """Return a frame as it is if it has at most so many bytes, else without its message."""
+    return wire if len(wire) <= most else encode(without_message(strict_json.loads(wire.decode())))
 
 
 def without_message(frame: Frame) -> Frame:

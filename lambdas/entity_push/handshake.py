@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from entity_push.table import Connection
+from entity_push.table.subscriptions import Connection
 
 SUBPROTOCOL = "websocket"
 

@@ -2,10 +2,10 @@
 
 from entity_push import strict_json
 from entity_push.chunks import Chunk
-from entity_push.events import UnusableEventError, Update, parse_update
+from entity_push.events import Event, UnusableEventError, parse_event
 
 
-def read_message(body: str, *, sent_at: int) -> Update | Chunk:
+def read_message(body: str, *, sent_at: int) -> Event | Chunk:
     """Read the body of a queue message.
 
     Args:
@@ -13,7 +13,7 @@ def read_message(body: str, *, sent_at: int) -> Update | Chunk:
         sent_at: when it was put on the queue, in milliseconds since 1970.
 
     Raises:
-        UnusableEventError: it is neither an event that becomes an update nor a chunk; it says why.
+        UnusableEventError: it is neither an event about a channel nor a chunk; it says why.
     """
     try:
         message = strict_json.loads(body)
@@ -21,4 +21,4 @@ def read_message(body: str, *, sent_at: int) -> Update | Chunk:
         raise UnusableEventError("the message is not JSON") from error
     if not isinstance(message, dict):
         raise UnusableEventError("the message is not a JSON object")
-    return Chunk.from_message(message) if "chunk" in message else parse_update(message, sent_at=sent_at)
+    return Chunk.from_message(message) if "chunk" in message else parse_event(message, sent_at=sent_at)

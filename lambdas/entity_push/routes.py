@@ -56,6 +56,7 @@ def message_route(answer: Callable[[Request], Frame]) -> Handler:
             request_id = frame.request_id
             context = event["requestContext"]
             reply = answer(Request(context["connectionId"], int(context["connectedAt"]), frame))
+            reply = frames.answer(reply, request_id)
         except ProtocolError as error:
             reply = frames.error(error.code, error.message, request_id)
         except Exception:

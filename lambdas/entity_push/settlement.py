@@ -12,7 +12,8 @@ from entity_push.delivery import Outcome, Result
 from entity_push.events import Update
 from entity_push.push_metrics import PushMetrics
 from entity_push.queue import Message, Queue
-from entity_push.table import BATCH_GET_LIMIT, StillConflictingError, Table
+from entity_push.table.attempts import StillConflictingError
+from entity_push.table.subscriptions import BATCH_GET_LIMIT, Subscriptions
 from entity_push.telemetry import logger
 
 OPENING_SECONDS = 30
@@ -105,7 +106,7 @@ class Settlement:
         dead_letters: takes what no further attempt can help.
     """
 
-    def __init__(self, table: Table, deliverer: Disconnects, queue: Queue, dead_letters: DeadLetters):
+    def __init__(self, table: Subscriptions, deliverer: Disconnects, queue: Queue, dead_letters: DeadLetters):
         self._table, self._deliverer = table, deliverer
         self._queue, self._dead_letters = queue, dead_letters
 

@@ -14,7 +14,8 @@ from entity_push.delivery import Credentials, Deliverer
 from entity_push.fan_out import FanOut
 from entity_push.push_metrics import PushMetrics
 from entity_push.queue import Queue
-from entity_push.table import Connection, Table
+from entity_push.table.history import History
+from entity_push.table.subscriptions import Connection, Subscriptions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
@@ -148,7 +149,8 @@ def test_whatever_happens_every_connection_is_accounted_for(scripts: list[list[s
             ],
             BillingMode="PAY_PER_REQUEST",
         )
-        table = Table(SmallPages(dynamodb), "table", pause=lambda _seconds: None)
+        table = Subscriptions(SmallPages(dynamodb), "table", pause=lambda _seconds: None)
+        history = History(dynamodb, "table", replay_seconds=86400, head_seconds=10**6)
         ends = {f"c{number:02}=": script for number, script in enumerate(scripts)}
         endpoint.scripts = dict(ends)
         # A connection that is disconnected in the end answers its DELETE whatever its posts meet.
@@ -172,7 +174,7 @@ def test_whatever_happens_every_connection_is_accounted_for(scripts: list[list[s
             attempts=IN_PROCESS_ATTEMPTS,
             timeout=2,
         )
-        fan_out = FanOut(table, deliverer, Queue(queue, "queue"), DeadLetters(queue, "dead"))
+        fan_out = FanOut(table, history, deliverer, Queue(queue, "queue"), DeadLetters(queue, "dead"))
         for message in range(updates):
             queue.put(event(message))
         total = push_until_quiet(fan_out, queue)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from entity_push.table import Connection, Table
+from entity_push.table.subscriptions import Connection, Subscriptions
 
 from local.aws import LocalAws
 from tests.delivery.faults import FaultyEndpoint
@@ -89,7 +89,7 @@ def world(aws: LocalAws) -> Iterator[World]:
         ],
         BillingMode="PAY_PER_REQUEST",
     )
-    table = Table(dynamodb, name)
+    table = Subscriptions(dynamodb, name)
     for number in range(SUBSCRIBERS):
         connection_id = f"c{number:03}="
         table.put_connection(Connection(connection_id, 1, "192.0.2.1", "test"))
@@ -98,6 +98,8 @@ def world(aws: LocalAws) -> Iterator[World]:
         environment = {
             **aws.environment(),
             "TABLE_NAME": name,
+            "REPLAY_SECONDS": "86400",
+            "HEAD_SECONDS": "2592000",
             "POWERTOOLS_SERVICE_NAME": "push",
             "QUEUE_URL": sqs.create_queue(QueueName="queue")["QueueUrl"],
             "DEAD_LETTER_QUEUE_URL": sqs.create_queue(QueueName="dead")["QueueUrl"],

@@ -97,8 +97,7 @@ def test_the_key_follows_the_day_and_the_secret() -> None:
     }
     reused = {
         signer.stamp(credentials, now).sign("POST", "id=", "0" * 64)[1]
-        for now in (noon, next_noon)
-        for credentials in (first, second)
+        for credentials, now in [(first, noon), (first, next_noon), (second, next_noon), (second, noon)]
     }
     assert len(signatures) == 4
     assert reused == signatures

@@ -51,11 +51,10 @@ class App:
         )
 
     def items(self) -> list[dict[str, Any]]:
-        """Return every item of the table."""
-        found: list[dict[str, Any]] = self.aws.client("dynamodb").scan(
-            TableName=self.outputs.table_name, ConsistentRead=True
-        )["Items"]
-        return found
+        """Return every connection and subscription in the table."""
+        found = self.aws.client("dynamodb").scan(TableName=self.outputs.table_name, ConsistentRead=True)
+        assert "LastEvaluatedKey" not in found
+        return [item for item in found["Items"] if item["sk"]["S"].startswith(("CONNECTION", "SUBSCRIBER#"))]
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 20) -> Any:

@@ -42,14 +42,17 @@ def test_connecting_and_leaving_writes_and_removes_every_item(app: App) -> None:
 
 def test_subscribing_twice_and_unsubscribing_twice_say_so(connect: Connect) -> None:
     client = connect()
-    frame: dict[str, Any] = {"action": "subscribe", "entityId": "e1", "requestId": "r1"}
-    expected = {"type": "subscribed", "entityId": "e1", "alreadySubscribed": False, "requestId": "r1"}
+    frame: dict[str, Any] = {"action": "subscribe", "entityId": "new", "requestId": "r1"}
+    expected = {
+        **{"type": "subscribed", "entityId": "new", "alreadySubscribed": False, "requestId": "r1"},
+        **{"cursor": None, "recovered": False, "updates": [], "more": False, "latest": None},
+    }
     assert client.ask(frame) == expected
     assert client.ask(frame) == {**expected, "alreadySubscribed": True}
-    frame = {"action": "unsubscribe", "entityId": "e1", "requestId": 2}
+    frame = {"action": "unsubscribe", "entityId": "new", "requestId": 2}
     assert client.ask(frame)["wasSubscribed"] is True
     answer = client.ask(frame)
-    assert answer == {"type": "unsubscribed", "entityId": "e1", "wasSubscribed": False, "requestId": 2}
+    assert answer == {"type": "unsubscribed", "entityId": "new", "wasSubscribed": False, "requestId": 2}
 
 
 def test_ping_is_answered(connect: Connect) -> None:
@@ -68,6 +71,8 @@ def test_ping_is_answered(connect: Connect) -> None:
         ({"action": "subscribe", "entityId": "a b"}, "invalid_entity_id"),
         ({"action": "unsubscribe", "entityId": 7}, "invalid_entity_id"),
         ({"action": "subscribe", "entityId": "e1", "requestId": {}}, "invalid_request_id"),
+        ({"action": "subscribe", "entityId": "e1", "since": "yesterday"}, "invalid_cursor"),
+        ({"action": "subscribe", "entityId": "e1", "since": 7}, "invalid_cursor"),
     ],
     ids=str,
 )

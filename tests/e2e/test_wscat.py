@@ -74,8 +74,9 @@ def test_wscat_subscribes_gets_the_example_and_leaves(app: App) -> None:
         terminal.shows('"type":"subscribed"')
         assert len(app.items()) == 2
         app.put_example()
-        pushed = terminal.shows("The example worked!")
+        pushed = terminal.shows('< {"type":"Entity Updated"')
         frame = json.loads(pushed[pushed.index("{") : pushed.rindex("}") + 1])
         assert frame["type"] == "Entity Updated"
         assert frame["entityId"] == "myEntityId"
+        assert frame["message"] == "The example worked!"
     eventually(lambda: not app.items())

@@ -26,6 +26,8 @@ ENVIRONMENT = {
     "AWS_SECRET_ACCESS_KEY": "x",
     "TABLE_NAME": "t",
     "SUBSCRIPTIONS_PER_CONNECTION": "1",
+    "REPLAY_SECONDS": "86400",
+    "HEAD_SECONDS": "2592000",
     "CALLBACK_URL": "https://example.execute-api.eu-west-1.amazonaws.com/prod",
     "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/111122223333/q",
     "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/111122223333/d",

@@ -57,5 +57,10 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(name: str, v
         Settings.from_context({name: value})
 
 
+def test_a_head_must_live_as_long_as_its_updates() -> None:
+    with pytest.raises(SettingError, match=r"headDays is 1; with replayHours 48 it has to be at least 2"):
+        Settings.from_context({"headDays": 1, "replayHours": 48})
+
+
 def test_the_documentation_lists_the_settings_as_they_are() -> None:
     assert as_markdown() in Path("docs/settings.md").read_text(encoding="utf-8")

@@ -15,10 +15,13 @@ from tests.infrastructure.conftest import make_stack, of_type
 TABLE_ACTIONS = {
     "connect": {"dynamodb:PutItem"},
     "disconnect": {"dynamodb:DeleteItem", "dynamodb:BatchWriteItem"},
-    "subscribe": {"dynamodb:UpdateItem", "dynamodb:PutItem"},
+    "subscribe": {"dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"},
     "unsubscribe": {"dynamodb:UpdateItem", "dynamodb:DeleteItem"},
     "default": set(),
-    "push": {"dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"},
+    "push": {
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        *("dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"),
+    },
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 from entity_push import aws
-from entity_push.table import Table
+from entity_push.table.subscriptions import Subscriptions
 from moto import mock_aws
 
 TABLE_NAME = "table"
@@ -21,6 +21,8 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "AWS_REGION": "us-east-1",
         "TABLE_NAME": TABLE_NAME,
         "SUBSCRIPTIONS_PER_CONNECTION": "3",
+        "REPLAY_SECONDS": "86400",
+        "HEAD_SECONDS": "2592000",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -47,14 +49,15 @@ def dynamodb() -> Iterator[Any]:
 
 
 @pytest.fixture
-def table(dynamodb: Any) -> Table:
-    return Table(dynamodb, TABLE_NAME, pause=lambda _seconds: None)
+def table(dynamodb: Any) -> Subscriptions:
+    return Subscriptions(dynamodb, TABLE_NAME, pause=lambda _seconds: None)
 
 
 def all_items(dynamodb: Any) -> list[dict[str, Any]]:
-    """Return every item, as plain values, sorted by key."""
+    """Return every connection and subscription, as plain values, sorted by key."""
     items = [
         {name: next(iter(value.values())) for name, value in item.items()}
         for item in dynamodb.scan(TableName=TABLE_NAME, ConsistentRead=True)["Items"]
+        if item["sk"]["S"].startswith(("CONNECTION", "SUBSCRIBER#"))
     ]
     return sorted(items, key=lambda item: (item["pk"], item["sk"]))

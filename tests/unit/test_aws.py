@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from entity_push import aws
-from entity_push.table import Connection, Table
+from entity_push.table.subscriptions import Connection, Subscriptions
 
 from tests.unit.conftest import TABLE_NAME
 
@@ -17,7 +17,7 @@ def without_metadata(response: dict[str, Any]) -> dict[str, Any]:
 
 def test_answers_of_dynamodb_are_as_botocore_reads_them(dynamodb: Any) -> None:
     client = aws.client("dynamodb")
-    table = Table(client, TABLE_NAME)
+    table = Subscriptions(client, TABLE_NAME)
     table.put_connection(Connection("c1", 1_700_000_000_123, "192.0.2.1", "wscat"))
     for number in range(3):
         table.subscribe("c1", f"entity/e{number}", connected_at=1, limit=9)
@@ -49,7 +49,7 @@ def test_errors_of_dynamodb_are_botocores(dynamodb: Any) -> None:
 
 def test_a_failed_condition_of_a_transaction_carries_the_item(dynamodb: Any) -> None:
     assert dynamodb is not None
-    table = Table(aws.client("dynamodb"), TABLE_NAME)
+    table = Subscriptions(aws.client("dynamodb"), TABLE_NAME)
     table.put_connection(Connection("c1", 1, "192.0.2.1", "wscat"))
     assert table.subscribe("c1", "entity/e1", connected_at=1, limit=9) is False
     assert table.subscribe("c1", "entity/e1", connected_at=1, limit=9) is True

@@ -2,7 +2,8 @@ import json
 from typing import Any
 
 import pytest
-from entity_push.events import UnusableEventError, Update, parse_update
+from entity_push.cursors import Cursor
+from entity_push.events import UnusableEventError, Update, parse_event
 from entity_push.messages import read_message
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,11 +22,12 @@ EVENT: dict[str, Any] = {
 
 
 def test_an_event_becomes_an_update() -> None:
-    assert parse_update(EVENT, sent_at=7) == Update(
+    assert parse_event(EVENT, sent_at=7).at(Cursor("ab", 9)) == Update(
         channel="entity/e1",
         event_id="6a7e8feb-b491-4cf7-a9f1-bf3703467718",
         frame=b'{"type":"Entity Updated","entityId":"e1","message":{"price":7},'
-        b'"id":"6a7e8feb-b491-4cf7-a9f1-bf3703467718","time":"2026-11-22T18:43:48Z"}',
+        b'"id":"6a7e8feb-b491-4cf7-a9f1-bf3703467718","time":"2026-11-22T18:43:48Z",'
+        b'"sequence":9,"cursor":"ab.9"}',
         sent_at=7,
     )
 
@@ -45,13 +47,13 @@ def test_an_event_becomes_an_update() -> None:
 )
 def test_an_unusable_event_says_why(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(UnusableEventError, match=reason):
-        parse_update({**EVENT, **change}, sent_at=7)
+        parse_event({**EVENT, **change}, sent_at=7)
 
 
 @pytest.mark.parametrize(("letters", "oversize"), [(130_000, False), (132_000, True)])
 def test_a_frame_over_128_kb_goes_without_its_message(letters: int, oversize: bool) -> None:
     detail = {"entityId": "e1", "message": "x" * letters}
-    update = parse_update({**EVENT, "detail": detail}, sent_at=7)
+    update = parse_event({**EVENT, "detail": detail}, sent_at=7).at(None)
     frame = json.loads(update.frame)
     assert update.oversize is oversize
     assert frame.get("oversize", False) is oversize

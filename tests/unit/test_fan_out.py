@@ -13,7 +13,8 @@ from entity_push.events import Update
 from entity_push.fan_out import FanOut
 from entity_push.queue import Queue
 from entity_push.settlement import MAX_AGE_SECONDS
-from entity_push.table import Connection, Table
+from entity_push.table.history import History
+from entity_push.table.subscriptions import Connection, Subscriptions
 
 from tests.unit.conftest import TABLE_NAME, all_items
 
@@ -73,11 +74,12 @@ class Sqs:
 class Bench:
     """A fan-out with everything around it."""
 
-    def __init__(self, table: Table, dynamodb: Any) -> None:
+    def __init__(self, table: Subscriptions, dynamodb: Any) -> None:
         self.table, self.dynamodb = table, dynamodb
         self.engine, self.sqs = Engine(), Sqs()
+        self.history = History(dynamodb, TABLE_NAME, replay_seconds=86400, head_seconds=10**6)
         queue = Queue(self.sqs, "queue", pause=lambda _seconds: None)
-        self.fan_out = FanOut(table, self.engine, queue, DeadLetters(self.sqs, "dead"))
+        self.fan_out = FanOut(table, self.history, self.engine, queue, DeadLetters(self.sqs, "dead"))
 
     def subscribe(self, channel: str, *connection_ids: str, age: float = 3600) -> None:
         opened = round((time.time() - age) * 1000)
@@ -100,14 +102,14 @@ class Bench:
 
 
 @pytest.fixture
-def bench(table: Table, dynamodb: Any) -> Bench:
+def bench(table: Subscriptions, dynamodb: Any) -> Bench:
     return Bench(table, dynamodb)
 
 
-def event(entity_id: str, message: Any = None, event_id: str = "id-1") -> str:
+def event(entity_id: str, message: Any = None) -> str:
     return json.dumps(
         {
-            "id": event_id,
+            "id": f"{entity_id}-{message}",
             "detail-type": "Entity Updated",
             "time": "2026-11-22T18:43:48Z",
             "detail": {"entityId": entity_id, "message": message},
@@ -135,6 +137,26 @@ def test_updates_of_one_channel_are_posted_in_order(bench: Bench) -> None:
     for name in ("a", "b"):
         frames = [json.loads(frame)["message"] for who, frame in bench.engine.posted if who == name]
         assert frames == [1, 2, 3]
+
+
+def test_an_event_that_comes_twice_in_one_batch_is_pushed_once_and_later_again_with_its_number(
+    bench: Bench,
+) -> None:
+    bench.subscribe("entity/e1", "a")
+    assert bench.push(event("e1", 1), event("e1", 2), event("e1", 1)) == []
+    bench.push(event("e1", 1))
+    frames = [json.loads(frame) for _, frame in bench.engine.posted]
+    assert [(frame["message"], frame["sequence"]) for frame in frames] == [(1, 1), (2, 2), (1, 1)]
+
+
+def test_without_a_history_updates_go_as_they_come_and_have_no_number(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "a")
+    queue = Queue(bench.sqs, "queue", pause=lambda _seconds: None)
+    bench.fan_out = FanOut(bench.table, None, bench.engine, queue, DeadLetters(bench.sqs, "dead"))
+    bench.push(event("e1", 1), event("e1", 2))
+    frames = [json.loads(frame) for _, frame in bench.engine.posted]
+    assert [frame["message"] for frame in frames] == [1, 2]
+    assert not [frame for frame in frames if "sequence" in frame or "cursor" in frame]
 
 
 def test_an_unusable_message_is_a_dead_letter_with_its_reason_and_harms_no_other(bench: Bench) -> None:

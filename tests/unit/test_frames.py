@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 from entity_push import frames
-from entity_push.frames import ErrorCode, ProtocolError, parse_client_frame
+from entity_push.cursors import Cursor
+from entity_push.frames import CatchUp, ErrorCode, ProtocolError, parse_client_frame
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,12 +81,26 @@ def test_a_lone_surrogate_is_escaped() -> None:
     ("frame", "wire"),
     [
         (
-            frames.subscribed("e1", already_subscribed=False, request_id="r"),
-            '{"type":"subscribed","entityId":"e1","alreadySubscribed":false,"requestId":"r"}',
+            frames.answer(frames.subscribed("e1", already_subscribed=False, catch_up=CatchUp()), "r"),
+            '{"type":"subscribed","entityId":"e1","alreadySubscribed":false,"cursor":null,'
+            '"recovered":false,"updates":[],"more":false,"latest":null,"requestId":"r"}',
+        ),
+        (
+            frames.subscribed(
+                "e1",
+                already_subscribed=True,
+                catch_up=CatchUp(Cursor("ab", 7), recovered=True, updates=[{"sequence": 7}], more=True),
+            ),
+            '{"type":"subscribed","entityId":"e1","alreadySubscribed":true,"cursor":"ab.7",'
+            '"recovered":true,"updates":[{"sequence":7}],"more":true,"latest":null}',
         ),
         (
             frames.unsubscribed("e1", was_subscribed=True),
             '{"type":"unsubscribed","entityId":"e1","wasSubscribed":true}',
+        ),
+        (
+            frames.numbered({"type": "Entity Updated", "entityId": "e1"}, Cursor("ab", 7)),
+            '{"type":"Entity Updated","entityId":"e1","sequence":7,"cursor":"ab.7"}',
         ),
         (frames.pong(), '{"type":"pong"}'),
         (
@@ -104,3 +119,14 @@ def test_a_lone_surrogate_is_escaped() -> None:
 )
 def test_frames_are_on_the_wire_as_documented(frame: frames.Frame, wire: str) -> None:
     assert frames.encode(frame).decode() == wire
+
+
+def test_a_small_frame_stays_as_it_is_and_a_large_one_loses_its_message() -> None:
+    wire = frames.encode({"type": "Entity Updated", "entityId": "e1", "message": "x" * 100, "id": "i"})
+    assert frames.small(wire, len(wire)) == wire
+    assert json.loads(frames.small(wire, len(wire) - 1)) == {
+        "type": "Entity Updated",
+        "entityId": "e1",
+        "id": "i",
+        "oversize": True,
+    }

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from entity_push.handshake import accepted_subprotocol, connection_of
-from entity_push.table import Connection
+from entity_push.table.subscriptions import Connection
 
 CONTEXT: dict[str, Any] = {
     "connectionId": "L0SM9cOFvHcCIhw=",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from entity_push import aws
-from entity_push.table import Connection, Table
+from entity_push.table.subscriptions import Connection, Subscriptions
 
 from tests.unit.conftest import all_items
 
@@ -33,7 +33,7 @@ def send(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Send:
 
 
 @pytest.fixture
-def connected(table: Table) -> Table:
+def connected(table: Subscriptions) -> Subscriptions:
     table.put_connection(Connection("c1", 1_700_000_000_123, "192.0.2.1", "wscat"))
     return table
 
@@ -41,7 +41,16 @@ def connected(table: Table) -> Table:
 @pytest.mark.usefixtures("connected")
 def test_subscribe_and_unsubscribe_are_acknowledged(send: Send) -> None:
     frame = {"action": "subscribe", "entityId": "e1", "requestId": "r1"}
-    expected = {"type": "subscribed", "entityId": "e1", "alreadySubscribed": False, "requestId": "r1"}
+    nothing: dict[str, Any] = {
+        **{"cursor": None, "recovered": False, "updates": [], "more": False, "latest": None}
+    }
+    expected = {
+        "type": "subscribed",
+        "entityId": "e1",
+        "alreadySubscribed": False,
+        "requestId": "r1",
+        **nothing,
+    }
     assert send("subscribe", frame) == expected
     assert send("subscribe", frame) == {**expected, "alreadySubscribed": True}
     frame = {"action": "unsubscribe", "entityId": "e1"}
@@ -68,7 +77,7 @@ def test_the_limit_of_subscriptions_has_a_code(send: Send) -> None:
 @pytest.mark.parametrize("module", ["subscribe", "unsubscribe"])
 @pytest.mark.parametrize("fields", [{}, {"entityId": None}, {"entityId": "a b"}, {"entityId": ["e1"]}])
 def test_an_unusable_entity_id_has_a_code_and_changes_nothing(
-    send: Send, connected: Table, dynamodb: Any, module: str, fields: dict[str, Any]
+    send: Send, connected: Subscriptions, dynamodb: Any, module: str, fields: dict[str, Any]
 ) -> None:
     before = all_items(dynamodb)
     answer = send(module, {"action": module, "requestId": 5, **fields})

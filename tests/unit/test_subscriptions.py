@@ -2,11 +2,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from entity_push.table import (
+from entity_push.table.attempts import StillConflictingError
+from entity_push.table.subscriptions import (
     Connection,
     ConnectionGoneError,
-    StillConflictingError,
-    Table,
+    Subscriptions,
     TooManySubscriptionsError,
 )
 
@@ -16,19 +16,19 @@ CONNECTED_AT = 1_700_000_000_123
 TTL = "1700007800"  # 2 h and 10 minutes later
 
 
-def connect(table: Table, connection_id: str) -> None:
+def connect(table: Subscriptions, connection_id: str) -> None:
     table.put_connection(Connection(connection_id, CONNECTED_AT, "192.0.2.1", "wscat"))
 
 
-def subscribe(table: Table, connection_id: str, channel: str, limit: int = 3) -> bool:
+def subscribe(table: Subscriptions, connection_id: str, channel: str, limit: int = 3) -> bool:
     return table.subscribe(connection_id, channel, connected_at=CONNECTED_AT, limit=limit)
 
 
-def subscribers(table: Table, channel: str) -> list[str]:
+def subscribers(table: Subscriptions, channel: str) -> list[str]:
     return [connection_id for page in table.subscribers(channel) for connection_id in page.connection_ids]
 
 
-def test_items_are_as_documented(table: Table, dynamodb: Any) -> None:
+def test_items_are_as_documented(table: Subscriptions, dynamodb: Any) -> None:
     connect(table, "c1")
     subscribe(table, "c1", "entity/e1")
     assert all_items(dynamodb) == [
@@ -45,7 +45,7 @@ def test_items_are_as_documented(table: Table, dynamodb: Any) -> None:
     ]
 
 
-def test_subscribing_twice_changes_nothing_and_says_so(table: Table, dynamodb: Any) -> None:
+def test_subscribing_twice_changes_nothing_and_says_so(table: Subscriptions, dynamodb: Any) -> None:
     connect(table, "c1")
     assert subscribe(table, "c1", "entity/e1") is False
     before = all_items(dynamodb)
@@ -53,13 +53,13 @@ def test_subscribing_twice_changes_nothing_and_says_so(table: Table, dynamodb: A
     assert all_items(dynamodb) == before
 
 
-def test_a_connection_that_is_gone_leaves_no_item(table: Table, dynamodb: Any) -> None:
+def test_a_connection_that_is_gone_leaves_no_item(table: Subscriptions, dynamodb: Any) -> None:
     with pytest.raises(ConnectionGoneError):
         subscribe(table, "c1", "entity/e1")
     assert all_items(dynamodb) == []
 
 
-def test_the_limit_holds_and_what_is_there_may_be_repeated(table: Table) -> None:
+def test_the_limit_holds_and_what_is_there_may_be_repeated(table: Subscriptions) -> None:
     connect(table, "c1")
     subscribe(table, "c1", "entity/e1", limit=2)
     subscribe(table, "c1", "entity/e2", limit=2)
@@ -71,7 +71,7 @@ def test_the_limit_holds_and_what_is_there_may_be_repeated(table: Table) -> None
     assert subscribe(table, "c1", "entity/e3", limit=2) is False
 
 
-def test_unsubscribing_ends_it_and_says_whether_there_was_one(table: Table) -> None:
+def test_unsubscribing_ends_it_and_says_whether_there_was_one(table: Subscriptions) -> None:
     connect(table, "c1")
     subscribe(table, "c1", "entity/e1")
     assert table.unsubscribe("c1", "entity/e1") is True
@@ -80,7 +80,7 @@ def test_unsubscribing_ends_it_and_says_whether_there_was_one(table: Table) -> N
     assert subscribers(table, "entity/e1") == []
 
 
-def test_disconnecting_removes_every_item(table: Table, dynamodb: Any) -> None:
+def test_disconnecting_removes_every_item(table: Subscriptions, dynamodb: Any) -> None:
     for connection_id in ("c1", "c2"):
         connect(table, connection_id)
         for number in range(60):  # more than two batches of deletes
@@ -92,7 +92,7 @@ def test_disconnecting_removes_every_item(table: Table, dynamodb: Any) -> None:
     assert all_items(dynamodb) == []
 
 
-def test_forgetting_removes_what_is_gone_and_what_was_left_behind(table: Table, dynamodb: Any) -> None:
+def test_forgetting_removes_the_gone_and_what_was_left_behind(table: Subscriptions, dynamodb: Any) -> None:
     gone = [f"c{number}" for number in range(130)]  # more than one batch of reads
     for connection_id in [*gone, "stays"]:
         connect(table, connection_id)
@@ -105,7 +105,7 @@ def test_forgetting_removes_what_is_gone_and_what_was_left_behind(table: Table, 
     assert left == [("CHANNEL#entity/e2", "SUBSCRIBER#c0")]
 
 
-def test_a_connection_that_may_still_be_opening_is_not_forgotten(table: Table, dynamodb: Any) -> None:
+def test_a_connection_that_may_still_be_opening_is_not_forgotten(table: Subscriptions, dynamodb: Any) -> None:
     connect(table, "c1")
     subscribe(table, "c1", "entity/e1")
     before = all_items(dynamodb)
@@ -113,7 +113,7 @@ def test_a_connection_that_may_still_be_opening_is_not_forgotten(table: Table, d
     assert all_items(dynamodb) == before
 
 
-def test_subscribers_are_those_of_the_channel_alone(table: Table) -> None:
+def test_subscribers_are_those_of_the_channel_alone(table: Subscriptions) -> None:
     for connection_id in ("c1", "c2", "c3"):
         connect(table, connection_id)
     subscribe(table, "c1", "entity/e1")
@@ -122,7 +122,7 @@ def test_subscribers_are_those_of_the_channel_alone(table: Table) -> None:
     assert subscribers(table, "entity/e1") == ["c1", "c2"]
 
 
-def test_2500_subscribers_are_read_over_more_than_one_page(table: Table, dynamodb: Any) -> None:
+def test_2500_subscribers_are_read_over_more_than_one_page(table: Subscriptions, dynamodb: Any) -> None:
     # 2,500 items of over 420 bytes are more than the 1 MB that one Query returns.
     ids = [f"{number:04}{'x' * 400}" for number in range(2500)]
     for start in range(0, len(ids), 25):
@@ -168,7 +168,7 @@ class Conflicting:
 def test_conflicts_with_other_writers_are_tried_again(dynamodb: Any) -> None:
     pauses: list[float] = []
     client = Conflicting(dynamodb, 3)
-    table = Table(client, TABLE_NAME, pause=pauses.append)
+    table = Subscriptions(client, TABLE_NAME, pause=pauses.append)
     connect(table, "c1")
     assert subscribe(table, "c1", "entity/e1") is False
     assert len(pauses) == 3
@@ -178,7 +178,7 @@ def test_conflicts_with_other_writers_are_tried_again(dynamodb: Any) -> None:
 
 
 def test_a_conflict_that_does_not_end_is_an_error(dynamodb: Any) -> None:
-    table = Table(Conflicting(dynamodb, 1000), TABLE_NAME, pause=lambda _seconds: None)
+    table = Subscriptions(Conflicting(dynamodb, 1000), TABLE_NAME, pause=lambda _seconds: None)
     connect(table, "c1")
     with pytest.raises(StillConflictingError):
         subscribe(table, "c1", "entity/e1")
@@ -198,7 +198,7 @@ def test_deletes_that_were_not_processed_are_sent_again(dynamodb: Any) -> None:
             return {"UnprocessedItems": {TABLE_NAME: batch[1:]} if batch[1:] else {}}
 
     client = Throttled()
-    table = Table(client, TABLE_NAME, pause=lambda _seconds: None)
+    table = Subscriptions(client, TABLE_NAME, pause=lambda _seconds: None)
     connect(table, "c1")
     for number in range(3):
         subscribe(table, "c1", f"entity/e{number}")

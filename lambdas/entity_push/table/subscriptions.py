@@ -1,17 +1,6 @@
-"""The single table: its keys, its items, and every read and write. No other module builds any of them.
-
-==============  ==========================  ==============================
-item            pk                          sk
-==============  ==========================  ==============================
-connection      ``CONNECTION#<id>``         ``CONNECTION``
-subscription    ``CHANNEL#<channel>``       ``SUBSCRIBER#<connection id>``
-==============  ==========================  ==============================
-
-There is no secondary index: every read is on the base table and strongly consistent.
-"""
+"""Connections, and what they are subscribed to."""
 
 import itertools
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +8,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-Item = dict[str, Any]
+from entity_push.table import keys
+from entity_push.table.attempts import MOST, Attempts, StillConflictingError, reasons
+from entity_push.table.keys import Item
 
 CONNECTION_SECONDS = 2 * 60 * 60
 """API Gateway's limit of a WebSocket connection's life ("Amazon API Gateway quotas")."""
@@ -33,11 +24,6 @@ BATCH_GET_LIMIT = 100
 BATCH_WRITE_LIMIT = 25
 """Items in one BatchWriteItem (DynamoDB API Reference)."""
 
-_CONNECTION = "CONNECTION#"
-_SUBSCRIBER = "SUBSCRIBER#"
-_CONFLICTS = frozenset(("TransactionConflict", "TransactionConflictException"))
-_ATTEMPTS = 8
-
 
 class ConnectionGoneError(Exception):
     """There is no item of this connection: it was closed, or never opened."""
@@ -45,10 +31,6 @@ class ConnectionGoneError(Exception):
 
 class TooManySubscriptionsError(Exception):
     """The connection has as many subscriptions as the deployment allows."""
-
-
-class StillConflictingError(Exception):
-    """Other writers kept changing the same items; nothing was written. Trying again may help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,33 +68,13 @@ def expiry(connected_at: int) -> int:
     return connected_at // 1000 + CONNECTION_SECONDS + TTL_MARGIN_SECONDS
 
 
-def _connection_key(connection_id: str) -> Item:
-    return {"pk": {"S": f"{_CONNECTION}{connection_id}"}, "sk": {"S": "CONNECTION"}}
-
-
-def _subscription_key(channel: str, connection_id: str) -> Item:
-    return {"pk": {"S": f"CHANNEL#{channel}"}, "sk": {"S": f"{_SUBSCRIBER}{connection_id}"}}
-
-
 def _channels(connection: Item) -> list[str]:
     """Return the channels in a connection's item."""
     return sorted(connection.get("channels", {}).get("SS", ()))
 
 
-def _conflict(error: ClientError) -> bool:
-    """Tell whether another writer was at the same items; then nothing was written."""
-    if error.response["Error"]["Code"] in _CONFLICTS:
-        return True
-    return any(reason.get("Code") in _CONFLICTS for reason in _reasons(error))
-
-
-def _reasons(error: ClientError) -> list[Item]:
-    """Return why a transaction was cancelled, one reason per action, in their order."""
-    return [dict(reason) for reason in error.response.get("CancellationReasons", [])]
-
-
-class Table:
-    """The table.
+class Subscriptions:
+    """Connection and subscription items.
 
     Args:
         client: a DynamoDB client (botocore or boto3).
@@ -121,12 +83,12 @@ class Table:
     """
 
     def __init__(self, client: Any, name: str, pause: Callable[[float], None] = time.sleep):
-        self._client, self._name, self._pause = client, name, pause
+        self._client, self._name, self._attempts = client, name, Attempts(pause)
 
     def put_connection(self, connection: Connection) -> None:
         """Write the item of a connection that is being opened."""
         item = {
-            **_connection_key(connection.connection_id),
+            **keys.connection(connection.connection_id),
             "connectedAt": {"N": str(connection.connected_at)},
             "ipAddress": {"S": connection.ip_address},
             "userAgent": {"S": connection.user_agent},
@@ -136,13 +98,13 @@ class Table:
 
     def delete_connection(self, connection_id: str) -> None:
         """Delete a connection and its subscriptions. Doing it again, or for an unknown one, is harmless."""
-        old = self._attempt(
+        old = self._attempts.call(
             self._client.delete_item,
             TableName=self._name,
-            Key=_connection_key(connection_id),
+            Key=keys.connection(connection_id),
             ReturnValues="ALL_OLD",
         ).get("Attributes", {})
-        self._delete(_subscription_key(name, connection_id) for name in _channels(old))
+        self._delete(keys.subscription(name, connection_id) for name in _channels(old))
 
     def forget(self, connection_ids: Iterable[str], channel: str, *, opened_before: int) -> list[str]:
         """Delete connections that turned out to be gone, and their subscriptions.
@@ -166,16 +128,16 @@ class Table:
         ids = iter(connection_ids)
         while batch := list(itertools.islice(ids, BATCH_GET_LIMIT)):
             items = self._connections(batch)
-            keys = []
+            doomed = []
             for connection_id in batch:
                 item = items.get(connection_id, {})
                 if int(item.get("connectedAt", {}).get("N", 0)) >= opened_before:
                     young.append(connection_id)
                     continue
-                keys.append(_connection_key(connection_id))
+                doomed.append(keys.connection(connection_id))
                 for name in sorted({*_channels(item), channel}):
-                    keys.append(_subscription_key(name, connection_id))
-            self._delete(keys)
+                    doomed.append(keys.subscription(name, connection_id))
+            self._delete(doomed)
         return young
 
     def subscribe(self, connection_id: str, channel: str, *, connected_at: int, limit: int) -> bool:
@@ -196,7 +158,7 @@ class Table:
             StillConflictingError: other writers kept changing the same items.
         """
         subscription = {
-            **_subscription_key(channel, connection_id),
+            **keys.subscription(channel, connection_id),
             "ttl": {"N": str(expiry(connected_at))},
         }
         old = self._change_channels(
@@ -231,7 +193,7 @@ class Table:
             subscription_write={
                 "Delete": {
                     "TableName": self._name,
-                    "Key": _subscription_key(channel, connection_id),
+                    "Key": keys.subscription(channel, connection_id),
                 }
             },
         )
@@ -246,8 +208,8 @@ class Table:
             "TableName": self._name,
             "KeyConditionExpression": "pk = :pk AND begins_with(sk, :subscriber)",
             "ExpressionAttributeValues": {
-                ":pk": {"S": f"CHANNEL#{channel}"},
-                ":subscriber": {"S": _SUBSCRIBER},
+                ":pk": {"S": f"{keys.CHANNEL}{channel}"},
+                ":subscriber": {"S": keys.SUBSCRIBER},
             },
             "ProjectionExpression": "sk",
             "ConsistentRead": True,
@@ -255,7 +217,7 @@ class Table:
         while True:
             page = self._client.query(**query)
             last = "LastEvaluatedKey" not in page
-            yield Page([item["sk"]["S"].removeprefix(_SUBSCRIBER) for item in page["Items"]], last)
+            yield Page([item["sk"]["S"].removeprefix(keys.SUBSCRIBER) for item in page["Items"]], last)
             if last:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -277,7 +239,7 @@ class Table:
         """
         change = {
             "TableName": self._name,
-            "Key": _connection_key(connection_id),
+            "Key": keys.connection(connection_id),
             "UpdateExpression": f"{verb} channels :channels",
             "ConditionExpression": condition,
             "ExpressionAttributeValues": {
@@ -288,12 +250,12 @@ class Table:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         try:
-            self._attempt(
+            self._attempts.call(
                 self._client.transact_write_items,
                 TransactItems=[{"Update": change}, subscription_write],
             )
         except ClientError as error:
-            first = next(iter(_reasons(error)), {})
+            first = next(iter(reasons(error)), {})
             if first.get("Code") != "ConditionalCheckFailed":
                 raise
             return first.get("Item", {}) or {}
@@ -301,16 +263,16 @@ class Table:
 
     def _connections(self, connection_ids: Sequence[str]) -> dict[str, Item]:
         """Return the items of connections, at most 100, by their ids; of some there is none."""
-        wanted = {self._name: {"Keys": list(map(_connection_key, connection_ids)), "ConsistentRead": True}}
+        wanted = {self._name: {"Keys": list(map(keys.connection, connection_ids)), "ConsistentRead": True}}
         items: dict[str, Item] = {}
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(MOST):
             answer = self._client.batch_get_item(RequestItems=wanted)
             for item in answer["Responses"].get(self._name, []):
-                items[item["pk"]["S"].removeprefix(_CONNECTION)] = item
+                items[item["pk"]["S"].removeprefix(keys.CONNECTION)] = item
             wanted = answer.get("UnprocessedKeys", {})
             if not wanted:
                 return items
-            self._back_off(attempt)
+            self._attempts.back_off(attempt)
         raise StillConflictingError("some connections could not be read")
 
     def _delete(self, keys: Iterable[Item]) -> None:
@@ -319,25 +281,10 @@ class Table:
             self._write_batch(batch)
 
     def _write_batch(self, batch: Sequence[Item]) -> None:
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(MOST):
             answer = self._client.batch_write_item(RequestItems={self._name: batch})
             batch = answer.get("UnprocessedItems", {}).get(self._name, [])
             if not batch:
                 return
-            self._back_off(attempt)
+            self._attempts.back_off(attempt)
         raise StillConflictingError(f"{len(batch)} deletes were not processed")
-
-    def _attempt(self, call: Callable[..., Item], **parameters: Any) -> Item:
-        """Call, and call again as long as other writers are at the same items."""
-        for attempt in range(_ATTEMPTS):
-            try:
-                return call(**parameters)
-            except ClientError as error:
-                if not _conflict(error):
-                    raise
-            self._back_off(attempt)
-        raise StillConflictingError("other writers kept changing the same items")
-
-    def _back_off(self, attempt: int) -> None:
-        """Wait up to 10, 20, 40 … ms, at random, so that those who met do not meet again."""
-        self._pause(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - not for secrets

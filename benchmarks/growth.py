@@ -1,0 +1,254 @@
+"""How long one update takes to the last of 1,000, 10,000 and 100,000 subscribers.
+
+    python -m benchmarks.growth [--most 100000]
+
+The whole push function: real pages, real chunks, real retries. Around it stand-ins: DynamoDB's Query and
+SQS over HTTP, workers as Lambda starts them for a queue (five to begin with), and an endpoint with TLS,
+15 ms latency and API Gateway's throttle of 10,000 requests/s, which answers 429. The baseline is what that
+throttle alone allows: subscribers / 10,000 s. Draws docs/growth.svg.
+"""
+
+import argparse
+import heapq
+import http.server
+import json
+import os
+import queue
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks import report
+from benchmarks.delivery import connection_ids
+from benchmarks.endpoint import Endpoint
+from benchmarks.growth_chart import draw
+
+RATE = 10_000
+BURST = 200
+LATENCY = 0.015
+WORKERS = 5
+PAGE = 10_000
+ROUNDS = 3
+ROOT = Path(__file__).resolve().parents[1]
+
+WORKER = """
+import json, sys
+out, sys.stdout = sys.stdout, sys.stderr
+import push
+class Context:
+    def get_remaining_time_in_millis(self):
+        return 60_000
+print("ready", file=out, flush=True)
+for line in sys.stdin:
+    print(json.dumps(push.handler(json.loads(line), Context())), file=out, flush=True)
+"""
+
+
+class Aws:
+    """DynamoDB's Query and SQS, as far as the push function calls them."""
+
+    def __init__(self) -> None:
+        self.pages: list[bytes] = []
+        self.messages: list[tuple[float, int, str]] = []
+        self.lock = threading.Lock()
+        self._number = 0
+        aws = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = aws.answer(self.headers["X-Amz-Target"].split(".")[1], request)
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_arguments: object) -> None:
+                """Be silent."""
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def subscribe(self, count: int) -> None:
+        """Have a number of subscribers, in pages."""
+        ids = list(connection_ids(count))
+        self.pages = []
+        for start in range(0, count, PAGE):
+            page: dict[str, Any] = {
+                "Items": [{"sk": {"S": f"SUBSCRIBER#{i}"}} for i in ids[start : start + PAGE]]
+            }
+            if start + PAGE < count:
+                page["LastEvaluatedKey"] = {"pk": {"S": "x"}, "sk": {"S": str(len(self.pages) + 1)}}
+            self.pages.append(json.dumps(page).encode())
+
+    def answer(self, operation: str, request: dict[str, Any]) -> bytes:
+        """Answer a call."""
+        if operation == "GetItem":
+            return b"{}"
+        if operation == "TransactWriteItems":
+            return b"{}"
+        if operation == "Query":
+            return self.pages[int(request.get("ExclusiveStartKey", {}).get("sk", {}).get("S", 0))]
+        assert operation == "SendMessageBatch", operation
+        for entry in request["Entries"]:
+            self.send(entry["MessageBody"], entry.get("DelaySeconds", 0))
+        return b'{"Successful":[],"Failed":[]}'
+
+    def send(self, body: str, delay: float = 0) -> None:
+        """Put a message on the queue."""
+        with self.lock:
+            self._number += 1
+            heapq.heappush(self.messages, (time.monotonic() + delay, self._number, body))
+
+    def receive(self) -> list[str]:
+        """Take up to ten messages that are due."""
+        bodies: list[str] = []
+        with self.lock:
+            while self.messages and self.messages[0][0] <= time.monotonic() and len(bodies) < 10:
+                bodies.append(heapq.heappop(self.messages)[2])
+        return bodies
+
+
+class Worker:
+    """A push function's execution environment."""
+
+    def __init__(self, environment: dict[str, str], idle: "queue.Queue[Worker]"):
+        self.failed: str | None = None
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WORKER],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        threading.Thread(target=self._wait, args=(idle,), daemon=True).start()
+
+    def run(self, bodies: list[str]) -> None:
+        """Invoke it with a batch; it is idle again when it has answered."""
+        sent = str(round(time.time() * 1000))
+        attributes = {"SentTimestamp": sent, "ApproximateReceiveCount": "1"}
+        records = [
+            {"messageId": str(i), "receiptHandle": str(i), "body": body, "attributes": attributes}
+            for i, body in enumerate(bodies)
+        ]
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"Records": records}) + "\n")
+        self.process.stdin.flush()
+
+    def _wait(self, idle: "queue.Queue[Worker]") -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line != "ready\n" and json.loads(line) != {"batchItemFailures": []}:
+                self.failed = line
+            idle.put(self)
+
+
+@contextmanager
+def fleet(aws: Aws, endpoint: Endpoint) -> Iterator["queue.Queue[Worker]"]:
+    """Start the workers; give the queue of those that are idle."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT / "lambdas"),
+        "AWS_ENDPOINT_URL": aws.url,
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CA_BUNDLE": str(endpoint.ca_file),
+        "CALLBACK_URL": endpoint.url,
+        "TABLE_NAME": "t",
+        "REPLAY_SECONDS": "86400",
+        "HEAD_SECONDS": "2592000",
+        "QUEUE_URL": f"{aws.url}/1/q",
+        "DEAD_LETTER_QUEUE_URL": f"{aws.url}/1/d",
+        "POWERTOOLS_SERVICE_NAME": "push",
+    }
+    idle: queue.Queue[Worker] = queue.Queue()
+    workers = [Worker(environment, idle) for _ in range(WORKERS)]
+    try:
+        while idle.qsize() < WORKERS:
+            time.sleep(0.05)
+        yield idle
+    finally:
+        for worker in workers:
+            worker.process.kill()
+            worker.process.wait()
+
+
+def push(aws: Aws, idle: "queue.Queue[Worker]") -> float:
+    """Put one event on the queue; return the seconds until no worker and no message is left."""
+    began = time.monotonic()
+    aws.send(
+        json.dumps(
+            {
+                "id": "id-1",
+                "detail-type": "Entity Updated",
+                "time": "2026-01-01T00:00:00Z",
+                "detail": {"entityId": "e1", "message": "x" * 140},
+            }
+        )
+    )
+    while aws.messages or idle.qsize() < WORKERS:
+        if aws.messages and (bodies := aws.receive()):
+            worker = idle.get(timeout=60)
+            assert worker.failed is None, worker.failed
+            worker.run(bodies)
+        else:
+            time.sleep(0.001)
+    return time.monotonic() - began
+
+
+def measure(most: int) -> list[tuple[int, float, int]]:
+    """Return (subscribers, median seconds, 429s of the last round) for each size."""
+    found = []
+    aws = Aws()
+    with Endpoint(latency=LATENCY, rate=RATE, burst=BURST) as endpoint, fleet(aws, endpoint) as idle:
+        aws.subscribe(50_000)
+        push(aws, idle)  # connections are made, as in an environment that is warm
+        size = 1000
+        while size <= most:
+            aws.subscribe(size)
+            seconds = []
+            for _ in range(ROUNDS):
+                time.sleep(0.5)
+                before = endpoint.counts()
+                seconds.append(push(aws, idle))
+                after = endpoint.counts()
+                assert after["delivered"] - before["delivered"] - size in range(2), "somebody was missed"
+            throttled = after["throttled"] - before["throttled"]
+            found.append((size, statistics.median(seconds), throttled))
+            print(
+                f"{size:>8,} subscribers: {found[-1][1]:7.3f} s"
+                f"  = {found[-1][1] / (size / RATE):.2f} x the throttle's {size / RATE:g} s"
+                f"   ({min(seconds):.3f} to {max(seconds):.3f} s; {throttled} answers 429)"
+            )
+            size *= 10
+    return found
+
+
+def main() -> None:
+    """Measure, print, draw, and add to build/bench.json."""
+    parser = argparse.ArgumentParser(description="Time to the last subscriber.")
+    parser.add_argument("--most", type=int, default=100_000, help="the largest number of subscribers")
+    found = measure(parser.parse_args().most)
+    draw([(size, seconds) for size, seconds, _ in found], RATE, ROOT / "docs" / "growth.svg")
+    report.write(
+        [
+            report.entry(f"growth: time to the last of {size:,}", seconds, "s", size / RATE)
+            for size, seconds, _ in found
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Calling DynamoDB again as long as other writers are at the same items."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from entity_push.table.keys import Item
+
+MOST = 8
+_CONFLICTS = frozenset(("TransactionConflict", "TransactionConflictException"))
+
+
+class StillConflictingError(Exception):
+    """Other writers kept changing the same items; nothing was written. Trying again may help."""
+
+
+def reasons(error: ClientError) -> list[Item]:
+    """Return why a transaction was cancelled, one reason per action, in their order."""
+    return [dict(reason) for reason in error.response.get("CancellationReasons", [])]
+
+
+def _conflict(error: ClientError) -> bool:
+    """Tell whether another writer was at the same items; then nothing was written."""
+    if error.response["Error"]["Code"] in _CONFLICTS:
+        return True
+    return any(reason.get("Code") in _CONFLICTS for reason in reasons(error))
+
+
+class Attempts:
+    """Calls, and calls again.
+
+    Args:
+        pause: sleeps for a number of seconds between attempts; tests replace it.
+    """
+
+    def __init__(self, pause: Callable[[float], None] = time.sleep):
+        self._pause = pause
+
+    def call(self, operation: Callable[..., Item], **parameters: Any) -> Item:
+        """Call an operation until no other writer is in the way.
+
+        Raises:
+            StillConflictingError: one was, every time.
+            ClientError: what else DynamoDB answers.
+        """
+        for attempt in range(MOST):
+            try:
+                return operation(**parameters)
+            except ClientError as error:
+                if not _conflict(error):
+                    raise
+            self.back_off(attempt)
+        raise StillConflictingError("other writers kept changing the same items")
+
+    def back_off(self, attempt: int) -> None:
+        """Wait up to 10, 20, 40 … ms, at random, so that those who met do not meet again."""
+        self._pause(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - not for secrets

@@ -1,0 +1,261 @@
+"""A channel's history: its head, its stored updates, and the markers of events that have their number.
+
+Storing is one transaction: the head moves from n to n + k on the condition that it is still at n, updates
+n + 1 to n + k are put, and a marker for each event on the condition that there is none. So numbers have no
+holes, and an event that comes twice keeps its number. Who loses a race learns from the failed condition what
+the winner wrote, and tries again from there.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from entity_push import frames
+from entity_push.cursors import Cursor, new_epoch
+from entity_push.environment import variable
+from entity_push.events import Event, Update
+from entity_push.table import keys
+from entity_push.table.attempts import Attempts, StillConflictingError, reasons
+from entity_push.table.keys import Item
+
+MARKER_SECONDS = 5 * 24 * 60 * 60
+"""Longer than a message can stay on the queue (4 days)."""
+
+MAX_LATEST_BYTES = 16 * 1024
+"""A larger last frame is kept in the head without its message: a subscribe's answer has to stay small,
+and every update would pay for writing it twice."""
+
+PAGE_ITEMS = 25
+"""Updates read at once for a subscribe's answer of at most 32 KB."""
+
+_RACES = 40
+_PASSING = frozenset(
+    ("ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
+)
+_CACHED_HEADS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a channel has got.
+
+    Attributes:
+        epoch: which life of the head.
+        sequence: the last number given.
+        latest: the last frame, as bytes on the wire; None if there is none yet.
+    """
+
+    epoch: str
+    sequence: int
+    latest: bytes | None = None
+
+    @property
+    def cursor(self) -> Cursor:
+        """The place after the last update."""
+        return Cursor(self.epoch, self.sequence)
+
+
+class History:
+    """Stores and replays updates.
+
+    Args:
+        client: a DynamoDB client (botocore or boto3).
+        name: the table's name.
+        replay_seconds: how long updates are kept.
+        head_seconds: how long a head lives after its last update.
+        pause: sleeps for a number of seconds between attempts; tests replace it.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        name: str,
+        *,
+        replay_seconds: int,
+        head_seconds: int,
+        pause: Callable[[float], None] = time.sleep,
+    ):
+        self._client, self._name = client, name
+        self._replay_seconds, self._head_seconds = replay_seconds, head_seconds
+        self._attempts = Attempts(pause)
+        # What this worker wrote or saw last: saves a read per update as long as nobody else writes.
+        self._heads: OrderedDict[str, Cursor] = OrderedDict()
+
+    @classmethod
+    def from_environment(cls, client: Any) -> "History | None":
+        """Return the history as the stack sets it up; None if nothing is to be stored."""
+        replay_seconds = int(variable("REPLAY_SECONDS"))
+        if replay_seconds == 0:
+            return None
+        head_seconds = int(variable("HEAD_SECONDS"))
+        return cls(client, variable("TABLE_NAME"), replay_seconds=replay_seconds, head_seconds=head_seconds)
+
+    def head(self, channel: str) -> Head | None:
+        """Return a channel's head; None if it never had an update, or they are long gone."""
+        answer = self._client.get_item(TableName=self._name, Key=keys.head(channel), ConsistentRead=True)
+        return _head(answer["Item"]) if "Item" in answer else None
+
+    def append(self, events: Sequence[Event]) -> list[Update]:
+        """Number and store events of one channel, and return them as updates in the order of their numbers.
+
+        An event that is stored already keeps its number. An event given twice is returned once.
+
+        Raises:
+            StillConflictingError: other writers were faster every time; nothing was stored.
+        """
+        channel = events[0].channel
+        known: dict[str, Cursor] = {}
+        new = {event.event_id: event for event in events}
+        place = self._heads.get(channel) or self._read_place(channel)
+        for attempt in range(_RACES):
+            if not new:
+                break
+            outcome = self._store(channel, place, list(new.values()))
+            if outcome is None:
+                start = place.sequence
+                known |= {
+                    event_id: Cursor(place.epoch, start + number) for number, event_id in enumerate(new, 1)
+                }
+                place = Cursor(place.epoch, start + len(new))
+                new = {}
+                continue
+            for event_id, cursor in outcome.markers.items():
+                known[event_id] = cursor
+                del new[event_id]
+            if outcome.head is not None:
+                place = outcome.head
+            elif not outcome.markers:
+                place = self._read_place(channel)
+                self._attempts.back_off(min(attempt, 3))
+        if new:
+            self._heads.pop(channel, None)
+            raise StillConflictingError(f"other workers kept numbering {channel}")
+        self._remember(channel, place)
+        by_id = {event.event_id: event for event in events}
+        return [by_id[i].at(cursor) for i, cursor in sorted(known.items(), key=lambda item: item[1].sequence)]
+
+    def since(self, channel: str, cursor: Cursor, head: Head) -> Iterator[tuple[int, bytes]]:
+        """Yield the stored updates after a cursor, up to a head, as (number, frame), in order.
+
+        Some may be missing, since the ttl of an older one can be over: the caller looks at the numbers.
+        """
+        query = {
+            "TableName": self._name,
+            "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
+            "ExpressionAttributeValues": {
+                ":pk": keys.head(channel)["pk"],
+                ":first": keys.update(channel, cursor.epoch, cursor.sequence + 1)["sk"],
+                ":last": keys.update(channel, cursor.epoch, head.sequence)["sk"],
+            },
+            "ConsistentRead": True,
+            "Limit": PAGE_ITEMS,
+        }
+        while True:
+            page = self._client.query(**query)
+            for item in page["Items"]:
+                yield keys.sequence_of(item), item["frame"]["S"].encode()
+            if "LastEvaluatedKey" not in page:
+                return
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _read_place(self, channel: str) -> Cursor:
+        head = self.head(channel)
+        return head.cursor if head else Cursor(new_epoch(), 0)
+
+    def _remember(self, channel: str, place: Cursor) -> None:
+        self._heads[channel] = place
+        self._heads.move_to_end(channel)
+        if len(self._heads) > _CACHED_HEADS:
+            self._heads.popitem(last=False)
+
+    def _store(self, channel: str, place: Cursor, events: Sequence[Event]) -> "_Refusal | None":
+        """Store events after a place; None when done, else why not."""
+        now = int(time.time())
+        updates = [
+            event.at(Cursor(place.epoch, place.sequence + number)) for number, event in enumerate(events, 1)
+        ]
+        actions = [self._move_head(channel, place, updates, now)]
+        for number, update in enumerate(updates, place.sequence + 1):
+            actions += [self._put_update(place.epoch, number, update, now)]
+        for number, update in enumerate(updates, place.sequence + 1):
+            actions += [self._put_marker(Cursor(place.epoch, number), update, now)]
+        try:
+            self._client.transact_write_items(TransactItems=actions)
+        except ClientError as error:
+            found = reasons(error)
+            if not any(reason.get("Code") in _PASSING for reason in found):
+                raise
+            return _refusal(found, updates)
+        return None
+
+    def _move_head(self, channel: str, place: Cursor, updates: Sequence[Update], now: int) -> Item:
+        latest = frames.small(updates[-1].frame, MAX_LATEST_BYTES)
+        unchanged = "epoch = :epoch AND #sequence = :old"
+        return {
+            "Update": {
+                "TableName": self._name,
+                "Key": keys.head(channel),
+                "UpdateExpression": "SET epoch = :epoch, #sequence = :new, latest = :latest, #ttl = :ttl",
+                "ConditionExpression": unchanged if place.sequence else "attribute_not_exists(pk)",
+                "ExpressionAttributeNames": {"#sequence": "sequence", "#ttl": "ttl"},
+                "ExpressionAttributeValues": {
+                    ":epoch": {"S": place.epoch},
+                    ":new": {"N": str(place.sequence + len(updates))},
+                    ":latest": {"S": latest.decode()},
+                    ":ttl": {"N": str(now + self._head_seconds)},
+                    **({":old": {"N": str(place.sequence)}} if place.sequence else {}),
+                },
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def _put_update(self, epoch: str, number: int, update: Update, now: int) -> Item:
+        item = {
+            **keys.update(update.channel, epoch, number),
+            "frame": {"S": update.frame.decode()},
+            "ttl": {"N": str(now + self._replay_seconds)},
+        }
+        return {"Put": {"TableName": self._name, "Item": item}}
+
+    def _put_marker(self, cursor: Cursor, update: Update, now: int) -> Item:
+        item = {
+            **keys.marker(update.channel, update.event_id),
+            "cursor": {"S": str(cursor)},
+            "ttl": {"N": str(now + max(MARKER_SECONDS, self._replay_seconds))},
+        }
+        return {
+            "Put": {
+                "TableName": self._name,
+                "Item": item,
+                "ConditionExpression": "attribute_not_exists(pk)",
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why a transaction was cancelled: the head is here; these events have their numbers already."""
+
+    head: Cursor | None
+    markers: dict[str, Cursor]
+
+
+def _refusal(found: Sequence[Item], updates: Sequence[Update]) -> _Refusal:
+    head, markers = found[0], found[1 + len(updates) :]
+    moved = head.get("Code") == "ConditionalCheckFailed"
+    known = {
+        update.event_id: Cursor.parse(marker["Item"]["cursor"]["S"])
+        for update, marker in zip(updates, markers, strict=True)
+        if marker.get("Code") == "ConditionalCheckFailed"
+    }
+    return _Refusal(_head(head["Item"]).cursor if moved and head.get("Item") else None, known)
+
+
+def _head(item: Item) -> Head:
+    latest = item.get("latest", {}).get("S")
+    return Head(item["epoch"]["S"], int(item["sequence"]["N"]), latest.encode() if latest else None)

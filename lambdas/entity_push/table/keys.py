@@ -1,0 +1,45 @@
+"""The keys of all items."""
+
+from typing import Any
+
+Item = dict[str, Any]
+
+CONNECTION = "CONNECTION#"
+CHANNEL = "CHANNEL#"
+SUBSCRIBER = "SUBSCRIBER#"
+UPDATE = "UPDATE#"
+EVENT = "EVENT#"
+
+
+def _key(pk: str, sk: str) -> Item:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def connection(connection_id: str) -> Item:
+    """Return the key of a connection."""
+    return _key(f"{CONNECTION}{connection_id}", "CONNECTION")
+
+
+def subscription(channel: str, connection_id: str) -> Item:
+    """Return the key of a connection's subscription to a channel."""
+    return _key(f"{CHANNEL}{channel}", f"{SUBSCRIBER}{connection_id}")
+
+
+def head(channel: str) -> Item:
+    """Return the key of a channel's head."""
+    return _key(f"{CHANNEL}{channel}", "HEAD")
+
+
+def update(channel: str, epoch: str, sequence: int) -> Item:
+    """Return the key of a channel's update; the digits make keys sort as numbers do."""
+    return _key(f"{CHANNEL}{channel}", f"{UPDATE}{epoch}#{sequence:016}")
+
+
+def sequence_of(item: Item) -> int:
+    """Return the number of an update item."""
+    return int(item["sk"]["S"].rpartition("#")[2])
+
+
+def marker(channel: str, event_id: str) -> Item:
+    """Return the key of what tells that an event has its number already."""
+    return _key(f"{CHANNEL}{channel}", f"{EVENT}{event_id}")
