@@ -12,7 +12,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local synth deploy test lint format unit e2e redrive bench lock clean
+.PHONY: help setup demo local synth deploy test lint format unit e2e redrive soak bench lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -65,6 +65,9 @@ e2e: setup
 
 redrive: setup  ## Dead letters: make redrive ARGS="list --help"
 	@python -m operations.redrive $(or $(ARGS),list)
+
+soak: setup  ## Clients that come and go, for minutes: make soak ARGS="--minutes 30"
+	@python -m tests.soak $(ARGS)
 
 bench: setup  ## Measure: tables here, numbers in build/bench.json
 	@python -m benchmarks $(ARGS)

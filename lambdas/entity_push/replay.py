@@ -22,8 +22,8 @@ _ROOM = frames.MAX_ANSWER_BYTES - 2048  # for the answer's other fields
 class Past(Protocol):
     """What catching up needs of a channel's history."""
 
-    def head(self, channel: str) -> Head | None:
-        """Return how far a channel has got; None if it has no history."""
+    def begin(self, channel: str) -> Head:
+        """Return how far a channel has got; from now on at the latest, it has a history."""
 
     def since(self, channel: str, cursor: Cursor, head: Head) -> Iterator[tuple[int, bytes]]:
         """Yield the stored updates after a cursor, up to a head, as (number, frame), in order."""
@@ -37,9 +37,7 @@ def catch_up(past: Past, channel: str, since: Cursor | None) -> CatchUp:
         channel: the channel.
         since: how far the client had got; None for a newcomer.
     """
-    head = past.head(channel)
-    if head is None:
-        return CatchUp()
+    head = past.begin(channel)
     if since is None or since.epoch != head.epoch or since.sequence > head.sequence:
         return _start_anew(head)
     updates: list[Frame] = []

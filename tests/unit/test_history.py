@@ -46,6 +46,27 @@ def test_updates_are_numbered_and_stored_in_order(dynamodb: Any) -> None:
     assert replayed == [(2, first[1].frame), (3, second[0].frame)]
 
 
+def test_a_head_begins_before_the_first_update_and_is_the_same_for_all(dynamodb: Any) -> None:
+    one, other = history(dynamodb), history(dynamodb)
+    made = one.begin(CHANNEL)
+    assert (made.sequence, made.latest) == (0, None)
+    assert other.begin(CHANNEL) == made
+    assert places(other.append([event(1)])) == [("id-1", f"{made.epoch}.1")]
+    assert one.begin(CHANNEL) == other.head(CHANNEL)
+
+
+def test_two_that_begin_at_once_get_the_same_head(dynamodb: Any) -> None:
+    class Blind:
+        """A client whose reads miss what somebody else has just written."""
+
+        def __getattr__(self, name: str) -> Any:
+            return (lambda **_parameters: {}) if name == "get_item" else getattr(dynamodb, name)
+
+    made = history(dynamodb).begin(CHANNEL)
+    assert history(Blind()).begin(CHANNEL) == made
+    assert places(history(Blind()).append([event(1)])) == [("id-1", f"{made.epoch}.1")]
+
+
 def test_the_steady_state_reads_nothing(dynamodb: Any) -> None:
     class Counting:
         reads = 0

@@ -15,10 +15,10 @@ LATEST = b'{"type":"Entity Updated","sequence":9}'
 class Past:
     """A history with these updates."""
 
-    def __init__(self, head: Head | None, stored: dict[int, bytes]):
+    def __init__(self, head: Head, stored: dict[int, bytes]):
         self._head, self._stored = head, stored
 
-    def head(self, channel: str) -> Head | None:
+    def begin(self, channel: str) -> Head:
         assert channel == "entity/e1"
         return self._head
 
@@ -43,8 +43,10 @@ def numbers(found: frames.CatchUp) -> list[int]:
     return [frame["sequence"] for frame in found.updates]
 
 
-def test_a_channel_without_history_promises_nothing() -> None:
-    assert catch_up(Past(None, {}), "entity/e1", Cursor("ab", 3)) == frames.CatchUp()
+def test_before_the_first_update_there_is_a_cursor_that_misses_nothing() -> None:
+    found = catch_up(Past(Head("ab", 0), {}), "entity/e1", None)
+    assert found == frames.CatchUp(Cursor("ab", 0))
+    assert numbers(catch_up(past(2), "entity/e1", found.cursor)) == [1, 2]
 
 
 def test_a_newcomer_gets_the_latest_frame_and_where_to_go_on() -> None:

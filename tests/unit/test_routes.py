@@ -41,18 +41,19 @@ def connected(table: Subscriptions) -> Subscriptions:
 @pytest.mark.usefixtures("connected")
 def test_subscribe_and_unsubscribe_are_acknowledged(send: Send) -> None:
     frame = {"action": "subscribe", "entityId": "e1", "requestId": "r1"}
-    nothing: dict[str, Any] = {
-        **{"cursor": None, "recovered": False, "updates": [], "more": False, "latest": None}
-    }
     expected = {
         "type": "subscribed",
         "entityId": "e1",
         "alreadySubscribed": False,
         "requestId": "r1",
-        **nothing,
+        **{"recovered": False, "updates": [], "more": False, "latest": None},
     }
-    assert send("subscribe", frame) == expected
-    assert send("subscribe", frame) == {**expected, "alreadySubscribed": True}
+    answer = send("subscribe", frame)
+    cursor = answer.pop("cursor")
+    assert cursor.endswith(".0")
+    assert answer == expected
+    again = send("subscribe", {**frame, "since": cursor})
+    assert again == {**expected, "alreadySubscribed": True, "cursor": cursor, "recovered": True}
     frame = {"action": "unsubscribe", "entityId": "e1"}
     expected = {"type": "unsubscribed", "entityId": "e1", "wasSubscribed": True}
     assert send("unsubscribe", frame) == expected

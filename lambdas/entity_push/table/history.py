@@ -32,7 +32,7 @@ and every update would pay for writing it twice."""
 PAGE_ITEMS = 25
 """Updates read at once for a subscribe's answer of at most 32 KB."""
 
-_RACES = 40
+_RACES = 100
 _PASSING = frozenset(
     ("ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
 )
@@ -99,6 +99,36 @@ class History:
         answer = self._client.get_item(TableName=self._name, Key=keys.head(channel), ConsistentRead=True)
         return _head(answer["Item"]) if "Item" in answer else None
 
+    def begin(self, channel: str) -> Head:
+        """Return a channel's head; make one, at number 0, if there is none.
+
+        So that who subscribes before the first update has a cursor, and misses nothing when it comes back.
+        It lives as long as updates do: no client has use for it after that.
+        """
+        found = self.head(channel)
+        if found is not None:
+            return found
+        made = Head(new_epoch(), 0)
+        item = {
+            **keys.head(channel),
+            "epoch": {"S": made.epoch},
+            "sequence": {"N": "0"},
+            "ttl": {"N": str(int(time.time()) + self._replay_seconds)},
+        }
+        try:
+            self._attempts.call(
+                self._client.put_item,
+                TableName=self._name,
+                Item=item,
+                ConditionExpression="attribute_not_exists(pk)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return _head(dict(error.response)["Item"])  # somebody else made it meanwhile
+        return made
+
     def append(self, events: Sequence[Event]) -> list[Update]:
         """Number and store events of one channel, and return them as updates in the order of their numbers.
 
@@ -126,10 +156,9 @@ class History:
             for event_id, cursor in outcome.markers.items():
                 known[event_id] = cursor
                 del new[event_id]
-            if outcome.head is not None:
-                place = outcome.head
-            elif not outcome.markers:
-                place = self._read_place(channel)
+            if outcome.head_moved:
+                place = outcome.head or self._read_place(channel)
+            elif not outcome.markers:  # another transaction was at the head: it takes milliseconds
                 self._attempts.back_off(min(attempt, 3))
         if new:
             self._heads.pop(channel, None)
@@ -194,20 +223,22 @@ class History:
 
     def _move_head(self, channel: str, place: Cursor, updates: Sequence[Update], now: int) -> Item:
         latest = frames.small(updates[-1].frame, MAX_LATEST_BYTES)
-        unchanged = "epoch = :epoch AND #sequence = :old"
+        unmoved = "(epoch = :epoch AND #sequence = :old)"
         return {
             "Update": {
                 "TableName": self._name,
                 "Key": keys.head(channel),
                 "UpdateExpression": "SET epoch = :epoch, #sequence = :new, latest = :latest, #ttl = :ttl",
-                "ConditionExpression": unchanged if place.sequence else "attribute_not_exists(pk)",
+                "ConditionExpression": unmoved
+                if place.sequence
+                else f"attribute_not_exists(pk) OR {unmoved}",
                 "ExpressionAttributeNames": {"#sequence": "sequence", "#ttl": "ttl"},
                 "ExpressionAttributeValues": {
                     ":epoch": {"S": place.epoch},
                     ":new": {"N": str(place.sequence + len(updates))},
                     ":latest": {"S": latest.decode()},
                     ":ttl": {"N": str(now + self._head_seconds)},
-                    **({":old": {"N": str(place.sequence)}} if place.sequence else {}),
+                    ":old": {"N": str(place.sequence)},
                 },
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
@@ -239,8 +270,15 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """Why a transaction was cancelled: the head is here; these events have their numbers already."""
+    """Why a transaction was cancelled.
 
+    Attributes:
+        head_moved: the head was not where it was thought to be.
+        head: where it is; None if there is none.
+        markers: events that have their numbers already.
+    """
+
+    head_moved: bool
     head: Cursor | None
     markers: dict[str, Cursor]
 
@@ -253,7 +291,7 @@ def _refusal(found: Sequence[Item], updates: Sequence[Update]) -> _Refusal:
         for update, marker in zip(updates, markers, strict=True)
         if marker.get("Code") == "ConditionalCheckFailed"
     }
-    return _Refusal(_head(head["Item"]).cursor if moved and head.get("Item") else None, known)
+    return _Refusal(moved, _head(head["Item"]).cursor if moved and head.get("Item") else None, known)
 
 
 def _head(item: Item) -> Head:

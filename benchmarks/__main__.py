@@ -1,0 +1,40 @@
+"""Run all benchmarks, or those that are named: ``python -m benchmarks [name ...]``."""
+
+import argparse
+import subprocess
+import sys
+import time
+
+NAMES = {
+    "delivery": "what a post costs, against boto3 and a C client",
+    "reading": "what reading a page of subscribers costs",
+    "growth": "time to the last of 1,000 to 100,000 subscribers",
+    "numbering": "updates per second into one channel, 1 to 8 workers",
+    "latency": "put-events to frame on the local AWS",
+}
+
+
+def main() -> int:
+    """Run the benchmarks one after the other; return how many failed."""
+    listing = "\n".join(f"  {name:10} {what}" for name, what in NAMES.items())
+    parser = argparse.ArgumentParser(
+        prog="make bench",
+        description="Measure. Tables are printed; build/bench.json has every figure with its baseline.",
+        epilog=f"benchmarks:\n{listing}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="name", help="which ones (default: all)")
+    names = parser.parse_args().names or list(NAMES)
+    if unknown := [name for name in names if name not in NAMES]:
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are: {', '.join(NAMES)}")
+    failed = 0
+    for name in names:
+        print(f"\n=== {name}: {NAMES[name]}", flush=True)
+        began = time.monotonic()
+        failed += subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode != 0
+        print(f"    ({time.monotonic() - began:.0f} s)", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""A soak: many clients that come and go, and nothing may be missing in the end."""

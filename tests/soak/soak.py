@@ -1,0 +1,207 @@
+"""Clients that drop and reconnect at random while updates are put; then everything is counted.
+
+Each client is the reference client on a real WebSocket. It follows a few entities, stays for a while, loses
+its connection (half of the time without saying so), and comes back. At the end all are connected and quiet,
+and what each of them has seen is compared with what the table has stored.
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from local.aws import LocalAws
+from local.deployment import Outputs
+from tests.reference_client import Applied, Place, ReferenceClient, Refetch
+
+FOLLOWS = 3
+QUIET_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long, how many, how rough."""
+
+    seconds: float = 300
+    clients: int = 100
+    updates: int = 2000
+    entities: int = 20
+    longest_stay: float = 30
+
+
+@dataclass
+class Figures:
+    """What was counted."""
+
+    connections: int = 0
+    dropped_without_a_word: int = 0
+    updates: int = 0
+    applied: int = 0
+    caught_up: int = 0
+    refetches: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """Return the figures for people."""
+        return [
+            f"connections opened:           {self.connections:>8,}",
+            f"  lost without a word:        {self.dropped_without_a_word:>8,}",
+            f"updates put:                  {self.updates:>8,}",
+            f"updates that clients applied: {self.applied:>8,}",
+            f"  of them caught up with:     {self.caught_up:>8,}",
+            f"told to refetch (not at the first subscribe): {self.refetches}",
+            f"lost, out of order or twice:  {len(self.problems):>8,}",
+            *self.problems[:20],
+        ]
+
+
+class SoakClient:
+    """The reference client on a socket that comes and goes."""
+
+    def __init__(self, name: str, url: str, entities: list[str], figures: Figures):
+        self.name, self._url, self.entities, self._figures = name, url, entities, figures
+        self.state = ReferenceClient()
+        for entity_id in entities:
+            self.state.subscribe(entity_id)
+
+    async def run(self, plan: Plan, last: asyncio.Event) -> None:
+        """Connect again and again; once ``last`` is set, stay."""
+        while True:
+            stay = None if last.is_set() else random.uniform(1, plan.longest_stay)
+            with contextlib.suppress(ConnectionClosed, OSError, TimeoutError):
+                await self._connection(stay, last)
+            self.state.disconnected()
+            await asyncio.sleep(random.uniform(0, 2) if not last.is_set() else 0.1)
+
+    async def _connection(self, stay: float | None, last: asyncio.Event) -> None:
+        async with connect(self._url, proxy=None, open_timeout=30, max_size=None) as socket:
+            self._figures.connections += 1
+            self.state.connected()
+            ends = None if stay is None else time.monotonic() + stay
+            while ends is None or time.monotonic() < ends:
+                while self.state.outgoing:
+                    await socket.send(json.dumps(self.state.outgoing.popleft()))
+                with contextlib.suppress(TimeoutError):
+                    self._take(json.loads(await asyncio.wait_for(socket.recv(), 1)))
+                if last.is_set():
+                    ends = None
+            await self._leave(socket)
+
+    async def _leave(self, socket: ClientConnection) -> None:
+        if random.random() < 0.5:
+            self._figures.dropped_without_a_word += 1
+            socket.transport.abort()
+
+    def _take(self, frame: Mapping[str, Any]) -> None:
+        if frame.get("type") == "subscribed":
+            self._figures.caught_up += len(frame["updates"])
+        self.state.receive(dict(frame))
+
+    def is_at(self, heads: Mapping[str, str]) -> bool:
+        """Tell whether the client has got to the end of everything that it follows."""
+        return all(
+            not self.state.entities[name].question and self.state.entities[name].cursor == heads.get(name)
+            for name in self.entities
+        )
+
+
+async def soak(aws: LocalAws, outputs: Outputs, plan: Plan) -> Figures:
+    """Run a plan against a deployment; what went wrong is in the figures' problems."""
+    figures, last = Figures(), asyncio.Event()
+    names = [f"soak/{number}" for number in range(plan.entities)]
+    clients = [
+        SoakClient(f"client {n}", outputs.web_socket_url, random.sample(names, FOLLOWS), figures)
+        for n in range(plan.clients)
+    ]
+    tasks = [asyncio.create_task(client.run(plan, last)) for client in clients]
+    put = await _publish(aws, plan, names, figures)
+    last.set()
+    stored: dict[str, list[dict[str, Any]]] = {}
+    give_up = time.monotonic() + QUIET_SECONDS + plan.longest_stay
+    while time.monotonic() < give_up:
+        await asyncio.sleep(1)
+        stored = await asyncio.to_thread(_stored, aws, outputs, names)
+        heads = {name: frames[-1]["cursor"] for name, frames in stored.items() if frames}
+        if sum(map(len, stored.values())) == len(put) and all(client.is_at(heads) for client in clients):
+            break
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    _compare(clients, stored, put, figures)
+    return figures
+
+
+async def _publish(aws: LocalAws, plan: Plan, names: list[str], figures: Figures) -> set[str]:
+    """Put the updates, a few at a time, evenly over the plan's time; return the ids of their events."""
+    events, ids, began = aws.client("events"), set(), time.monotonic()
+    for number in range(plan.updates):
+        await asyncio.sleep(max(0.0, began + plan.seconds * number / plan.updates - time.monotonic()))
+        detail = json.dumps({"entityId": random.choice(names), "message": number})
+        entry = {"Source": "soak", "DetailType": "Entity Updated", "Detail": detail}
+        answer = await asyncio.to_thread(events.put_events, Entries=[entry])
+        ids.add(answer["Entries"][0]["EventId"])
+        figures.updates += 1
+        if number % max(1, plan.updates // 20) == 0:
+            print(f"  {time.monotonic() - began:5.0f} s  {number:,} updates put", flush=True)
+    return ids
+
+
+def _stored(aws: LocalAws, outputs: Outputs, names: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the stored frames of each entity, in order."""
+    dynamodb = aws.client("dynamodb")
+    found = {}
+    for name in names:
+        pages = dynamodb.get_paginator("query").paginate(
+            TableName=outputs.table_name,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :update)",
+            ExpressionAttributeValues={
+                ":pk": {"S": f"CHANNEL#entity/{name}"},
+                ":update": {"S": "UPDATE#"},
+            },
+            ConsistentRead=True,
+        )
+        found[name] = [json.loads(item["frame"]["S"]) for page in pages for item in page["Items"]]
+    return found
+
+
+def _compare(
+    clients: list[SoakClient], stored: Mapping[str, list[dict[str, Any]]], put: set[str], figures: Figures
+) -> None:
+    ids = [frame["id"] for frames in stored.values() for frame in frames]
+    if len(ids) != len(set(ids)) or set(ids) != put:
+        figures.problems.append(
+            f"{len(put)} events were put, {len(ids)} stored, {len(set(ids))} of them once"
+        )
+    for name, frames in stored.items():
+        if [frame["sequence"] for frame in frames] != list(range(1, len(frames) + 1)):
+            figures.problems.append(f"{name}: the stored numbers have holes")
+    for client in clients:
+        for name in client.entities:
+            _compare_one(client, name, len(stored.get(name, [])), figures)
+
+
+def _compare_one(client: SoakClient, name: str, last: int, figures: Figures) -> None:
+    changes = client.state.entities[name].changes
+    if not changes or not isinstance(changes[0], Refetch):
+        figures.problems.append(f"{client.name}, {name}: it never got an answer")
+        return
+    place = 0
+    for number, change in enumerate(changes):
+        match change:
+            case Refetch(cursor=cursor):
+                place = Place.of(cursor).sequence if cursor else 0
+                figures.refetches += number > 0
+            case Applied(frame=frame):
+                figures.applied += 1
+                if frame["sequence"] != place + 1:
+                    figures.problems.append(f"{client.name}, {name}: {frame['sequence']} after {place}")
+                place = frame["sequence"]
+    if place != last:
+        figures.problems.append(f"{client.name}, {name}: it ended at {place} of {last}")
