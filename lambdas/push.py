@@ -9,13 +9,14 @@ from entity_push.environment import variable
 from entity_push.fan_out import FanOut
 from entity_push.queue import Queue
 from entity_push.table.history import History
+from entity_push.table.no_history import NoHistory
 from entity_push.table.subscriptions import Subscriptions
 
 sqs = aws.client("sqs")
 dynamodb = aws.client("dynamodb")
 fan_out = FanOut(
     Subscriptions(dynamodb, variable("TABLE_NAME")),
-    History.from_environment(dynamodb),
+    History.from_environment(dynamodb) or NoHistory(dynamodb, variable("TABLE_NAME")),
     Deliverer(variable("CALLBACK_URL"), variable("AWS_REGION"), aws.credentials),
     Queue(sqs, variable("QUEUE_URL")),
     DeadLetters(sqs, variable("DEAD_LETTER_QUEUE_URL")),

@@ -8,7 +8,8 @@ import argparse
 import datetime
 import json
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ QUEUES = {
     "DeadLetterQueueUrl": "could not be pushed",
     "TargetDeadLetterQueueUrl": "did not get from EventBridge to the queue",
 }
-LOOK_SECONDS = 60
+LOOK_SECONDS = 15 * 60
 
 ADVICE = {
     "entityId": "The event's detail names no usable entity: mend the service that puts it. "
@@ -68,9 +69,8 @@ class DeadLetter:
         )
 
 
-def dead_letters(sqs: Any, queue_url: str) -> Iterator[DeadLetter]:
-    """Yield the messages of a dead-letter queue, each once; for a minute nobody else sees them."""
-    seen: set[str] = set()
+def pages(sqs: Any, queue_url: str) -> Iterator[list[DeadLetter]]:
+    """Yield the messages of a dead-letter queue; for a quarter of an hour nobody else sees them."""
     while True:
         messages = sqs.receive_message(
             QueueUrl=queue_url,
@@ -80,24 +80,21 @@ def dead_letters(sqs: Any, queue_url: str) -> Iterator[DeadLetter]:
             MessageAttributeNames=["All"],
             AttributeNames=["SentTimestamp"],
         ).get("Messages", [])
-        fresh = [message for message in messages if message["MessageId"] not in seen]
-        if not fresh:
+        if not messages:
             return
-        for message in fresh:
-            seen.add(message["MessageId"])
-            yield DeadLetter(queue_url, message)
+        yield [DeadLetter(queue_url, message) for message in messages]
 
 
 def show(found: Deployment, reason: str) -> int:
     """Print every dead letter whose reason has a text in it; return how many there are."""
     sqs, count = found.client("sqs"), 0
     for output, meaning in QUEUES.items():
-        letters = list(dead_letters(sqs, found.outputs[output]))
+        letters = [letter for page in pages(sqs, found.outputs[output]) for letter in page]
+        _let_go(sqs, letters)
         chosen = [letter for letter in letters if reason in letter.reason]
         print(f"{len(chosen)} messages {meaning}")
         for letter in chosen:
             print(letter.describe())
-        _let_go(sqs, letters)
         count += len(chosen)
     return count
 
@@ -109,25 +106,53 @@ def redrive(found: Deployment, reason: str) -> int:
     """
     sqs, count = found.client("sqs"), 0
     for output in QUEUES:
-        letters = list(dead_letters(sqs, found.outputs[output]))
-        _let_go(sqs, [letter for letter in letters if reason not in letter.reason])
-        for letter in letters:
-            if reason not in letter.reason:
-                continue
-            sqs.send_message(QueueUrl=found.outputs["QueueUrl"], MessageBody=letter.message["Body"])
-            sqs.delete_message(QueueUrl=letter.queue_url, ReceiptHandle=letter.message["ReceiptHandle"])
-            count += 1
-            print(f"redriven: {letter.message['MessageId']}  {_summary(letter.message['Body'])}")
+        others: list[DeadLetter] = []
+        for page in pages(sqs, found.outputs[output]):
+            for letter in page:
+                if reason not in letter.reason:
+                    others.append(letter)
+                    continue
+                sqs.send_message(
+                    QueueUrl=found.outputs["QueueUrl"], MessageBody=_as_new(letter.message["Body"])
+                )
+                sqs.delete_message(QueueUrl=letter.queue_url, ReceiptHandle=letter.message["ReceiptHandle"])
+                count += 1
+                print(f"redriven: {letter.message['MessageId']}  {_summary(letter.message['Body'])}")
+        _let_go(sqs, others)
     print(f"{count} messages are back on the queue")
     return count
 
 
-def _let_go(sqs: Any, letters: Iterable[DeadLetter]) -> None:
-    """Make messages visible again at once that were only looked at."""
-    for letter in letters:
-        sqs.change_message_visibility(
-            QueueUrl=letter.queue_url, ReceiptHandle=letter.message["ReceiptHandle"], VisibilityTimeout=0
+def _let_go(sqs: Any, letters: Sequence[DeadLetter]) -> None:
+    """Make messages visible again at once that were only looked at; those that are already don't matter."""
+    for start in range(0, len(letters), 10):
+        some = letters[start : start + 10]
+        sqs.change_message_visibility_batch(
+            QueueUrl=some[0].queue_url,
+            Entries=[
+                {
+                    "Id": str(number),
+                    "ReceiptHandle": letter.message["ReceiptHandle"],
+                    "VisibilityTimeout": 0,
+                }
+                for number, letter in enumerate(some)
+            ],
         )
+
+
+def _as_new(body: str) -> str:
+    """Return a body whose age and attempts, if it has any, begin anew."""
+    try:
+        message = json.loads(body)
+    except ValueError:
+        return body
+    for part in ("chunk", "rest"):
+        if isinstance(message, dict) and isinstance(message.get(part), dict):
+            message[part] |= {"sentAt": round(time.time() * 1000)} | (
+                {"attempt": 0} if part == "chunk" else {}
+            )
+            return json.dumps(message, separators=(",", ":"))
+    return body
 
 
 def _summary(body: str) -> str:

@@ -1,8 +1,9 @@
 """Alarms: what was lost, refused or late never goes unseen."""
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 from entity_push.telemetry import METRICS_NAMESPACE
@@ -26,6 +27,15 @@ class Alarms(Construct):
         super().__init__(scope, construct_id)
         self._settings = settings
         self.topic = sns.Topic(self, "Topic", enforce_ssl=True)
+        # A policy of one's own replaces SNS's default, and with it CloudWatch's right to publish.
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+            )
+        )
         self._alarm(
             "DeadLetters",
             notifications.dead_letters.metric_approximate_number_of_messages_visible(statistic="Maximum"),

@@ -22,7 +22,9 @@ VISIBILITY_TIMEOUT = Duration.seconds(6 * 60)
 """6 × the function's timeout (Lambda Developer Guide, "Using Lambda with Amazon SQS")."""
 
 DEAD_LETTER_RETENTION = Duration.days(14)
-RECEIVES = 5
+RECEIVES = 12
+"""With the delays of Queue.come_back_soon: trouble of a quarter of an hour needs nobody."""
+
 BATCH_SIZE = 10
 """The most that needs no batching window, which would delay every update."""
 
@@ -116,7 +118,6 @@ class Notifications(Construct):
             },
             timeout=PUSH_TIMEOUT,
             memory=self._settings.push_memory,
-            requirements="requirements-push.txt",
             # Chunks and retries go back to the queue. Lambda would stop that after about 16 hops of one
             # trace (Lambda Developer Guide, "Use Lambda recursive loop detection"); attempts and age are
             # bounded in lambdas/entity_push/settlement.py.
@@ -124,7 +125,7 @@ class Notifications(Construct):
         )
         push.allow(
             (
-                *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+                *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
                 *("dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"),
             ),
             table.table_arn,

@@ -176,7 +176,9 @@ class Settings:
         "the stack is deleted. false if the account has one already.",
     )
     log_level: str = _setting(
-        "INFO", _choice("DEBUG", "INFO", "WARN", "ERROR"), "Least level that the functions log."
+        "INFO",
+        _choice("DEBUG", "INFO"),
+        "Least level that the functions log. Above INFO, Lambda would drop the metrics too.",
     )
     log_retention_days: int = _setting(30, _one_of_numbers(*LOG_RETENTION_DAYS), "Days that logs are kept.")
 

@@ -13,7 +13,7 @@ shell around it says when a connection is open or lost:
 
 The rules, per entity:
 
-- Of the last update seen, its cursor is kept. It goes along as ``since`` with every ``subscribe`` but the first.
+- The cursor of the last update seen goes along as ``since`` with every ``subscribe`` but the first.
 - While an answer is awaited, pushed frames wait too. The answer comes first, then what waited.
 - ``recovered: true``: ``updates`` are the next ones. ``more``: ask again, with the answer's cursor.
 - ``recovered: false``: the state is to be fetched anew (`Refetch`), and goes on from the answer's cursor.

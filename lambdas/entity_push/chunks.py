@@ -37,21 +37,9 @@ class Chunk:
     attempt: int = 0
 
     def to_message(self) -> str:
-        """Return the body of the chunk's queue message: ASCII, since SQS refuses some characters."""
-        update = self.update
-        return json.dumps(
-            {
-                "chunk": {
-                    "channel": update.channel,
-                    "eventId": update.event_id,
-                    "frame": update.frame.decode(),
-                    "sentAt": update.sent_at,
-                    "connectionIds": self.connection_ids,
-                    "attempt": self.attempt,
-                }
-            },
-            separators=(",", ":"),
-        )
+        """Return the body of the chunk's queue message."""
+        fields = {"connectionIds": self.connection_ids, "attempt": self.attempt}
+        return _dumps({"chunk": {**_fields_of(self.update), **fields}})
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
@@ -61,21 +49,77 @@ class Chunk:
             UnusableEventError: it is not a chunk of this form.
         """
         match message["chunk"]:
-            case {
-                "channel": str(channel),
-                "eventId": str(event_id),
-                "frame": str(frame),
-                "sentAt": int(sent_at),
-                "connectionIds": list(connection_ids),
-                "attempt": int(attempt),
-            } if all(isinstance(name, str) for name in connection_ids):
-                update = Update(channel, event_id, frame.encode(), sent_at)
-                return cls(update, tuple(connection_ids), attempt)
+            case {"connectionIds": list(names), "attempt": int(attempt)} if _are_texts(names):
+                return cls(_update_in(message["chunk"]), tuple(names), attempt)
         raise UnusableEventError("the message is not a chunk of a form that this version reads")
 
     def again(self, connection_ids: Iterable[str]) -> Self:
         """Return the next attempt, for those that failed."""
         return replace(self, connection_ids=tuple(connection_ids), attempt=self.attempt + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """An update for the subscribers that one invocation had no time to split into chunks.
+
+    Attributes:
+        update: what is pushed.
+        after: the subscriber after which to go on, in the table's order.
+        before: how many subscribers were reached before.
+    """
+
+    update: Update
+    after: str
+    before: int
+
+    def to_message(self) -> str:
+        """Return the body of the queue message."""
+        fields = {"after": self.after, "before": self.before}
+        return _dumps({"rest": {**_fields_of(self.update), **fields}})
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """Read it from its queue message.
+
+        Raises:
+            UnusableEventError: it is not of this form.
+        """
+        match message["rest"]:
+            case {"after": str(after), "before": int(before)}:
+                return cls(_update_in(message["rest"]), after, before)
+        raise UnusableEventError("the message is not a rest of a form that this version reads")
+
+
+def _dumps(message: Any) -> str:
+    """Return a message's body: ASCII, since SQS refuses some characters."""
+    return json.dumps(message, separators=(",", ":"))
+
+
+def _fields_of(update: Update) -> dict[str, Any]:
+    return {
+        "channel": update.channel,
+        "eventId": update.event_id,
+        "frame": update.frame.decode(),
+        "sentAt": update.sent_at,
+        "sequence": update.sequence,
+    }
+
+
+def _update_in(fields: Mapping[str, Any]) -> Update:
+    match fields:
+        case {
+            "channel": str(channel),
+            "eventId": str(event_id),
+            "frame": str(frame),
+            "sentAt": int(sent_at),
+            "sequence": int(sequence),
+        }:
+            return Update(channel, event_id, frame.encode(), sent_at, sequence)
+    raise UnusableEventError("the message's update is not of a form that this version reads")
+
+
+def _are_texts(values: list[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def split(update: Update, pages: Iterable[Iterable[str]], *, attempt: int = 0) -> Iterator[Chunk]:

@@ -5,82 +5,35 @@
         print(result.connection_id, result.outcome)
 
 Three parts, from the outside in: `Deliverer` keeps what outlives a call (connections, signing key,
-pace); `_Run` decides, for one call, what is sent when and what an answer means; `_Transport` moves
-bytes with libcurl's multi interface under one epoll. One thread, HTTP/1.1 without pipelining, so
-requests in flight = connections in use.
+pace); `_Run` decides, for one call, what is sent when and what an answer means; `Transport` moves
+bytes. One thread, HTTP/1.1 without pipelining, so requests in flight = connections in use.
 
 A post that failed ambiguously (a reset or a silence before the answer's status line) may have reached
 its client and is sent again: at least once. Clients drop what they have seen by its `sequence`.
 """
 
-import contextlib
-import enum
 import heapq
-import importlib.util
 import math
-import os
 import random
-import select
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import length_hint
-from pathlib import Path
-from typing import Any, NamedTuple
 
-import pycurl  # type: ignore[import-untyped]
-
+from entity_push.authorities import default_ca_file
+from entity_push.outcomes import Outcome, Post, Result
+from entity_push.pacing import Window
 from entity_push.signing import Credentials, Signer, SigningCredentials, Stamp, credentials_at_fault
+from entity_push.transport import Ended, Fault, Transport
 
 __all__ = ["Credentials", "Deliverer", "Outcome", "Post", "Result"]
 
 _STAMP_SECONDS = 10.0  # how long one signing date (valid for 5 minutes) and set of credentials serve
 _SWEEP_SECONDS = 0.1  # how often silent requests are looked for
 _WAITING_RETRIES = 4096  # beyond this, no new post is drawn: memory stays flat whatever fails
-_THROTTLED_PAUSE = 0.1  # seconds before the first retry of a 429, doubled from then on
+_THROTTLED_PAUSE = 0.05  # seconds before the first retry of a 429, doubled from then on
 _FAILED_PAUSE = 0.05  # the same for anything else
-_SLOWEST = 16  # throttling never goes below this many requests in flight
-
-# libcurl errors that a closed kept-alive connection may cause, and those that nothing can cure.
-_CLOSED = frozenset((pycurl.E_GOT_NOTHING, pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR))
-_HOPELESS = frozenset((pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE))
-
-
-class Outcome(enum.Enum):
-    """What became of one post."""
-
-    DELIVERED = "delivered"
-    """API Gateway took it (2xx)."""
-    GONE = "gone"
-    """The connection does not exist: closed, or its `$connect` has not returned yet (410)."""
-    RETRY = "retry"
-    """Throttled, 5xx, reset or silent, every time it was tried: it may be tried again later."""
-    UNSENT = "unsent"
-    """The run ended first (deadline, credentials): no fault of this connection. It may have got it."""
-    REFUSED = "refused"
-    """Any other answer (400, 403, 413 …): trying again does not help."""
-
-
-class Post(NamedTuple):
-    """A frame for a connection. Posts that share a frame should share the `bytes` object.
-
-    `tag` is the caller's own: the post's result has it too.
-    """
-
-    connection_id: str
-    frame: bytes
-    tag: object = None
-
-
-class Result(NamedTuple):
-    """What became of one post: `status` of the last answer (None: there was none), a log's `reason`."""
-
-    connection_id: str
-    outcome: Outcome
-    status: int | None
-    reason: str
-    tag: object = None
 
 
 @dataclass(slots=True, eq=False)
@@ -94,222 +47,6 @@ class _Job:
     status: int | None = None
     stamp: Stamp | None = None
     tag: object = None
-
-
-@dataclass(slots=True, eq=False)
-class _Slot:
-    """A libcurl handle, used for one request after the other."""
-
-    handle: Any
-    # Answers are tiny; a bound on what is kept of a strange one. Appending is done by C code.
-    headers: deque[bytes] = field(default_factory=lambda: deque(maxlen=64))
-    body: deque[bytes] = field(default_factory=lambda: deque(maxlen=4))
-    frame: bytes | None = b""
-    fresh: bool = False
-    job: _Job | None = None
-    since: float = 0.0
-
-
-class _Answer(NamedTuple):
-    """How a transfer ended: an HTTP status, or libcurl's error (`status` None)."""
-
-    job: _Job
-    status: int | None
-    error: int
-    reason: str
-    reused: bool = False
-
-
-class _Transport:
-    """Requests in, answers out; knows libcurl and sockets, and no policy."""
-
-    def __init__(self, origin: str, ca_file: str | None, connections: int) -> None:
-        self.in_flight: dict[Any, _Slot] = {}
-        self._origin, self._ca_file = origin, ca_file
-        self._free: list[_Slot] = []
-        self._epoll = select.epoll()
-        # Sockets stay in the epoll between two requests; libcurl's own idea would cost two system
-        # calls more per request.
-        self._registered: set[int] = set()
-        self._watched: set[int] = set()
-        self._timer: float | None = None
-        self._looked = time.monotonic()
-        self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_NOTHING)
-        self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
-
-    def _new_slot(self) -> _Slot:
-        slot = _Slot(pycurl.Curl())
-        setopt = slot.handle.setopt
-        setopt(pycurl.URL, self._origin)
-        setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        setopt(pycurl.NOSIGNAL, 1)
-        setopt(pycurl.PROXY, "")  # "": not even what the environment names
-        setopt(pycurl.FOLLOWLOCATION, 0)
-        setopt(pycurl.HEADERFUNCTION, slot.headers.append)
-        setopt(pycurl.WRITEFUNCTION, slot.body.append)
-        setopt(pycurl.POST, 1)
-        setopt(pycurl.POSTFIELDS, b"")
-        if self._ca_file is not None:
-            setopt(pycurl.CAINFO, self._ca_file)
-        return slot
-
-    def start(self, job: _Job, target: str, headers: list[str]) -> None:
-        """Sends a request as soon as `wait` is called."""
-        slot = self._free.pop() if self._free else self._new_slot()
-        setopt = slot.handle.setopt
-        if slot.frame is not job.frame:
-            if job.frame is None:
-                setopt(pycurl.HTTPGET, 1)  # drops the body
-                setopt(pycurl.CUSTOMREQUEST, "DELETE")
-            else:
-                if slot.frame is None:
-                    slot.handle.unsetopt(pycurl.CUSTOMREQUEST)
-                setopt(pycurl.POSTFIELDS, job.frame)
-            slot.frame = job.frame
-        if slot.fresh is not job.fresh:
-            setopt(pycurl.FRESH_CONNECT, int(job.fresh))
-            slot.fresh = job.fresh
-        setopt(pycurl.REQUEST_TARGET, target)
-        setopt(pycurl.HTTPHEADER, headers)
-        slot.job, slot.since = job, time.monotonic()
-        self.in_flight[slot.handle] = slot
-        self._multi.add_handle(slot.handle)
-
-    def wait(self, seconds: float) -> list[_Answer]:
-        """Moves bytes; returns the answers that came within `seconds` (perhaps none)."""
-        now = time.monotonic()
-        self._forgive(now)
-        if self._timer is not None and self._timer <= now:
-            self._timer, seconds = None, 0.0
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-        elif self._timer is not None:
-            seconds = min(seconds, self._timer - now)
-        for fd, events in self._epoll.poll(max(0.0, seconds)):
-            if fd in self._watched:
-                self._multi.socket_action(
-                    fd,
-                    (pycurl.CSELECT_OUT if events & select.EPOLLOUT else 0)
-                    | (pycurl.CSELECT_IN if events & ~select.EPOLLOUT else 0),
-                )
-            else:  # an idle connection was closed, or got a TLS ticket: libcurl will see
-                self._forget(fd)
-        answers: list[_Answer] = []
-        queued = 1
-        while queued:
-            queued, finished, failed = self._multi.info_read()
-            answers += [self._answered(self.in_flight[handle]) for handle in finished]
-            answers += [self._failed(self.in_flight[handle], error, text) for handle, error, text in failed]
-        self._looked = time.monotonic()
-        return answers
-
-    def _forgive(self, now: float) -> None:
-        """Doesn't count as silence when nobody listened: the caller worked, or fetched a page."""
-        if (away := now - self._looked) > _SWEEP_SECONDS:
-            for slot in self.in_flight.values():
-                slot.since = min(now, slot.since + away)
-
-    def silent(self, since: float) -> list[_Answer]:
-        """Ends the requests that began before `since`; `wait` must have been called just before."""
-        slots = [slot for slot in self.in_flight.values() if slot.since < since]
-        return [self._failed(slot, pycurl.E_OPERATION_TIMEDOUT, "no answer") for slot in slots]
-
-    def abandon(self) -> None:
-        """Ends all requests in flight."""
-        with contextlib.suppress(pycurl.error):  # at the end of the process, all may be gone already
-            for slot in list(self.in_flight.values()):
-                self.release(slot)
-
-    def close(self) -> None:
-        self.abandon()
-        self._multi.close()
-        for slot in self._free:
-            slot.handle.close()
-        self._free.clear()
-        self._epoll.close()
-
-    def _answered(self, slot: _Slot) -> _Answer:
-        status: int = slot.handle.getinfo(pycurl.RESPONSE_CODE)
-        reason = "" if status == 200 else _error_of(slot)
-        return _Answer(self.release(slot), status, 0, reason)
-
-    def _failed(self, slot: _Slot, error: int, text: str) -> _Answer:
-        if slot.handle.getinfo(pycurl.RESPONSE_CODE) >= 200:
-            return self._answered(slot)  # cut after the status line, which is all that matters
-        reused = slot.handle.getinfo(pycurl.NUM_CONNECTS) == 0
-        return _Answer(self.release(slot), None, error, f"curl {error}: {text}", reused)
-
-    def release(self, slot: _Slot) -> _Job:
-        """Ends a request, answered or not, and makes its handle free for the next."""
-        self._multi.remove_handle(slot.handle)  # closes the connection of an unfinished request
-        del self.in_flight[slot.handle]
-        slot.headers.clear()
-        slot.body.clear()
-        job, slot.job = slot.job, None
-        self._free.append(slot)
-        assert job is not None
-        return job
-
-    def _on_timer(self, milliseconds: int) -> None:
-        self._timer = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
-
-    def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
-        if what == pycurl.POLL_REMOVE:
-            self._watched.discard(fd)
-            return
-        events = (select.EPOLLIN if what & pycurl.POLL_IN else 0) | (
-            select.EPOLLOUT if what & pycurl.POLL_OUT else 0
-        )
-        self._watched.add(fd)
-        if fd in self._registered:
-            # Closed sockets leave an epoll by themselves, and their numbers come back.
-            with contextlib.suppress(FileNotFoundError):
-                self._epoll.modify(fd, events)
-                return
-        self._registered.add(fd)
-        self._epoll.register(fd, events)
-
-    def _forget(self, fd: int) -> None:
-        self._registered.discard(fd)
-        with contextlib.suppress(OSError):
-            self._epoll.unregister(fd)
-
-
-def _error_of(slot: _Slot) -> str:
-    for line in slot.headers:
-        if line[:17].lower() == b"x-amzn-errortype:":
-            return line[17:].decode("latin-1").strip().partition(":")[0]
-    return b"".join(slot.body)[:200].decode("utf-8", "replace")
-
-
-class _Window:
-    """How many requests may be in flight: fewer when API Gateway throttles, then slowly more.
-
-    429 means the account's throttle or one client's full buffer, and the answer does not tell
-    which: `LimitExceededException` is "more than the allowed number of requests per unit of time or the
-    WebSocket client side buffer is full", says PostToConnection's API reference. So what counts is their
-    share among the answers of one round (as many as were in flight): a few slow clients change nothing,
-    the throttle hits one in ten and more.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most, self.size = most, float(most)
-        self._answers = self._throttled = 0
-
-    def note(self, throttled: bool) -> None:
-        """Takes one answer into account."""
-        self._answers += 1
-        self._throttled += throttled
-        if self._answers < max(_SLOWEST, self.size):
-            return
-        share = self._throttled / self._answers
-        self._answers = self._throttled = 0
-        if share > 0.1:
-            self.size = max(min(_SLOWEST, self._most), self.size * 0.7)
-        elif share < 0.03:
-            self.size = min(self._most, self.size + max(1.0, self.size * 0.05))
 
 
 class Deliverer:
@@ -332,6 +69,7 @@ class Deliverer:
 
     Raises:
         ValueError: The endpoint is not one.
+        OSError: The authorities can't be read.
     """
 
     def __init__(
@@ -349,9 +87,10 @@ class Deliverer:
         self.credentials = credentials
         self.max_in_flight, self.attempts, self.timeout = max_in_flight, attempts, timeout
         if ca_file is None and self.signer.origin.startswith("https:"):
-            ca_file = _default_ca_file()
-        self.window = _Window(max_in_flight)
-        self.transport = _Transport(self.signer.origin, ca_file, max_in_flight)
+            ca_file = default_ca_file()
+        self.window = Window(max_in_flight)
+        self.ended = time.monotonic()  # the last run
+        self.transport: Transport[_Job] = Transport(self.signer.origin, ca_file, max_in_flight)
 
     def deliver(
         self, posts: Iterable[Post], *, deadline: float, expected: int | None = None
@@ -364,7 +103,8 @@ class Deliverer:
             deadline: `time.monotonic()` at which this ends; what is unfinished then is UNSENT. The
                 rest of `posts` is still drawn, so that it is reported.
             expected: About how many posts there are, if known; otherwise `len(posts)` if it has
-                one. About 4·√n connections are opened, and n grows with what was drawn.
+                one. About 4·√n connections are opened, and n grows with what was drawn; those that
+                are open already are used too, and √n/2 more.
 
         Yields:
             Exactly one result per post, in the order in which they are settled.
@@ -395,19 +135,23 @@ class _Run:
         # Nothing is started right before the deadline only to be cut off there, perhaps delivered.
         now = time.monotonic()
         self._last_start = deadline - min(0.25, max(0.0, deadline - now) / 4)
-        self._drawn = self._count = 0
+        self._warm = self._drawn = self._count = 0
         self._exhausted = False
         self._stopped: str | None = None  # why nothing more is sent
         self._source_error: Exception | None = None
         self._later: list[tuple[float, int, _Job]] = []  # a heap: due time, tie-breaker, job
         self._settled: deque[Result] = deque()
         self._stamp: Stamp | None = None
-        self._headers: list[str] = []
+        self._headers = b""
+        self._tail: tuple[bytes | None, bytes] | None = None  # a frame, and its requests' constant end
         self._stamped = self._swept = now
 
     def results(self) -> Iterator[Result]:
         if self._transport.in_flight:
             raise RuntimeError("another run of this deliverer is not finished")
+        self._transport.prune()
+        self._warm = self._transport.open
+        self._window.rest(time.monotonic() - self._deliverer.ended)
         try:
             self._stamp_again()
             while True:
@@ -416,8 +160,8 @@ class _Run:
                     yield self._settled.popleft()
                 if not self._transport.in_flight and (self._stopped or (self._exhausted and not self._later)):
                     break
-                for answer in self._transport.wait(self._pause()):
-                    self._settle(answer)
+                for ended in self._transport.wait(self._pause()):
+                    self._settle(ended)
                 self._sweep()
             for _, _, job in self._later:
                 yield self._unsent(job)
@@ -425,6 +169,7 @@ class _Run:
                 yield self._unsent(left)
         finally:
             self._transport.abandon()
+            self._deliverer.ended = time.monotonic()
         if self._source_error is not None:
             raise self._source_error
 
@@ -435,7 +180,7 @@ class _Run:
             self._stopped = "deadline"
         if self._stopped is None and now - self._stamped > _STAMP_SECONDS:
             self._stamp_again()
-        room = self._limit() - len(self._transport.in_flight)
+        room = self._limit() - self._transport.in_flight
         while room > 0 and self._stopped is None:
             room -= 1
             if self._later and self._later[0][0] <= now:
@@ -448,9 +193,15 @@ class _Run:
                 return
 
     def _limit(self) -> int:
-        """About 4·√n connections are the cheapest (a handshake costs as much as 20 posts)."""
-        n = max(self._expected, self._drawn + 1)
-        return min(int(self._window.size), max(8, math.ceil(4 * math.sqrt(n))))
+        """About 4·√n connections are worth opening for this run (a handshake costs as much as 40 posts).
+
+        Those that are open already cost nothing, and a few more each time pay off in the next runs.
+        """
+        root = math.sqrt(max(self._expected, self._drawn + 1))
+        worth = max(8, math.ceil(4 * root))
+        if self._warm:
+            worth = max(worth, self._warm + math.ceil(root / 2))
+        return min(int(self._window.size), worth)
 
     def _draw(self) -> _Job | None:
         if self._exhausted:
@@ -475,42 +226,49 @@ class _Run:
         method = "DELETE" if job.frame is None else "POST"
         payload_hash = self._signer.payload_hash(job.frame or b"")
         target, authorization = self._stamp.sign(method, job.connection_id, payload_hash)
-        self._transport.start(job, target, [authorization, *self._headers])
+        head = f"{method} {target} HTTP/1.1\r\n{authorization}\r\n".encode()
+        self._transport.start(job, head + self._end_of_request(job.frame), fresh=job.fresh)
 
-    def _settle(self, answer: _Answer) -> None:
-        job, status = answer.job, answer.status
-        job.status = status or job.status
+    def _end_of_request(self, frame: bytes | None) -> bytes:
+        """Returns what the requests for a frame have in common: the other headers, and the frame."""
+        if self._tail is None or self._tail[0] is not frame:
+            length = "" if frame is None else f"Content-Length: {len(frame)}\r\n"
+            self._tail = frame, self._headers + f"{length}\r\n".encode() + (frame or b"")
+        return self._tail[1]
+
+    def _settle(self, ended: Ended[_Job]) -> None:
+        job, status = ended.tag, ended.status
         if status is None:
-            self._settle_failure(answer)
+            self._settle_failure(ended)
             return
+        job.status = status
         if status != 429 or job.attempts == 1:  # the same client again says nothing of the others
             self._window.note(throttled=status == 429)
         if 200 <= status < 300:
             self._result(job, Outcome.DELIVERED, status, "")
         elif status == 410:
-            self._result(job, Outcome.GONE, status, answer.reason)
+            self._result(job, Outcome.GONE, status, ended.reason)
         elif status in (408, 429) or status >= 500:
             pause = _THROTTLED_PAUSE if status == 429 else _FAILED_PAUSE
-            self._again(job, f"{status} {answer.reason}", pause)
-        elif credentials_at_fault(status, answer.reason):
+            self._again(job, f"{status} {ended.reason}", pause)
+        elif credentials_at_fault(status, ended.reason):
             if job.stamp is self._stamp and not self._stamp_again():
-                self._stopped = self._stopped or f"credentials: {answer.reason}"
+                self._stopped = self._stopped or f"credentials: {ended.reason}"
             job.attempts -= 1  # no fault of this connection
-            self._again(job, f"{status} {answer.reason}", 0.0)
+            self._again(job, f"{status} {ended.reason}", 0.0)
         else:
-            self._result(job, Outcome.REFUSED, status, answer.reason)
+            self._result(job, Outcome.REFUSED, status, ended.reason)
 
-    def _settle_failure(self, answer: _Answer) -> None:
-        job = answer.job
-        if answer.error in _HOPELESS:
-            self._stopped = self._stopped or answer.reason
+    def _settle_failure(self, ended: Ended[_Job]) -> None:
+        job = ended.tag
+        if ended.fault is Fault.UNTRUSTED:
+            self._stopped = self._stopped or ended.reason
             job.attempts -= 1
-        # libcurl itself has already tried up to five other kept-alive connections.
-        free = answer.reused and answer.error in _CLOSED and not job.fresh
+        free = ended.fault is Fault.CLOSED  # at most once: a new connection is never at fault in this way
         job.fresh = True
         if free:
             job.attempts -= 1
-        self._again(job, answer.reason, 0.0 if free else _FAILED_PAUSE)
+        self._again(job, ended.reason, 0.0 if free else _FAILED_PAUSE)
 
     def _again(self, job: _Job, reason: str, pause: float) -> None:
         """Sends a job once more after a while, `pause` seconds doubled per attempt, with jitter."""
@@ -535,27 +293,29 @@ class _Run:
             self._stopped = self._stopped or f"credentials: {error!r}"
             return False
         self._stamp, self._stamped = self._signer.stamp(credentials), time.monotonic()
-        # libcurl's own type, a form's, would be parsed by local stand-ins.
-        self._headers = ["Content-Type: application/octet-stream", *self._stamp.headers]
+        # Without a type, local stand-ins might parse the frame as a form.
+        host = self._signer.origin.partition("//")[2]
+        lines = [f"Host: {host}", "Content-Type: application/octet-stream", *self._stamp.headers]
+        self._headers, self._tail = "".join(f"{line}\r\n" for line in lines).encode(), None
         return before is None or before.credentials != credentials
 
     def _sweep(self) -> None:
         """Ends silent requests, and all of them at the deadline."""
         now = time.monotonic()
         if now >= self._deadline:
-            for answer in self._transport.silent(math.inf):
-                if answer.status is None:
-                    self._result(answer.job, Outcome.UNSENT, answer.job.status, "deadline")
+            for ended in self._transport.silent(math.inf):
+                if ended.status is None:
+                    self._result(ended.tag, Outcome.UNSENT, ended.tag.status, "deadline")
                 else:
-                    self._settle(answer)
+                    self._settle(ended)
         elif now - self._swept > _SWEEP_SECONDS:
             self._swept = now
-            for answer in self._transport.silent(now - self._deliverer.timeout):
-                self._settle(answer)
+            for ended in self._transport.silent(now - self._deliverer.timeout):
+                self._settle(ended)
 
     def _pause(self) -> float:
         due = self._later[0][0] if self._later else math.inf
-        if self._stopped or len(self._transport.in_flight) >= self._limit():
+        if self._stopped or self._transport.in_flight >= self._limit():
             due = math.inf
         ends = min(due, self._deadline if self._stopped else self._last_start)
         return max(0.0, min(ends - time.monotonic(), _SWEEP_SECONDS))
@@ -565,16 +325,3 @@ class _Run:
 
     def _result(self, job: _Job, outcome: Outcome, status: int | None, reason: str) -> None:
         self._settled.append(Result(job.connection_id, outcome, status, reason, job.tag))
-
-
-def _default_ca_file() -> str:
-    """The bundle that botocore would use, found without importing it: that costs 100 ms."""
-    if named := os.environ.get("AWS_CA_BUNDLE"):
-        return named
-    for package in ("certifi", "botocore"):
-        spec = importlib.util.find_spec(package)
-        if spec is not None and spec.origin is not None:
-            bundle = Path(spec.origin).with_name("cacert.pem")
-            if bundle.is_file():
-                return str(bundle)
-    raise FileNotFoundError("no CA bundle: neither certifi nor botocore is installed")

@@ -24,6 +24,7 @@ class Update:
         event_id: id of the EventBridge event.
         frame: what is pushed, as bytes on the wire.
         sent_at: when EventBridge put it on the queue, in milliseconds since 1970.
+        sequence: its number in the channel; 0 if updates are not numbered.
         oversize: whether the frame goes without its message because it would be too large.
     """
 
@@ -31,6 +32,7 @@ class Update:
     event_id: str
     frame: bytes
     sent_at: int
+    sequence: int = 0
     oversize: bool = False
 
 
@@ -54,10 +56,11 @@ class Event:
         """Return the event as the update with this number; without one, if updates are not numbered."""
         frame = frames.numbered(self.frame, cursor) if cursor else self.frame
         wire = frames.encode(frame)
-        if len(wire) <= frames.MAX_FRAME_BYTES:
-            return Update(self.channel, self.event_id, wire, self.sent_at)
-        small = frames.encode(frames.without_message(frame))
-        return Update(self.channel, self.event_id, small, self.sent_at, oversize=True)
+        oversize = len(wire) > frames.MAX_FRAME_BYTES
+        if oversize:
+            wire = frames.encode(frames.without_message(frame))
+        sequence = cursor.sequence if cursor else 0
+        return Update(self.channel, self.event_id, wire, self.sent_at, sequence, oversize)
 
 
 def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event:

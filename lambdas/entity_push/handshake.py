@@ -21,12 +21,16 @@ def connection_of(event: dict[str, Any]) -> Connection:
 
 def offered_subprotocols(event: dict[str, Any]) -> list[str]:
     """Return the values of ``Sec-WebSocket-Protocol``, in the client's order (RFC 6455, 4.1)."""
-    headers: dict[str, str] = event.get("headers") or {}
+    # `headers` keeps the last of repeated lines only.
+    headers: dict[str, list[str]] = event.get("multiValueHeaders") or {
+        name: [value] for name, value in (event.get("headers") or {}).items()
+    }
     return [
         value.strip()
-        for name, values in headers.items()
+        for name, lines in headers.items()
         if name.lower() == "sec-websocket-protocol"
-        for value in values.split(",")
+        for line in lines
+        for value in line.split(",")
     ]
 
 

@@ -1,11 +1,11 @@
-"""What comes off the queue: EventBridge events, and chunks that the push function put there itself."""
+"""What comes off the queue: EventBridge events, and what the push function put there itself."""
 
 from entity_push import strict_json
-from entity_push.chunks import Chunk
+from entity_push.chunks import Chunk, Rest
 from entity_push.events import Event, UnusableEventError, parse_event
 
 
-def read_message(body: str, *, sent_at: int) -> Event | Chunk:
+def read_message(body: str, *, sent_at: int) -> Event | Chunk | Rest:
     """Read the body of a queue message.
 
     Args:
@@ -13,7 +13,7 @@ def read_message(body: str, *, sent_at: int) -> Event | Chunk:
         sent_at: when it was put on the queue, in milliseconds since 1970.
 
     Raises:
-        UnusableEventError: it is neither an event about a channel nor a chunk; it says why.
+        UnusableEventError: it is neither an event about a channel nor from the push function; it says why.
     """
     try:
         message = strict_json.loads(body)
@@ -21,4 +21,8 @@ def read_message(body: str, *, sent_at: int) -> Event | Chunk:
         raise UnusableEventError("the message is not JSON") from error
     if not isinstance(message, dict):
         raise UnusableEventError("the message is not a JSON object")
-    return Chunk.from_message(message) if "chunk" in message else parse_event(message, sent_at=sent_at)
+    if "chunk" in message:
+        return Chunk.from_message(message)
+    if "rest" in message:
+        return Rest.from_message(message)
+    return parse_event(message, sent_at=sent_at)

@@ -65,7 +65,7 @@ class Queue:
             {
                 "Id": str(number),
                 "ReceiptHandle": record["receiptHandle"],
-                "VisibilityTimeout": min(60, 2 ** int(record["attributes"]["ApproximateReceiveCount"])),
+                "VisibilityTimeout": min(300, 2 ** int(record["attributes"]["ApproximateReceiveCount"])),
             }
             for number, record in enumerate(records)
         ]

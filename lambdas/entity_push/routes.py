@@ -63,7 +63,7 @@ def message_route(answer: Callable[[Request], Frame]) -> Handler:
             logger.exception("the route failed", connection_id=_connection_id(event))
             reply = frames.error(
                 ErrorCode.INTERNAL_ERROR,
-                "Something went wrong here, and nothing was changed. Try again.",
+                "Something went wrong here. Trying again is safe.",
                 request_id,
             )
         return {"statusCode": 200, "body": frames.encode(reply).decode()}

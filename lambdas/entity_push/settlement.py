@@ -1,10 +1,11 @@
 """Settling a delivery: what the outcomes of its posts mean for its connections and for its message."""
 
-import itertools
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from entity_push.chunks import MAX_ATTEMPTS, Chunk, delay_seconds, split
 from entity_push.dead_letters import DeadLetters
@@ -13,7 +14,7 @@ from entity_push.events import Update
 from entity_push.push_metrics import PushMetrics
 from entity_push.queue import Message, Queue
 from entity_push.table.attempts import StillConflictingError
-from entity_push.table.subscriptions import BATCH_GET_LIMIT, Subscriptions
+from entity_push.table.subscriptions import Subscriptions
 from entity_push.telemetry import logger
 
 OPENING_SECONDS = 30
@@ -21,6 +22,9 @@ OPENING_SECONDS = 30
 
 MAX_AGE_SECONDS = 60 * 60
 """An update that is still waiting for its turn after this time has no meaning for a screen any more."""
+
+FORGET_AT_ONCE = 10
+"""Connections forgotten between two looks at the clock: each may have a thousand subscriptions."""
 
 FORGET_RESERVE_SECONDS = 4.0
 """What forgetting leaves of the invocation's time for handing back the rest."""
@@ -42,7 +46,8 @@ class Delivery:
         chunk: the update and its connections.
         delivered: how many posts API Gateway took.
         refused: how many it refused for good.
-        gone: connections that do not exist.
+        gone: connections that do not exist, or seem so.
+        found_gone: how many of them this delivery's own posts found.
         retry: connections that failed, and may be tried again.
         unsent: connections that time did not suffice for.
     """
@@ -51,6 +56,7 @@ class Delivery:
     chunk: Chunk
     delivered: int = 0
     refused: int = 0
+    found_gone: int = 0
     gone: list[str] = field(default_factory=list)
     retry: list[str] = field(default_factory=list)
     unsent: list[str] = field(default_factory=list)
@@ -65,12 +71,20 @@ class Delivery:
         """Yield the connections to post to."""
         return (name for name in self.chunk.connection_ids if name not in self._skip)
 
-    def follow(self, earlier: "Delivery") -> None:
+    def follow(self, earlier: "Iterable[Delivery]") -> None:
         """Come after an earlier update of the channel: its frame must not be overtaken where it failed."""
-        mine = set(self.chunk.connection_ids)
-        self.retry = [name for name in earlier.retry if name in mine]
-        self.unsent = [name for name in earlier.unsent if name in mine]
-        self._skip = {*self.retry, *self.unsent, *earlier.gone, *earlier._skip}
+        mine = set(self.chunk.connection_ids) - self._skip
+        for delivery in earlier:
+            # One that is gone may turn out to be only opening, and then waits for this update too.
+            for failed, waiting in (
+                (delivery.retry, self.retry),
+                (delivery.unsent, self.unsent),
+                (delivery.gone, self.gone),
+            ):
+                held = mine.intersection(failed)
+                mine -= held
+                self._skip |= held
+                waiting += sorted(held)
 
     def note(self, result: Result) -> None:
         """Take down what became of one post."""
@@ -80,6 +94,7 @@ class Delivery:
                 self.delivered += 1
             case Outcome.GONE:
                 self.gone.append(connection_id)
+                self.found_gone += 1
             case Outcome.RETRY:
                 self.retry.append(connection_id)
             case Outcome.UNSENT:
@@ -100,14 +115,16 @@ class Settlement:
     """Settles deliveries.
 
     Args:
-        table: forgets connections that are gone.
+        subscriptions: forgets connections that are gone.
         deliverer: closes connections that can't be reached.
         queue: takes chunks for another attempt.
         dead_letters: takes what no further attempt can help.
     """
 
-    def __init__(self, table: Subscriptions, deliverer: Disconnects, queue: Queue, dead_letters: DeadLetters):
-        self._table, self._deliverer = table, deliverer
+    def __init__(
+        self, subscriptions: Subscriptions, deliverer: Disconnects, queue: Queue, dead_letters: DeadLetters
+    ):
+        self._subscriptions, self._deliverer = subscriptions, deliverer
         self._queue, self._dead_letters = queue, dead_letters
 
     def settle(self, delivery: Delivery, metrics: PushMetrics, *, ends: float) -> None:
@@ -121,49 +138,48 @@ class Settlement:
         Raises:
             NotSentError: what is left could not be queued; the whole message has to come back.
         """
-        now = time.time()
         if delivery.delivered:
-            metrics.times_to_last_post.append(round(now * 1000) - delivery.update.sent_at)
-        young = self._forget(delivery, metrics, until=ends - FORGET_RESERVE_SECONDS)
-        again = delivery.chunk.again([*delivery.retry, *young])
-        later = []
-        if again.attempt < MAX_ATTEMPTS:
-            later.append((again, delay_seconds(again.attempt)))
-        elif again.connection_ids:
-            self._abandon(again, metrics, ends=ends)
-        later.append((Chunk(delivery.update, tuple(delivery.unsent), delivery.chunk.attempt), 0))
-        self._hand_back(later, metrics, too_old=now * 1000 - delivery.update.sent_at > MAX_AGE_SECONDS * 1000)
+            metrics.times_to_last_post.append(round(time.time() * 1000) - delivery.update.sent_at)
         metrics.deliveries += delivery.delivered
         metrics.refused += delivery.refused
+        metrics.gone += delivery.found_gone
+        attempt = delivery.chunk.attempt
+        # First what must not be lost, then housekeeping.
+        self._try_again(delivery.chunk.again(delivery.retry), metrics, ends=ends)
+        self._hand_back(Chunk(delivery.update, tuple(delivery.unsent), attempt), 0, metrics)
+        young, left = self._forget(delivery, until=ends - FORGET_RESERVE_SECONDS)
+        self._try_again(delivery.chunk.again(young), metrics, ends=ends)
+        self._hand_back(Chunk(delivery.update, tuple(left), attempt), 1, metrics)
         _log(delivery)
 
-    def _forget(self, delivery: Delivery, metrics: PushMetrics, *, until: float) -> list[str]:
-        """Delete the gone, as far as time allows: the next push finds the others again."""
+    def _forget(self, delivery: Delivery, *, until: float) -> tuple[list[str], list[str]]:
+        """Delete the gone, as far as time allows; return who is only opening, and who was not looked at."""
         young: list[str] = []
-        gone = iter(delivery.gone)
-        opened_before = round((time.time() - OPENING_SECONDS) * 1000)
-        try:
-            while time.monotonic() < until and (some := list(itertools.islice(gone, BATCH_GET_LIMIT))):
-                young += self._table.forget(some, delivery.update.channel, opened_before=opened_before)
-        except StillConflictingError:
-            logger.warning("some that are gone could not be forgotten", channel=delivery.update.channel)
-        metrics.gone += len(delivery.gone) - len(young)
-        return young
+        channel, opened_before = delivery.update.channel, round((time.time() - OPENING_SECONDS) * 1000)
+        for start in range(0, len(delivery.gone), FORGET_AT_ONCE):
+            some = delivery.gone[start : start + FORGET_AT_ONCE]
+            try:
+                if time.monotonic() > until:
+                    return young, delivery.gone[start:]
+                young += self._subscriptions.forget(some, channel, opened_before=opened_before)
+            except (StillConflictingError, ClientError, BotoCoreError) as error:
+                logger.warning("some that are gone are not forgotten yet", channel=channel, reason=str(error))
+                return young, delivery.gone[start:]
+        return young, []
 
-    def _hand_back(self, chunks: Sequence[tuple[Chunk, int]], metrics: PushMetrics, *, too_old: bool) -> None:
-        if too_old:
-            for chunk, _ in chunks:
-                self._bury(chunk, f"not delivered within {MAX_AGE_SECONDS} s", metrics)
+    def _try_again(self, chunk: Chunk, metrics: PushMetrics, *, ends: float) -> None:
+        if chunk.attempt < MAX_ATTEMPTS:
+            self._hand_back(chunk, delay_seconds(chunk.attempt), metrics)
+        elif chunk.connection_ids:
+            self._abandon(chunk, metrics, ends=ends)
+
+    def _hand_back(self, chunk: Chunk, delay: int, metrics: PushMetrics) -> None:
+        if time.time() * 1000 - chunk.update.sent_at > MAX_AGE_SECONDS * 1000:
+            self._bury(chunk, f"not delivered within {MAX_AGE_SECONDS} s", metrics)
             return
-        metrics.retried += self._queue_again(chunks)
-
-    def _queue_again(self, chunks: Sequence[tuple[Chunk, int]]) -> int:
-        self._queue.send(
-            Message(part.to_message(), delay)
-            for chunk, delay in chunks
-            for part in split(chunk.update, [chunk.connection_ids], attempt=chunk.attempt)
-        )
-        return sum(len(chunk.connection_ids) for chunk, _ in chunks)
+        parts = split(chunk.update, [chunk.connection_ids], attempt=chunk.attempt)
+        self._queue.send(Message(part.to_message(), delay) for part in parts)
+        metrics.retried += len(chunk.connection_ids)
 
     def _abandon(self, chunk: Chunk, metrics: PushMetrics, *, ends: float) -> None:
         """Close connections that can't be reached, so that the clients connect anew and catch up.
@@ -178,7 +194,7 @@ class Settlement:
             (closed if done else left).append(result.connection_id)
         if closed:
             now = round(time.time() * 1000)
-            self._table.forget(closed, update.channel, opened_before=now)
+            self._subscriptions.forget(closed, update.channel, opened_before=now)
             metrics.abandoned += len(closed)
             logger.error("abandoned", channel=update.channel, event_id=update.event_id, connections=closed)
         self._bury(

@@ -54,7 +54,7 @@ ANSWERS = {
     "expired_body": _head(403, length=len(EXPIRED_BODY)) + EXPIRED_BODY,
 }
 # The status line came: API Gateway has taken the frame, whatever happened to the rest.
-CUT = frozenset(("half_head", "half_body", "half_chunk", "ok_then_silent"))
+CUT = frozenset(("half_head", "half_body", "half_chunk", "ok_then_silent", "endless_head"))
 DELIVERED = CUT | {
     "ok",
     "ok_chunked",
@@ -63,12 +63,13 @@ DELIVERED = CUT | {
     "ok_close",
     "ok_then_closed",
     "ok_in_parts",
+    "two_answers",
 }
 GONE = frozenset(("gone", "half_gone"))
 RETRIED = frozenset(("throttled", "error_500", "error_503", "timeout_504", "half_500"))
 REFUSED = frozenset(("bad_request", "untyped", "forbidden", "too_large", "redirect"))
 # Steps after which nobody knows whether the client got the frame.
-AMBIGUOUS = frozenset(("reset", "closed", "half_status", "only_1xx", "silent", "garbage"))
+AMBIGUOUS = frozenset(("reset", "closed", "half_status", "only_1xx", "silent", "garbage", "endless_line"))
 
 
 @dataclass
@@ -90,12 +91,14 @@ class FaultyEndpoint:
     Attributes:
         scripts: Steps by connection id.
         default: The script of the ids without one.
+        host: The address to listen on.
         closing: Connections (by number) that are closed, unread, at the next request on them.
         before: Called with each request; may return a step that overrides the script.
         url: The endpoint, with a stage.
     """
 
     tls: ssl.SSLContext | None = None
+    host: str = "127.0.0.1"
     scripts: dict[str, list[str]] = field(default_factory=dict)
     default: list[str] = field(default_factory=lambda: ["ok"])
     before: Callable[[str, dict[str, str]], str | None] = lambda _id, _headers: None
@@ -133,9 +136,10 @@ class FaultyEndpoint:
         async def serve() -> None:
             self._loop = asyncio.get_running_loop()
             self._end = asyncio.Event()
-            server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls, backlog=1024)
+            server = await asyncio.start_server(self._serve, self.host, 0, ssl=self.tls, backlog=1024)
             scheme = "https" if self.tls else "http"
-            self.url = f"{scheme}://localhost:{server.sockets[0].getsockname()[1]}/prod"
+            name = "localhost" if self.host == "127.0.0.1" else f"[{self.host}]"
+            self.url = f"{scheme}://{name}:{server.sockets[0].getsockname()[1]}/prod"
             ready.set()
             await self._end.wait()
             server.close()
@@ -210,6 +214,12 @@ async def _ok_in_parts(writer: asyncio.StreamWriter) -> bool:
     return True
 
 
+async def _two_answers(writer: asyncio.StreamWriter) -> bool:
+    """The second, to nothing, must not become the answer to the next request."""
+    writer.write(_head(200) + _error(410, "GoneException"))
+    return True
+
+
 def _cut(answer: bytes) -> Callable[[asyncio.StreamWriter], Coroutine[Any, Any, bool]]:
     async def step(writer: asyncio.StreamWriter) -> bool:
         writer.write(answer)
@@ -230,6 +240,18 @@ async def _ok_then_silent(writer: asyncio.StreamWriter) -> bool:
     return False
 
 
+def _endless(beginning: bytes) -> Callable[[asyncio.StreamWriter], Coroutine[Any, Any, bool]]:
+    async def step(writer: asyncio.StreamWriter) -> bool:
+        writer.write(beginning)
+        for _ in range(100):
+            writer.write(b"x" * 10_000)
+            await writer.drain()
+        await asyncio.sleep(30)
+        return False
+
+    return step
+
+
 async def _silent(_writer: asyncio.StreamWriter) -> bool:
     await asyncio.sleep(30)
     return False
@@ -239,6 +261,7 @@ _STEPS = {
     "ok_close": _ok_close,
     "ok_then_closed": _ok_then_closed,
     "ok_in_parts": _ok_in_parts,
+    "two_answers": _two_answers,
     "reset": _reset,
     "closed": _cut(b""),
     "half_head": _cut(b"HTTP/1.1 200 OK\r\nContent-Le"),
@@ -249,6 +272,8 @@ _STEPS = {
     "half_status": _cut(b"HTTP/1.1 20"),
     "only_1xx": _cut(_head(100, length=None)),
     "ok_then_silent": _ok_then_silent,
+    "endless_head": _endless(b"HTTP/1.1 200 OK\r\nX: "),
+    "endless_line": _endless(b"HTTP/1.1 200 "),
     "garbage": _cut(b"\x16\x03\x01 this is not HTTP\r\n\r\n"),
     "silent": _silent,
 }

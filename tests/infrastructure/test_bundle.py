@@ -13,8 +13,8 @@ import pytest
 from stacks import bundle
 from stacks.settings import Settings
 
-ROUTES = ("connect", "default", "disconnect", "subscribe", "unsubscribe")
-REQUIREMENTS = {**dict.fromkeys(ROUTES, "requirements.txt"), "push": "requirements-push.txt"}
+MODULES = ("connect", "default", "disconnect", "push", "subscribe", "unsubscribe")
+REQUIREMENTS = "requirements.txt"
 
 # Loaded by a function, each of these would cost more than the function itself (docs/performance.md).
 HEAVY = ("boto3", "pydantic", "aiohttp", "asyncio", "aws_xray_sdk", "requests", "cryptography")
@@ -50,42 +50,37 @@ print(json.dumps({"compiled": compiled, "modules": sorted(sys.modules)}))
 
 
 def test_every_module_has_bytecode_that_is_valid_whatever_the_files_date() -> None:
-    for name in set(REQUIREMENTS.values()):
-        folder = bundle.build(name, Settings())
-        sources = list(folder.rglob("*.py"))
-        assert len(sources) > 200
-        for source in sources:
-            cached = source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
-            # Flags of PEP 552: bit 0 says hash-based, bit 1 that the source is to be checked.
-            assert cached.read_bytes()[4:8] == b"\x01\0\0\0", source
+    folder = bundle.build(REQUIREMENTS, Settings())
+    sources = list(folder.rglob("*.py"))
+    assert len(sources) > 200
+    for source in sources:
+        cached = source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+        # Flags of PEP 552: bit 0 says hash-based, bit 1 that the source is to be checked.
+        assert cached.read_bytes()[4:8] == b"\x01\0\0\0", source
 
 
 @pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The bundles for this machine's processor, zipped with CDK's date and unpacked as Lambda does."""
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle for this machine's processor, zipped with CDK's date and unpacked as Lambda does."""
     architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    folders = {}
-    for name in set(REQUIREMENTS.values()):
-        built = bundle.build(name, Settings(architecture=architecture))
-        archive = tmp_path_factory.mktemp("zip") / "code.zip"
-        with zipfile.ZipFile(archive, "w") as file:
-            for path in built.rglob("*"):
-                if path.is_file():
-                    entry = zipfile.ZipInfo(str(path.relative_to(built)), (1980, 1, 1, 0, 0, 0))
-                    file.writestr(entry, path.read_bytes())
-        folders[name] = archive.parent / "code"
-        with zipfile.ZipFile(archive) as file:
-            file.extractall(folders[name])
-    return folders
+    built = bundle.build(REQUIREMENTS, Settings(architecture=architecture))
+    archive = tmp_path_factory.mktemp("zip") / "code.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in built.rglob("*"):
+            if path.is_file():
+                entry = zipfile.ZipInfo(str(path.relative_to(built)), (1980, 1, 1, 0, 0, 0))
+                file.writestr(entry, path.read_bytes())
+    folder = archive.parent / "code"
+    with zipfile.ZipFile(archive) as file:
+        file.extractall(folder)
+    return folder
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the bundle holds Linux libraries")
-@pytest.mark.parametrize("module", REQUIREMENTS)
-def test_a_functions_import_compiles_nothing_and_loads_nothing_heavy(
-    unpacked: dict[str, Path], module: str
-) -> None:
+@pytest.mark.parametrize("module", MODULES)
+def test_a_functions_import_compiles_nothing_and_loads_nothing_heavy(unpacked: Path, module: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", IMPORT, str(unpacked[REQUIREMENTS[module]]), module],
+        [sys.executable, "-I", "-S", "-B", "-c", IMPORT, str(unpacked), module],
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
@@ -98,11 +93,9 @@ def test_a_functions_import_compiles_nothing_and_loads_nothing_heavy(
 
 
 def test_it_is_small() -> None:
-    limits = {"requirements.txt": 20, "requirements-push.txt": 40}
-    for name, limit in limits.items():
-        folder = bundle.build(name, Settings())
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        assert size < limit * 2**20, name
+    folder = bundle.build(REQUIREMENTS, Settings())
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert size < 20 * 2**20
 
 
 def test_a_python_that_is_not_here_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

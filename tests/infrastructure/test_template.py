@@ -19,7 +19,7 @@ TABLE_ACTIONS = {
     "unsubscribe": {"dynamodb:UpdateItem", "dynamodb:DeleteItem"},
     "default": set(),
     "push": {
-        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
         *("dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"),
     },
 }
@@ -198,6 +198,13 @@ def test_every_way_of_losing_an_update_has_an_alarm_that_tells_somebody(resource
     alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
     assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in alarms)
     assert all(alarm["TreatMissingData"] == "notBreaching" for alarm in alarms)
+    (policy,) = of_type(resources, "AWS::SNS::TopicPolicy").values()
+    assert policy["Topics"] == [{"Ref": topic}]
+    assert [
+        (statement["Effect"], statement["Action"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    ] == [("Allow", "sns:Publish")]
     watched = {
         (alarm["MetricName"], json.dumps(alarm["Dimensions"][0]["Value"]), alarm["Threshold"])
         for alarm in alarms

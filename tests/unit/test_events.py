@@ -29,6 +29,7 @@ def test_an_event_becomes_an_update() -> None:
         b'"id":"6a7e8feb-b491-4cf7-a9f1-bf3703467718","time":"2026-11-22T18:43:48Z",'
         b'"sequence":9,"cursor":"ab.9"}',
         sent_at=7,
+        sequence=9,
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from entity_push import batch
 from entity_push.chunks import MAX_ATTEMPTS, Chunk
 from entity_push.dead_letters import DeadLetters
 from entity_push.delivery import Outcome, Post, Result
@@ -14,6 +16,7 @@ from entity_push.fan_out import FanOut
 from entity_push.queue import Queue
 from entity_push.settlement import MAX_AGE_SECONDS
 from entity_push.table.history import History
+from entity_push.table.no_history import NoHistory
 from entity_push.table.subscriptions import Connection, Subscriptions
 
 from tests.unit.conftest import TABLE_NAME, all_items
@@ -87,18 +90,19 @@ class Bench:
             self.table.put_connection(Connection(connection_id, opened, "192.0.2.1", "test"))
             self.table.subscribe(connection_id, channel, connected_at=opened, limit=9)
 
-    def push(self, *bodies: str, age: float = 0) -> list[str]:
+    def push(self, *bodies: str, age: float = 0, seconds: float = 60) -> list[str]:
+        records = [self.record(number, body, age) for number, body in enumerate(bodies)]
+        return self.fan_out.push(records, seconds=seconds)
+
+    @staticmethod
+    def record(number: int, body: str, age: float = 0) -> dict[str, Any]:
         sent = str(round((time.time() - age) * 1000))
-        records = [
-            {
-                "messageId": f"m{number}",
-                "receiptHandle": f"r{number}",
-                "body": body,
-                "attributes": {"SentTimestamp": sent, "ApproximateReceiveCount": "3"},
-            }
-            for number, body in enumerate(bodies)
-        ]
-        return self.fan_out.push(records, seconds=60)
+        return {
+            "messageId": f"m{number}",
+            "receiptHandle": f"r{number}",
+            "body": body,
+            "attributes": {"SentTimestamp": sent, "ApproximateReceiveCount": "3"},
+        }
 
 
 @pytest.fixture
@@ -152,7 +156,8 @@ def test_an_event_that_comes_twice_in_one_batch_is_pushed_once_and_later_again_w
 def test_without_a_history_updates_go_as_they_come_and_have_no_number(bench: Bench) -> None:
     bench.subscribe("entity/e1", "a")
     queue = Queue(bench.sqs, "queue", pause=lambda _seconds: None)
-    bench.fan_out = FanOut(bench.table, None, bench.engine, queue, DeadLetters(bench.sqs, "dead"))
+    numbers = NoHistory(bench.dynamodb, TABLE_NAME)
+    bench.fan_out = FanOut(bench.table, numbers, bench.engine, queue, DeadLetters(bench.sqs, "dead"))
     bench.push(event("e1", 1), event("e1", 2))
     frames = [json.loads(frame) for _, frame in bench.engine.posted]
     assert [frame["message"] for frame in frames] == [1, 2]
@@ -216,6 +221,59 @@ def test_a_later_frame_does_not_overtake_one_that_failed(bench: Bench) -> None:
     assert [part.connection_ids for part in bench.sqs.chunks()] == [("b",), ("b",)]
 
 
+def test_one_that_may_be_opening_gets_every_update_of_the_batch_later(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "young", age=5)
+    bench.engine.verdict = lambda _name: Outcome.GONE
+    bench.push(event("e1", 1), event("e1", 2))
+    frames = [json.loads(part.update.frame)["message"] for part in bench.sqs.chunks()]
+    assert sorted(frames) == [1, 2]
+    assert {part.connection_ids for part in bench.sqs.chunks()} == {("young",)}
+
+
+def test_chunks_of_one_channel_are_posted_by_number_however_they_arrive(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "a")
+    bench.engine.verdict = lambda _name: Outcome.RETRY
+    bench.push(event("e1", 1), event("e1", 2))
+    bench.engine.verdict = lambda _name: Outcome.DELIVERED
+    bench.engine.posted.clear()
+    bench.push(*reversed([entry["MessageBody"] for entry in bench.sqs.queued]))
+    assert [json.loads(frame)["sequence"] for _, frame in bench.engine.posted] == [1, 2]
+
+
+def test_a_table_that_can_not_forget_brings_nobody_a_duplicate(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_arguments: Any, **_others: Any) -> Any:
+        error: Any = {"Error": {"Code": "ProvisionedThroughputExceededException"}}
+        raise ClientError(error, "BatchWriteItem")
+
+    bench.subscribe("entity/e1", "a", "b")
+    bench.engine.verdict = lambda name: Outcome.GONE if name == "b" else Outcome.DELIVERED
+    monkeypatch.setattr(bench.table, "forget", failing)
+    assert bench.push(event("e1")) == []
+    assert [(part.connection_ids, part.attempt) for part in bench.sqs.chunks()] == [(("b",), 0)]
+
+
+def test_one_event_that_can_not_be_stored_fails_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    append = bench.history.append
+
+    def picky(events: Any) -> Any:
+        if any(item.event_id == "e1-2" for item in events):
+            raise RecursionError
+        return append(events)
+
+    monkeypatch.setattr(bench.history, "append", picky)
+    bench.subscribe("entity/e1", "a")
+    assert bench.push(event("e1", 1), event("e1", 2), event("e1", 3)) == ["m1"]
+    assert [json.loads(frame)["message"] for _, frame in bench.engine.posted] == [1, 3]
+
+
+def test_what_can_not_be_begun_in_time_comes_back(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "a")
+    assert bench.push(event("e1"), seconds=20) == ["m0"]
+    assert bench.engine.posted == []
+
+
 def test_after_the_last_attempt_the_connection_is_closed_and_forgotten(bench: Bench) -> None:
     bench.subscribe("entity/e1", "a", "b")
     bench.engine.verdict = lambda _name: Outcome.RETRY
@@ -274,14 +332,20 @@ def test_a_table_that_fails_for_one_channel_harms_no_other(
     assert [name for name, _ in bench.engine.posted] == ["c"]
 
 
-def test_more_than_a_page_of_subscribers_is_split_into_chunks_on_the_queue(bench: Bench) -> None:
-    ids = [f"{number:04}{'x' * 400}" for number in range(2500)]
-    for start in range(0, len(ids), 25):
+def crowd(bench: Bench, count: int) -> list[str]:
+    """Subscribe many, with ids so long that a page holds about 2,300 of them."""
+    ids = [f"{number:04}{'x' * 400}" for number in range(count)]
+    for start in range(0, count, 25):
         puts = [
             {"PutRequest": {"Item": {"pk": {"S": "CHANNEL#entity/e1"}, "sk": {"S": f"SUBSCRIBER#{name}"}}}}
             for name in ids[start : start + 25]
         ]
         bench.dynamodb.batch_write_item(RequestItems={TABLE_NAME: puts})
+    return ids
+
+
+def test_more_than_a_page_of_subscribers_is_split_into_chunks_on_the_queue(bench: Bench) -> None:
+    ids = crowd(bench, 2500)
     assert bench.push(event("e1", 7)) == []
     assert bench.engine.posted == []
     everybody = [name for part in bench.sqs.chunks() for name in part.connection_ids]
@@ -289,6 +353,50 @@ def test_more_than_a_page_of_subscribers_is_split_into_chunks_on_the_queue(bench
     bench.push(*[entry["MessageBody"] for entry in bench.sqs.queued])
     assert sorted(name for name, _ in bench.engine.posted) == ids
     assert {json.loads(frame)["message"] for _, frame in bench.engine.posted} == {7}
+
+
+def test_what_there_is_no_time_to_split_is_gone_on_with_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = crowd(bench, 2500)
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    send = bench.sqs.send_message_batch
+
+    def slow(**parameters: Any) -> Any:
+        clock[0] += 20
+        return send(**parameters)
+
+    monkeypatch.setattr(bench.sqs, "send_message_batch", slow)
+    prepared = batch.Batch(
+        bench.table, bench.history, Queue(bench.sqs, "queue"), DeadLetters(bench.sqs, "dead")
+    )
+    prepared.add(bench.record(0, event("e1", 7)))
+    prepared.prepare(until=10)
+    assert prepared.failed == []
+    *parts, last = [json.loads(entry["MessageBody"]) for entry in bench.sqs.queued]
+    reached = [name for part in parts for name in part["chunk"]["connectionIds"]]
+    assert 0 < len(reached) < 2500
+    assert last["rest"]["after"] == reached[-1]
+    prepared.add(bench.record(1, json.dumps(last)))
+    bench.sqs.queued.clear()
+    clock[0] = 0
+    prepared = batch.Batch(
+        bench.table, bench.history, Queue(bench.sqs, "queue"), DeadLetters(bench.sqs, "dead")
+    )
+    prepared.add(bench.record(1, json.dumps(last)))
+    prepared.prepare(until=10)
+    reached += [name for part in bench.sqs.chunks() for name in part.connection_ids]
+    assert reached == ids
+    assert prepared.metrics.subscribers == [2500]
+
+
+def test_a_split_that_fails_comes_back_and_harms_no_other_channel(bench: Bench) -> None:
+    crowd(bench, 2500)
+    bench.subscribe("entity/e2", "a")
+    bench.sqs.refuses = True
+    assert bench.push(event("e1"), event("e2")) == ["m0"]
+    assert [name for name, _ in bench.engine.posted] == ["a"]
 
 
 def test_metrics_are_printed_with_the_stack_as_their_dimension(

@@ -22,6 +22,12 @@ def test_a_client_without_user_agent_is_fine() -> None:
     assert connection_of({"requestContext": context}).user_agent == ""
 
 
+def test_repeated_lines_of_the_header_are_all_read() -> None:
+    lines = {"Sec-WebSocket-Protocol": ["websocket", "mqtt"]}
+    event = {"headers": {"Sec-WebSocket-Protocol": "mqtt"}, "multiValueHeaders": lines}
+    assert accepted_subprotocol(event) == "websocket"
+
+
 @pytest.mark.parametrize(
     ("headers", "accepted"),
     [

@@ -7,6 +7,7 @@ from entity_push.cursors import Cursor
 from entity_push.events import Event
 from entity_push.table.attempts import StillConflictingError
 from entity_push.table.history import MAX_LATEST_BYTES, History
+from entity_push.table.no_history import NoHistory
 
 from tests.unit.conftest import TABLE_NAME
 
@@ -180,3 +181,18 @@ def test_other_errors_are_not_swallowed(dynamodb: Any) -> None:
     dynamodb.delete_table(TableName=TABLE_NAME)
     with pytest.raises(ClientError):
         history(dynamodb).append([event(1)])
+
+
+def test_switching_storing_off_and_on_again_begins_another_epoch(dynamodb: Any) -> None:
+    found = history(dynamodb)
+    found.append([event(1)])
+    before = found.head(CHANNEL)
+    (update,) = NoHistory(dynamodb, TABLE_NAME).append([event(2)])
+    assert (update.sequence, b"cursor" in update.frame) == (0, False)
+    after = history(dynamodb).begin(CHANNEL)
+    assert before is not None
+    assert after.epoch != before.epoch, "a client with the old cursor would be told that it missed nothing"
+
+
+def test_without_a_history_an_event_given_twice_is_one_update(dynamodb: Any) -> None:
+    assert len(NoHistory(dynamodb, TABLE_NAME).append([event(1), event(1), event(2)])) == 2

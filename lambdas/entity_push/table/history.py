@@ -22,8 +22,8 @@ from entity_push.table import keys
 from entity_push.table.attempts import Attempts, StillConflictingError, reasons
 from entity_push.table.keys import Item
 
-MARKER_SECONDS = 5 * 24 * 60 * 60
-"""Longer than a message can stay on the queue (4 days)."""
+MARKER_SECONDS = 23 * 24 * 60 * 60
+"""Longer than a message can stay on the queue (4 days), be a dead letter (14), and be redriven (4)."""
 
 MAX_LATEST_BYTES = 16 * 1024
 """A larger last frame is kept in the head without its message: a subscribe's answer has to stay small,
@@ -126,7 +126,8 @@ class History:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-            return _head(dict(error.response)["Item"])  # somebody else made it meanwhile
+            answer: Any = error.response
+            return _head(answer["Item"])  # somebody else made it meanwhile
         return made
 
     def append(self, events: Sequence[Event]) -> list[Update]:

@@ -199,10 +199,11 @@ class Subscriptions:
         )
         return old is None
 
-    def subscribers(self, channel: str) -> Iterator[Page]:
+    def subscribers(self, channel: str, *, after: str | None = None) -> Iterator[Page]:
         """Yield who is subscribed to a channel, page by page, strongly consistent.
 
         A page is what one Query returns: at most 1 MB, about 10,000 ids. Each is read when it is asked for.
+        With ``after``, a connection id, only those behind it in the table's order.
         """
         query = {
             "TableName": self._name,
@@ -214,6 +215,8 @@ class Subscriptions:
             "ProjectionExpression": "sk",
             "ConsistentRead": True,
         }
+        if after is not None:
+            query["ExclusiveStartKey"] = keys.subscription(channel, after)
         while True:
             page = self._client.query(**query)
             last = "LastEvaluatedKey" not in page

@@ -1,0 +1,57 @@
+"""The addresses behind a host name, all of them in turn."""
+
+import math
+import random
+import socket
+import time
+
+_RESOLVE_SECONDS = 60.0  # API Gateway's addresses change
+_RESOLVE_AGAIN_SECONDS = 1.0  # after a failure
+
+Address = tuple[int, tuple[object, ...]]
+"""Family (IPv4, IPv6), and what `connect` takes."""
+
+
+class Addresses:
+    """A host's addresses: asked for every minute, without those that could not be reached since."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+        self._known: list[Address] = []
+        self._resolve_at = -math.inf
+        self._error: OSError | None = None
+
+    def next(self) -> Address:
+        """Returns the next address; may block for the name's resolution.
+
+        Raises:
+            OSError: none is known.
+        """
+        if time.monotonic() >= self._resolve_at:
+            self._resolve()
+        if not self._known:
+            assert self._error is not None
+            raise self._error
+        self._known.append(self._known.pop(0))
+        return self._known[-1]
+
+    def avoid(self, address: Address) -> bool:
+        """Takes note of an address that can't be reached; tells whether another is worth trying."""
+        if address not in self._known:
+            return bool(self._known)
+        if len(self._known) == 1:
+            self._resolve_at = min(self._resolve_at, time.monotonic() + _RESOLVE_AGAIN_SECONDS)
+            return False
+        self._known.remove(address)
+        return True
+
+    def _resolve(self) -> None:
+        try:
+            found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        except OSError as error:  # the old addresses, if there are any, are the best guess
+            self._error = error
+            self._resolve_at = time.monotonic() + _RESOLVE_AGAIN_SECONDS
+            return
+        self._known = [(entry[0], entry[4]) for entry in found]
+        random.shuffle(self._known)  # not every worker begins with the same
+        self._resolve_at = time.monotonic() + _RESOLVE_SECONDS

@@ -1,0 +1,36 @@
+"""Updates that are neither numbered nor stored (setting ``replayHours`` = 0)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from entity_push.events import Event, Update
+from entity_push.table import keys
+
+_REMEMBERED = 10_000
+
+
+class NoHistory:
+    """Lets updates through without numbers.
+
+    A channel may have a head from when updates were stored. If storing is switched on again, that head would
+    promise clients that nothing happened meanwhile; so it goes with the first update that is not stored.
+    A worker does that once per channel: switching on again starts new workers.
+
+    Args:
+        client: a DynamoDB client.
+        name: the table's name.
+    """
+
+    def __init__(self, client: Any, name: str):
+        self._client, self._name = client, name
+        self._without_head: set[str] = set()
+
+    def append(self, events: Sequence[Event]) -> list[Update]:
+        """Return events of one channel as updates, each event once, as they came."""
+        channel = events[0].channel
+        if channel not in self._without_head:
+            self._client.delete_item(TableName=self._name, Key=keys.head(channel))
+            if len(self._without_head) >= _REMEMBERED:
+                self._without_head.clear()
+            self._without_head.add(channel)
+        return [event.at(None) for event in {event.event_id: event for event in events}.values()]

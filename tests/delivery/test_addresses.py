@@ -1,0 +1,101 @@
+"""Names and addresses: all of them are used, those that fail are left out, and they are asked for again."""
+
+import socket
+import time
+from typing import Any
+
+import pytest
+from entity_push import addresses, transport
+from entity_push.delivery import Outcome
+
+from tests.delivery.engine import deliver, deliverer_for, outcomes, posts
+from tests.delivery.faults import FaultyEndpoint
+
+
+class Names:
+    """Answers `getaddrinfo` with chosen IPv4 addresses and ports."""
+
+    def __init__(self, endpoint: FaultyEndpoint) -> None:
+        self.live = int(endpoint.url.split(":")[2].split("/")[0])
+        self.found: list[tuple[str, int]] | OSError = [("127.0.0.1", self.live)]
+        self.asked = 0
+
+    def __call__(self, *_arguments: object, **_more: object) -> list[Any]:
+        self.asked += 1
+        if isinstance(self.found, OSError):
+            raise self.found
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", where) for where in self.found]
+
+
+@pytest.fixture
+def names(endpoint: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch) -> Names:
+    stand_in = Names(endpoint)
+    monkeypatch.setattr(socket, "getaddrinfo", stand_in)
+    return stand_in
+
+
+def test_an_address_that_refuses_costs_no_attempt(endpoint: FaultyEndpoint, names: Names) -> None:
+    names.found = [("127.0.0.1", 9), ("127.0.0.2", 9), ("127.0.0.1", names.live)]
+    results = deliver(deliverer_for(endpoint, attempts=1), posts(200))
+    assert outcomes(results) == {Outcome.DELIVERED: 200}
+    assert names.asked == 1
+
+
+def test_an_address_that_is_silent_costs_a_while(
+    endpoint: FaultyEndpoint, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "_CONNECT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        waiting = []
+        for _ in range(4):  # a full backlog: further connections are not even refused
+            waiting.append(socket.socket())
+            waiting[-1].setblocking(False)
+            waiting[-1].connect_ex(full.getsockname())
+        names.found = [full.getsockname(), ("127.0.0.1", names.live)]
+        began = time.monotonic()
+        results = deliver(deliverer_for(endpoint, attempts=1, timeout=3), posts(100))
+        assert outcomes(results) == {Outcome.DELIVERED: 100}
+        assert 0.2 < time.monotonic() - began < 1.5
+        for held in waiting:
+            held.close()
+
+
+def test_all_addresses_are_used(endpoint: FaultyEndpoint, names: Names) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=200) as second:
+        second.setblocking(False)
+        names.found = [second.getsockname(), ("127.0.0.1", names.live)]
+        deliverer = deliverer_for(endpoint, attempts=1, timeout=0.3)
+        results = deliver(deliverer, posts(40))
+        accepted = 0
+        while True:
+            try:
+                second.accept()[0].close()
+            except BlockingIOError:
+                break
+            accepted += 1
+        assert accepted == outcomes(results)[Outcome.RETRY]
+        assert 10 <= accepted <= 16  # half of 4 * sqrt(40) connections, and only at first
+
+
+def test_names_are_resolved_again(
+    endpoint: FaultyEndpoint, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "_RESOLVE_SECONDS", 0.1)
+    deliverer = deliverer_for(endpoint)
+    names.found = [("127.0.0.1", 9)]
+    assert outcomes(deliver(deliverer, posts(3), seconds=0.1))[Outcome.DELIVERED] == 0
+    time.sleep(0.1)
+    names.found = [("127.0.0.1", names.live)]
+    assert outcomes(deliver(deliverer, posts(3, "d"))) == {Outcome.DELIVERED: 3}
+    names.found = OSError("the resolver is away")
+    endpoint.close_connections()
+    time.sleep(0.1)
+    assert outcomes(deliver(deliverer, posts(3, "e"))) == {Outcome.DELIVERED: 3}, "the old ones were fine"
+
+
+def test_an_unknown_name_fails_without_asking_for_each_post(endpoint: FaultyEndpoint, names: Names) -> None:
+    names.found = socket.gaierror(-2, "Name or service not known")
+    results = deliver(deliverer_for(endpoint, attempts=2), posts(300))
+    assert outcomes(results) == {Outcome.RETRY: 300}
+    assert "Name or service not known" in results["c0="].reason
+    assert names.asked <= 2
