@@ -22,6 +22,7 @@ from stacks.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 LAMBDAS = ROOT / "lambdas"
+REQUIREMENTS = LAMBDAS / "requirements.txt"
 BUILD = ROOT / "build" / "lambda"
 
 BOTOCORE_SERVICES = ("dynamodb", "sqs")
@@ -44,22 +45,22 @@ class BundleError(RuntimeError):
     """The bundle can't be built here; the message says why and what to do."""
 
 
-def build(requirements: str, settings: Settings) -> Path:
-    """Return the folder to upload for functions whose dependencies are in ``lambdas/<requirements>``.
+def build(settings: Settings) -> Path:
+    """Return the folder to upload: the same for all functions.
 
     It is built once per content: sources, requirements, Python and architecture.
 
     Raises:
         BundleError: pip found no wheels, or the function's Python is not installed here.
     """
-    target = BUILD / f"{Path(requirements).stem}-{_fingerprint(requirements, settings)}"
+    target = BUILD / _fingerprint(settings)
     if target.exists():
         return target
-    print(f"entity-push: bundling {requirements} for {settings.architecture} ...", file=sys.stderr)  # noqa: T201
+    print(f"entity-push: bundling the functions for {settings.architecture} ...", file=sys.stderr)  # noqa: T201
     BUILD.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         draft = Path(folder) / "bundle"
-        _install(LAMBDAS / requirements, draft, settings)
+        _install(draft, settings)
         _trim_botocore(draft / "botocore")
         for source in _sources():
             destination = draft / source.relative_to(LAMBDAS)
@@ -79,14 +80,14 @@ def _sources() -> list[Path]:
     return sorted(LAMBDAS.rglob("*.py"))
 
 
-def _fingerprint(requirements: str, settings: Settings) -> str:
+def _fingerprint(settings: Settings) -> str:
     digest = hashlib.sha256(json.dumps([settings.python_version, settings.architecture]).encode())
-    for path in (*_sources(), LAMBDAS / requirements, Path(__file__)):
+    for path in (*_sources(), REQUIREMENTS, Path(__file__)):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
-def _install(requirements: Path, target: Path, settings: Settings) -> None:
+def _install(target: Path, settings: Settings) -> None:
     platforms = [word for name in PLATFORMS[settings.architecture] for word in ("--platform", name)]
     done = subprocess.run(
         [
@@ -94,14 +95,14 @@ def _install(requirements: Path, target: Path, settings: Settings) -> None:
             *("--require-hashes", "--no-compile", "--only-binary=:all:", "--no-deps"),
             *("--implementation", "cp", "--python-version", settings.python_version),
             *platforms,
-            *("--target", str(target), "--requirement", str(requirements)),
+            *("--target", str(target), "--requirement", str(REQUIREMENTS)),
         ],
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise BundleError(f"pip could not install {requirements.name} for the functions:\n{done.stderr}")
+        raise BundleError(f"pip could not install {REQUIREMENTS.name} for the functions:\n{done.stderr}")
 
 
 def _trim_botocore(package: Path) -> None:

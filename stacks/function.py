@@ -57,7 +57,6 @@ class AppFunction(Construct):
         environment: what the function reads from environment variables.
         timeout: the longest an invocation may take.
         memory: MB of memory; CPU comes in proportion.
-        requirements: the file in lambdas/ that lists the dependencies.
         recursive_loop: what Lambda does when it sees the function feed its own queue.
     """
 
@@ -71,7 +70,6 @@ class AppFunction(Construct):
         environment: Mapping[str, str],
         timeout: Duration,
         memory: int = 512,
-        requirements: str = "requirements.txt",
         recursive_loop: lambda_.RecursiveLoop = lambda_.RecursiveLoop.TERMINATE,
     ):
         super().__init__(scope, construct_id)
@@ -80,7 +78,7 @@ class AppFunction(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
-            code=lambda_.Code.from_asset(str(bundle.build(requirements, settings))),
+            code=lambda_.Code.from_asset(str(bundle.build(settings))),
             handler=f"{module}.handler",
             runtime=lambda_.Runtime(f"python{settings.python_version}", lambda_.RuntimeFamily.PYTHON),
             architecture=ARCHITECTURES[settings.architecture],

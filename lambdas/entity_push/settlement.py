@@ -84,7 +84,7 @@ class Delivery:
                 held = mine.intersection(failed)
                 mine -= held
                 self._skip |= held
-                waiting += sorted(held)
+                waiting.extend(sorted(held))
 
     def note(self, result: Result) -> None:
         """Take down what became of one post."""

@@ -14,7 +14,6 @@ from stacks import bundle
 from stacks.settings import Settings
 
 MODULES = ("connect", "default", "disconnect", "push", "subscribe", "unsubscribe")
-REQUIREMENTS = "requirements.txt"
 
 # Loaded by a function, each of these would cost more than the function itself (docs/performance.md).
 HEAVY = ("boto3", "pydantic", "aiohttp", "asyncio", "aws_xray_sdk", "requests", "cryptography")
@@ -50,7 +49,7 @@ print(json.dumps({"compiled": compiled, "modules": sorted(sys.modules)}))
 
 
 def test_every_module_has_bytecode_that_is_valid_whatever_the_files_date() -> None:
-    folder = bundle.build(REQUIREMENTS, Settings())
+    folder = bundle.build(Settings())
     sources = list(folder.rglob("*.py"))
     assert len(sources) > 200
     for source in sources:
@@ -63,7 +62,7 @@ def test_every_module_has_bytecode_that_is_valid_whatever_the_files_date() -> No
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle for this machine's processor, zipped with CDK's date and unpacked as Lambda does."""
     architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    built = bundle.build(REQUIREMENTS, Settings(architecture=architecture))
+    built = bundle.build(Settings(architecture=architecture))
     archive = tmp_path_factory.mktemp("zip") / "code.zip"
     with zipfile.ZipFile(archive, "w") as file:
         for path in built.rglob("*"):
@@ -93,7 +92,7 @@ def test_a_functions_import_compiles_nothing_and_loads_nothing_heavy(unpacked: P
 
 
 def test_it_is_small() -> None:
-    folder = bundle.build(REQUIREMENTS, Settings())
+    folder = bundle.build(Settings())
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     assert size < 20 * 2**20
 
