@@ -6,6 +6,7 @@ questions, a ``requestId`` that the answer repeats. docs/protocol.md is this mod
 
 import enum
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ from entity_push.cursors import Cursor
 
 Frame = dict[str, Any]
 RequestId = str | int
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 MAX_FRAME_BYTES = 128 * 1024
 """What PostToConnection takes ("Amazon API Gateway quotas", WebSocket message payload size)."""
@@ -118,10 +121,11 @@ class CatchUp:
 
 def encode(frame: Frame) -> bytes:
     """Return a frame as the bytes that go over the wire: compact JSON in UTF-8."""
+    text = json.dumps(frame, separators=(",", ":"), ensure_ascii=False)
     try:
-        return json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode()
+        return text.encode()
     except UnicodeEncodeError:  # a lone surrogate has no UTF-8 form, only an escape
-        return json.dumps(frame, separators=(",", ":")).encode()
+        return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
 def answer(frame: Frame, request_id: RequestId | None) -> Frame:

@@ -75,6 +75,7 @@ def test_encoding_is_compact_and_does_not_escape_text() -> None:
 
 def test_a_lone_surrogate_is_escaped() -> None:
     assert frames.encode({"message": "\ud800"}) == rb'{"message":"\ud800"}'
+    assert frames.encode({"message": "ü\udfff"}) == b'{"message":"\xc3\xbc\\udfff"}', "and nothing else is"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,69 @@
+"""Both tables in moto, once for all runs, and settings so small that everything happens in short runs."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from entity_push import chunks, replay, settlement
+from entity_push.table import history
+from entity_push.telemetry import logger
+from moto import mock_aws
+
+from tests.model.moto_tables import MotoTables
+from tests.model.world import REPLICA, TABLE, World
+
+
+def _small(patch: pytest.MonkeyPatch) -> None:
+    epochs = itertools.count(1)
+    patch.setattr(history, "new_epoch", lambda: f"epoch{next(epochs)}")
+    patch.setattr(history, "PAGE_ITEMS", 2)
+    patch.setattr(replay, "_ROOM", 450)  # two or three frames
+    patch.setattr(chunks, "CHUNK_SIZE", 2)
+    patch.setattr(settlement, "MAX_ATTEMPTS", 3)
+    patch.setattr("entity_push.push_metrics.PushMetrics.flush", lambda _self: None)
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "TABLE_NAME": TABLE,
+        "SUBSCRIPTIONS_PER_CONNECTION": "3",
+        "REPLAY_SECONDS": "86400",
+        "HEAD_SECONDS": "2592000",
+    }.items():
+        patch.setenv(name, value)
+    patch.delenv("AWS_ENDPOINT_URL", raising=False)
+
+
+class Worlds:
+    """Makes worlds, one after the other, in the same tables."""
+
+    def __init__(self) -> None:
+        self._dynamodb = MotoTables()
+        for name in (TABLE, REPLICA):
+            self._dynamodb.create_table(
+                TableName=name,
+                KeySchema=[
+                    {"AttributeName": "pk", "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                ],
+                AttributeDefinitions=[
+                    {"AttributeName": "pk", "AttributeType": "S"},
+                    {"AttributeName": "sk", "AttributeType": "S"},
+                ],
+                BillingMode="PAY_PER_REQUEST",
+            )
+
+    def __call__(self) -> World:
+        """Return a new world with nothing in it."""
+        self._dynamodb.clear()
+        return World(self._dynamodb)
+
+
+@pytest.fixture(scope="module")
+def worlds() -> Iterator[Worlds]:
+    level = logger.log_level
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        _small(patch)
+        logger.setLevel("CRITICAL")
+        yield Worlds()
+        logger.setLevel(level)

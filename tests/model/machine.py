@@ -1,0 +1,209 @@
+"""Everything that can happen, in any order: what hypothesis chooses from."""
+
+from collections.abc import Callable
+
+from hypothesis import note
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.model.actors import Actor, Fault
+from tests.model.devices import Device
+from tests.model.world import ENTITIES, World
+
+SOME = st.integers(0, 5)
+"""Stands for one of those there are, counted round and round."""
+
+ENTITY = st.sampled_from([ENTITIES[0], *ENTITIES])
+FAULTS = st.sampled_from([Fault.NONE] * 4 + list(Fault))
+FATES = st.lists(st.sampled_from([Fault.NONE, *Fault]), min_size=3, max_size=14)
+STEPS = st.sampled_from([1, 1, 2, 3, 6])
+SCHEDULE = st.lists(st.tuples(SOME, STEPS, FAULTS), min_size=1, max_size=6)
+"""Which actor goes on, by how many steps, and what befalls the first of them."""
+
+MOST_ACTORS = 6
+
+
+class Machine(RuleBasedStateMachine):
+    """One run of a world; at its end, what every client holds is compared with what was stored.
+
+    Args:
+        new_world: makes the world.
+    """
+
+    def __init__(self, new_world: Callable[[], World]):
+        super().__init__()
+        self.world = new_world()
+        self.failed = False
+
+    @initialize(lag=st.integers(0, 4), subscribed=st.booleans())
+    def begin(self, lag: int, subscribed: bool) -> None:
+        self.world.dynamodb.lag = lag
+        if subscribed:
+            self.connect(0, True)
+            self.subscribe(0, ENTITIES[0])
+            self.finish(0)
+            self.read(0, 0)
+
+    def _device(self, which: int, *, connected: bool) -> Device | None:
+        found = [device for device in self.world.devices if bool(device.connection_id) == connected]
+        return found[which % len(found)] if found else None
+
+    def _any_connected(self) -> bool:
+        return any(device.connection_id for device in self.world.devices)
+
+    def _room(self) -> bool:
+        return len(self.world.running()) < MOST_ACTORS
+
+    # Clients
+
+    @precondition(lambda self: not all(device.connection_id for device in self.world.devices))
+    @rule(which=SOME, young=st.booleans())
+    def connect(self, which: int, young: bool) -> None:
+        if device := self._device(which, connected=False):
+            self.world.connect(device, young=young)
+
+    @precondition(lambda self: self._any_connected() and self._room())
+    @rule(which=SOME, entity_id=ENTITY)
+    def subscribe(self, which: int, entity_id: str) -> None:
+        if device := self._device(which, connected=True):
+            device.client.subscribe(entity_id)
+            self.world.send(device)
+
+    @precondition(lambda self: self._any_connected() and self._room())
+    @rule(which=SOME, entity_id=ENTITY)
+    def unsubscribe(self, which: int, entity_id: str) -> None:
+        device = self._device(which, connected=True)
+        if device and (entity := device.client.entities.get(entity_id)) and not entity.question:
+            device.client.unsubscribe(entity_id)
+            self.world.send(device)
+
+    @precondition(lambda self: any(device.inbox for device in self.world.devices))
+    @rule(which=SOME, number=st.sampled_from([0, 0, 0, 1, 2]))
+    def read(self, which: int, number: int) -> None:
+        if devices := [device for device in self.world.devices if device.inbox]:
+            self.world.read(devices[which % len(devices)], number)
+
+    @precondition(lambda self: self._any_connected())
+    @rule(which=SOME, notice=st.booleans())
+    def drop(self, which: int, notice: bool) -> None:
+        if device := self._device(which, connected=True):
+            self.world.drop(device, notice=notice)
+
+    # Services, the queue and the workers
+
+    @rule(entity_id=ENTITY, count=st.sampled_from([1, 1, 1, 2, 4]))
+    def publish(self, entity_id: str, count: int) -> None:
+        for _ in range(count):
+            self.world.publish(entity_id)
+
+    def _idle_worker(self) -> bool:
+        return any(worker.batch is None for worker in self.world.workers)
+
+    @precondition(lambda self: self.world.sqs.waiting and self._idle_worker() and self._room())
+    @rule(which=SOME, most=st.integers(1, 4), start=st.sampled_from([0, 0, 0, 1, 2, 3]))
+    def invoke_worker(self, which: int, most: int, start: int) -> None:
+        idle = [worker for worker in self.world.workers if worker.batch is None]
+        self.world.invoke_worker(idle[which % len(idle)], most, start)
+
+    @precondition(lambda self: any(worker.batch for worker in self.world.workers) or self.world.sqs.waiting)
+    @rule(which=SOME)
+    def receive_twice(self, which: int) -> None:
+        batches = [worker.batch for worker in self.world.workers if worker.batch]
+        known = [*self.world.sqs.waiting, *(record for batch in batches for record in batch)]
+        self.world.sqs.waiting.append(known[which % len(known)])
+
+    # Actors
+
+    @precondition(lambda self: self.world.running())
+    @rule(schedule=SCHEDULE)
+    def step(self, schedule: list[tuple[int, int, Fault]]) -> None:
+        for which, steps, fault in schedule:
+            if actors := self.world.running():
+                actor = actors[which % len(actors)]
+                for number in range(steps):
+                    if not actor.done:
+                        self._step(actor, Fault.NONE if number else fault)
+
+    @precondition(lambda self: self.world.sqs.waiting == [] and not self.world.running())
+    @rule(which=SOME, entity_id=ENTITY, schedule=SCHEDULE)
+    def race(self, which: int, entity_id: str, schedule: list[tuple[int, int, Fault]]) -> None:
+        """An update is pushed while a client subscribes, or comes back."""
+        device = self.world.devices[which % len(self.world.devices)]
+        if device.connection_id:
+            self.world.drop(device, notice=False)
+        device.client.subscribe(entity_id)
+        self.publish(entity_id, 1)
+        self.invoke_worker(which, 1, 0)
+        self.world.connect(device, young=True)
+        self.step(schedule)
+
+    @precondition(lambda self: self._idle_worker() and not self.world.running())
+    @rule(entity_id=ENTITY, count=st.integers(0, 3), start=st.sampled_from([0, 0, 1, 2]), faults=FATES)
+    def burst(self, entity_id: str, count: int, start: int, faults: list[Fault]) -> None:
+        """One worker gets everything on the queue, and its steps go wrong here and there."""
+        self.publish(entity_id, count)
+        self.invoke_worker(0, 10, start)
+        for fault in faults:
+            if actors := self.world.running():
+                self._step(actors[0], fault)
+
+    @staticmethod
+    def _step(actor: Actor, fault: Fault = Fault.NONE) -> None:
+        note(f"    {actor.name}: {actor.at}{'' if fault is Fault.NONE else f' ({fault.value})'}")
+        actor.step(fault)
+
+    @precondition(lambda self: self.world.running())
+    @rule(which=SOME)
+    def finish(self, which: int) -> None:
+        if actors := self.world.running():
+            actor = actors[which % len(actors)]
+            while not actor.done:
+                self._step(actor)
+
+    @precondition(lambda self: self.world.running())
+    @rule(which=SOME)
+    def kill(self, which: int) -> None:
+        actors = self.world.running()
+        actor = actors[which % len(actors)]
+        note(f"    {actor.name} dies before: {actor.at}")
+        actor.kill()
+
+    # Time
+
+    @rule(entity_id=ENTITY, count=st.integers(1, 3), start=st.sampled_from([0, 0, 1]))
+    def expire_updates(self, entity_id: str, count: int, start: int) -> None:
+        self.world.expire_updates(entity_id, count, start)
+
+    @rule(entity_id=ENTITY, really=st.sampled_from([False, False, True]), markers=st.booleans())
+    def lose_head(self, entity_id: str, really: bool, markers: bool) -> None:
+        if really:
+            self.world.lose_head(entity_id, markers=markers)
+
+    # What must hold
+
+    @invariant()
+    def numbers_have_no_holes(self) -> None:
+        self.world.truth.check_numbers()
+
+    def teardown(self) -> None:
+        try:
+            self.world.settle()
+            self._check("at rest")
+            for device in self.world.devices:
+                if device.connection_id is None:
+                    self.world.connect(device, young=False)
+            self.world.settle()
+            self._check("after those that were away came back")
+            self.world.truth.check_all_stored()
+        finally:
+            self.world.close()
+
+    def _check(self, when: str) -> None:
+        self.world.truth.check_numbers()
+        for device in self.world.devices:
+            if device.connection_id is None:
+                continue
+            for entity_id, entity in device.client.entities.items():
+                if entity.wanted:
+                    assert not entity.question, f"{device.name} is not answered"
+                    self.world.truth.check_client(f"{device.name} {when}", entity_id, entity.changes)

@@ -1,0 +1,186 @@
+"""DynamoDB and SQS as the actors see them: every call is a step, and may go wrong."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError, ReadTimeoutError
+from entity_push.table import keys
+
+from tests.model.actors import Fault, checkpoint
+
+Call = tuple[str, dict[str, Any]]
+
+READS = frozenset(("get_item", "query", "batch_get_item"))
+_PAGE_ITEMS = 2  # so few that a handful of clients have several pages
+
+
+class InjectedError(ClientError):
+    """An answer that the test made up."""
+
+    def __init__(self, code: str, operation: str, **more: Any):
+        response: Any = {"Error": {"Code": code, "Message": "made up"}, **more}
+        super().__init__(response, operation)
+
+
+class LostAnswerError(ReadTimeoutError):
+    """The call was done, and nobody heard of it."""
+
+    def __init__(self) -> None:
+        super().__init__(endpoint_url="made up")
+
+
+INJECTED = (InjectedError, LostAnswerError)
+
+
+class SteppedDynamoDB:
+    """A client of which each call is a step.
+
+    Reads that do not ask for consistency are answered by a replica, which lags behind by some writes.
+
+    Args:
+        client: moto's table.
+        replica: another one, which gets the writes later.
+
+    Attributes:
+        lag: by how many writes the replica lags.
+        change: may change a call before it is made: this is how code is mutated.
+        wrote: called after each write.
+    """
+
+    def __init__(self, client: Any, table: str, replica: str):
+        self._client, self._table, self._replica = client, table, replica
+        self._writes: list[Call] = []
+        self.lag = 0
+        self.change: Callable[[str, dict[str, Any]], None] = lambda _name, _parameters: None
+        self.wrote: Callable[[str, dict[str, Any]], None] = lambda _name, _parameters: None
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**parameters: Any) -> Any:
+            fault = checkpoint(name)
+            if fault is Fault.CONFLICT:
+                self._conflict(name, parameters)
+            if fault is Fault.FAILURE:
+                raise InjectedError("InternalServerError", name)
+            self.change(name, parameters)
+            answer = self._read(name, parameters) if name in READS else self._write(name, parameters)
+            if fault is Fault.LOST_ANSWER:
+                raise LostAnswerError
+            return answer
+
+        return call
+
+    @staticmethod
+    def _conflict(name: str, parameters: dict[str, Any]) -> None:
+        if name == "transact_write_items":
+            others = [{"Code": "None"} for _ in parameters["TransactItems"][1:]]
+            reasons = [{"Code": "TransactionConflict"}, *others]
+            raise InjectedError("TransactionCanceledException", name, CancellationReasons=reasons)
+        if name in ("delete_item", "put_item"):
+            raise InjectedError("TransactionConflictException", name)
+
+    def _write(self, name: str, parameters: dict[str, Any]) -> Any:
+        answer = getattr(self._client, name)(**parameters)
+        self._writes.append((name, parameters))
+        self.wrote(name, parameters)
+        return answer
+
+    def _read(self, name: str, parameters: dict[str, Any]) -> Any:
+        if name == "query":
+            parameters = {**parameters, "Limit": min(_PAGE_ITEMS, parameters.get("Limit", _PAGE_ITEMS))}
+        if name == "batch_get_item":
+            (wanted,) = parameters["RequestItems"].values()
+            consistent = wanted.get("ConsistentRead")
+        else:
+            consistent = parameters.get("ConsistentRead")
+        if consistent:
+            return getattr(self._client, name)(**parameters)
+        self._replicate()
+        return _elsewhere(getattr(self._client, name)(**_in_table(parameters, self._replica)), self._table)
+
+    def _replicate(self) -> None:
+        """Bring the replica up to where it should be by now; it never goes back."""
+        ready = max(0, len(self._writes) - self.lag)
+        for name, parameters in self._writes[:ready]:
+            getattr(self._client, name)(**_in_table(parameters, self._replica))
+        del self._writes[:ready]
+
+
+def _in_table(value: Any, table: str) -> Any:
+    """Return parameters that name another table."""
+    if isinstance(value, list):
+        return [_in_table(item, table) for item in value]
+    if not isinstance(value, dict):
+        return value
+    changed = {name: _in_table(item, table) for name, item in value.items() if name != "RequestItems"}
+    if "TableName" in value:
+        changed["TableName"] = table
+    if "RequestItems" in value:
+        changed["RequestItems"] = dict.fromkeys([table], *value["RequestItems"].values())
+    return changed
+
+
+def _elsewhere(answer: Any, table: str) -> Any:
+    if "Responses" in answer:
+        answer["Responses"] = dict.fromkeys([table], *answer["Responses"].values())
+    return answer
+
+
+def updates_in(name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the update items that a write stores."""
+    if name != "transact_write_items":
+        return []
+    puts = [action["Put"]["Item"] for action in parameters["TransactItems"] if "Put" in action]
+    return [item for item in puts if item["sk"]["S"].startswith(keys.UPDATE)]
+
+
+class MemorySQS:
+    """Both queues. The queue has no order, and delays are not waited for.
+
+    Attributes:
+        waiting: messages to be received, as records of a Lambda event source.
+        dead: bodies of dead letters.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: list[dict[str, Any]] = []
+        self.dead: list[str] = []
+        self._number = 0
+
+    def put(self, body: str) -> None:
+        self._number += 1
+        attributes = {"SentTimestamp": str(round(time.time() * 1000)), "ApproximateReceiveCount": "1"}
+        self.waiting.append(
+            {
+                "messageId": f"m{self._number}",
+                "receiptHandle": f"r{self._number}",
+                "body": body,
+                "attributes": attributes,
+            }
+        )
+
+    def receive(self, most: int, start: int) -> list[dict[str, Any]]:
+        """Take some messages, from the middle of the queue if `start` says so."""
+        batch: list[dict[str, Any]] = []
+        while self.waiting and len(batch) < most:
+            batch.append(self.waiting.pop(start % len(self.waiting)))
+        return batch
+
+    def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        assert QueueUrl == "queue"
+        fault = checkpoint("send_message_batch")
+        if fault is Fault.FAILURE:
+            raise InjectedError("InternalError", "SendMessageBatch")
+        for entry in Entries:
+            self.put(entry["MessageBody"])
+        if fault is Fault.LOST_ANSWER:
+            raise LostAnswerError
+        return {}
+
+    def send_message(self, QueueUrl: str, MessageBody: str, MessageAttributes: Any) -> None:  # noqa: N803
+        assert QueueUrl == "dead"
+        checkpoint(f"dead letter: {MessageAttributes['reason']['StringValue']}")
+        self.dead.append(MessageBody)
+
+    def change_message_visibility_batch(self, QueueUrl: str, Entries: Any) -> None:  # noqa: N803
+        """What failed is put back by the world at once."""
