@@ -69,9 +69,9 @@ class StandIn:
         old = self.items.get(key)
         if "Update" in action:
             values = action["Update"]["ExpressionAttributeValues"]
-            if ":old" not in values:
-                return old is not None
-            return old is None or old["epoch"] != values[":epoch"] or old["sequence"] != values[":old"]
+            if old is None:
+                return "attribute_not_exists" not in action["Update"]["ConditionExpression"]
+            return bool(old["epoch"] != values[":epoch"] or old["sequence"] != values[":old"])
         return "ConditionExpression" in action["Put"] and old is not None
 
     def _cancel(self, codes: Iterable[str], keys: list[tuple[str, str]] | None = None) -> None:

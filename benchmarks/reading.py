@@ -1,4 +1,4 @@
-"""What it costs to read a page of 1,000 subscribers, and how that compares with pushing to them.
+"""What it costs to read a page of 1,000 or 10,000 subscribers, and how that compares with pushing to them.
 
     python -m benchmarks.reading
 
@@ -12,6 +12,7 @@ import json
 import os
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import botocore.session
@@ -19,28 +20,28 @@ import botocore.session
 from benchmarks import report
 from benchmarks.delivery import connection_ids
 
-SUBSCRIBERS = 1000
+SIZES = (1_000, 10_000)
 READS = 60
 
 
-def page(*, projected: bool) -> bytes:
-    """Return the answer to a Query for 1,000 subscription items."""
+def page(subscribers: int, *, projected: bool) -> bytes:
+    """Return the answer to a Query for subscription items."""
     items = []
-    for name in connection_ids(SUBSCRIBERS):
+    for name in connection_ids(subscribers):
         item: dict[str, Any] = {"sk": {"S": f"SUBSCRIBER#{name}"}}
         if not projected:
             item |= {"pk": {"S": "CHANNEL#entity/orders/42"}, "ttl": {"N": "1700007800"}}
         items.append(item)
-    return json.dumps({"Count": SUBSCRIBERS, "ScannedCount": SUBSCRIBERS, "Items": items}).encode()
+    return json.dumps({"Count": subscribers, "ScannedCount": subscribers, "Items": items}).encode()
 
 
 class _Table(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    pages: dict[bool, bytes]
+    pages: dict[tuple[str, bool], bytes]
 
     def do_POST(self) -> None:
         query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        body = self.pages["ProjectionExpression" in query]
+        body = self.pages[query["TableName"], "ProjectionExpression" in query]
         self.send_response(200)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
         self.send_header("Content-Length", str(len(body)))
@@ -53,7 +54,11 @@ class _Table(http.server.BaseHTTPRequestHandler):
 
 def _serve() -> int:
     """Serve in a child process, so that its CPU is not counted; return the port."""
-    _Table.pages = {projected: page(projected=projected) for projected in (False, True)}
+    _Table.pages = {
+        (f"of-{size}", projected): page(size, projected=projected)
+        for size in SIZES
+        for projected in (False, True)
+    }
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Table)
     child = os.fork()
     if child == 0:
@@ -64,11 +69,11 @@ def _serve() -> int:
     return port
 
 
-def _cpu_per_read(read: Any) -> float:
+def _cpu_per_read(read: Any, subscribers: int) -> float:
     read()
     started = time.process_time()
     for _ in range(READS):
-        assert len(read()) == SUBSCRIBERS
+        assert len(read()) == subscribers
     return (time.process_time() - started) / READS * 1000
 
 
@@ -84,23 +89,37 @@ def main() -> None:
     from entity_push import aws  # noqa: PLC0415 - it reads the environment
     from entity_push.table.subscriptions import Subscriptions  # noqa: PLC0415
 
-    table = Subscriptions(aws.client("dynamodb"), "table")
+    client = aws.client("dynamodb")
     stock: Any = botocore.session.get_session().create_client("dynamodb")
-    query = {
-        "TableName": "table",
-        "KeyConditionExpression": "pk = :pk",
-        "ExpressionAttributeValues": {":pk": {"S": "CHANNEL#entity/orders/42"}},
-    }
-    ours = _cpu_per_read(lambda: next(table.subscribers("entity/orders/42")).connection_ids)
-    baseline = _cpu_per_read(lambda: stock.query(**query)["Items"])
-    print(f"reading 1,000 subscribers: {ours:5.2f} ms CPU; botocore, all attributes: {baseline:5.2f} ms")
-    entries = [report.entry("read 1,000 subscribers, CPU", ours, "ms", baseline)]
-    # µs for one post are ms for a thousand.
-    if engine := report.known().get("delivery: CPU per post, engine over boto3"):
-        pushing = engine["value"]
-        print(f"pushing to them: {pushing:5.1f} ms CPU; reading costs {ours / pushing:.1%} of it")
-        entries.append(report.entry("read 1,000 subscribers over pushing to them, CPU", ours, "ms", pushing))
+    engine = report.known().get("delivery: CPU per post, engine over boto3")
+    entries = []
+    for size in SIZES:
+        table = Subscriptions(client, f"of-{size}")
+        query = {
+            "TableName": f"of-{size}",
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": "CHANNEL#entity/orders/42"}},
+        }
+        ours = _cpu_per_read(partial(_read, table), size)
+        baseline = _cpu_per_read(partial(_read_stock, stock, query), size)
+        print(f"reading {size:,} subscribers: {ours:.2f} ms CPU; botocore, all attributes: {baseline:.2f} ms")
+        entries.append(report.entry(f"read {size:,} subscribers, CPU", ours, "ms", baseline))
+        if engine:
+            pushing = engine["value"] * size / 1000
+            print(f"  pushing to them: {pushing:.1f} ms CPU; reading costs {ours / pushing:.1%} of it")
+            name = f"read {size:,} subscribers over pushing to them, CPU"
+            entries.append(report.entry(name, ours, "ms", pushing))
     report.write(entries)
+
+
+def _read(table: Any) -> list[str]:
+    ids: list[str] = next(table.subscribers("entity/orders/42")).connection_ids
+    return ids
+
+
+def _read_stock(client: Any, query: Any) -> list[Any]:
+    items: list[Any] = client.query(**query)["Items"]
+    return items
 
 
 if __name__ == "__main__":

@@ -36,13 +36,14 @@ def history(client: Any) -> History:
     return History(client, TABLE_NAME, replay_seconds=86_400, head_seconds=2_592_000)
 
 
-def test_an_update_costs_six_write_units_and_a_warm_worker_reads_nothing(dynamodb: Any) -> None:
+def test_an_update_costs_six_write_units_and_a_read_unit_that_a_worker_alone_saves(dynamodb: Any) -> None:
     client = Metered(dynamodb, TABLE_NAME)
     worker = history(client)
     worker.append(events(0, 1))
-    assert (client.write_units, client.read_units) == (6, 1)
     worker.append(events(1, 1))
-    assert (client.write_units, client.read_units) == (12, 1)
+    assert (client.write_units, client.read_units) == (12, 2)
+    worker.append(events(2, 1))
+    assert (client.write_units, client.read_units) == (18, 2)
 
 
 def test_ten_updates_of_a_channel_in_one_batch_share_the_heads_write(dynamodb: Any) -> None:

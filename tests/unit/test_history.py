@@ -79,7 +79,12 @@ def test_the_steady_state_reads_nothing(dynamodb: Any) -> None:
     found = history(Counting())
     for number in range(5):
         found.append([event(number)])
-    assert Counting.reads == 1
+    assert Counting.reads == 2, "the second read shows that nobody else is there"
+    other = history(dynamodb)
+    for number in range(10, 20, 2):
+        found.append([event(number)])
+        other.append([event(number + 1)])
+    assert Counting.reads == 2 + 3, "with others about it looks first, once it has noticed them"
 
 
 def test_a_redelivered_event_keeps_its_number_in_any_worker_and_any_company(dynamodb: Any) -> None:

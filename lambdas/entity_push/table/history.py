@@ -36,7 +36,7 @@ _RACES = 100
 _PASSING = frozenset(
     ("ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
 )
-_CACHED_HEADS = 1000
+_REMEMBERED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,9 @@ class History:
         self._client, self._name = client, name
         self._replay_seconds, self._head_seconds = replay_seconds, head_seconds
         self._attempts = Attempts(pause)
-        # What this worker wrote or saw last: saves a read per update as long as nobody else writes.
-        self._heads: OrderedDict[str, Cursor] = OrderedDict()
+        # Where this worker left a channel, and whether nobody else had moved it in between the last time:
+        # then it need not be read. A wrong guess costs a refused transaction, which is dearer than a read.
+        self._left: OrderedDict[str, tuple[Cursor, bool]] = OrderedDict()
 
     @classmethod
     def from_environment(cls, client: Any) -> "History | None":
@@ -141,7 +142,9 @@ class History:
         channel = events[0].channel
         known: dict[str, Cursor] = {}
         new = {event.event_id: event for event in events}
-        place = self._heads.get(channel) or self._read_place(channel)
+        left, alone = self._left.pop(channel, (None, False))
+        place = left if left and alone else self._read_place(channel)
+        alone = place == left
         for attempt in range(_RACES):
             if not new:
                 break
@@ -158,13 +161,13 @@ class History:
                 known[event_id] = cursor
                 del new[event_id]
             if outcome.head_moved:
+                alone = False
                 place = outcome.head or self._read_place(channel)
             elif not outcome.markers:  # another transaction was at the head: it takes milliseconds
                 self._attempts.back_off(min(attempt, 3))
         if new:
-            self._heads.pop(channel, None)
             raise StillConflictingError(f"other workers kept numbering {channel}")
-        self._remember(channel, place)
+        self._remember(channel, place, alone)
         by_id = {event.event_id: event for event in events}
         return [by_id[i].at(cursor) for i, cursor in sorted(known.items(), key=lambda item: item[1].sequence)]
 
@@ -196,11 +199,10 @@ class History:
         head = self.head(channel)
         return head.cursor if head else Cursor(new_epoch(), 0)
 
-    def _remember(self, channel: str, place: Cursor) -> None:
-        self._heads[channel] = place
-        self._heads.move_to_end(channel)
-        if len(self._heads) > _CACHED_HEADS:
-            self._heads.popitem(last=False)
+    def _remember(self, channel: str, place: Cursor, alone: bool) -> None:
+        self._left[channel] = place, alone
+        if len(self._left) > _REMEMBERED:
+            self._left.popitem(last=False)
 
     def _store(self, channel: str, place: Cursor, events: Sequence[Event]) -> "_Refusal | None":
         """Store events after a place; None when done, else why not."""

@@ -220,7 +220,8 @@ class Subscriptions:
         while True:
             page = self._client.query(**query)
             last = "LastEvaluatedKey" not in page
-            yield Page([item["sk"]["S"].removeprefix(keys.SUBSCRIBER) for item in page["Items"]], last)
+            start = len(keys.SUBSCRIBER)
+            yield Page([item["sk"]["S"][start:] for item in page["Items"]], last)
             if last:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
