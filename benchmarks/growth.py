@@ -38,7 +38,7 @@ ROUNDS = 3
 ROOT = Path(__file__).resolve().parents[1]
 
 WORKER = """
-import json, sys
+import json, resource, sys
 out, sys.stdout = sys.stdout, sys.stderr
 import push
 class Context:
@@ -46,7 +46,9 @@ class Context:
         return 60_000
 print("ready", file=out, flush=True)
 for line in sys.stdin:
-    print(json.dumps(push.handler(json.loads(line), Context())), file=out, flush=True)
+    answer = push.handler(json.loads(line), Context())
+    answer["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(answer), file=out, flush=True)
 """
 
 
@@ -124,6 +126,7 @@ class Worker:
 
     def __init__(self, environment: dict[str, str], idle: "queue.Queue[Worker]"):
         self.failed: str | None = None
+        self.peak = 0.0
         self.process = subprocess.Popen(
             [sys.executable, "-c", WORKER],
             env=environment,
@@ -149,8 +152,10 @@ class Worker:
     def _wait(self, idle: "queue.Queue[Worker]") -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            if line != "ready\n" and json.loads(line) != {"batchItemFailures": []}:
-                self.failed = line
+            if line != "ready\n":
+                answer = json.loads(line)
+                self.peak = answer["peak"]
+                self.failed = line if answer["batchItemFailures"] else None
             idle.put(self)
 
 
@@ -237,16 +242,32 @@ def measure(most: int) -> list[tuple[int, float, int]]:
     return found
 
 
+def peak(size: int) -> float:
+    """Return the most memory, in MB, that a worker ever had for one update to so many, workers being new."""
+    aws = Aws()
+    with Endpoint(latency=LATENCY) as endpoint, fleet(aws, endpoint) as idle:
+        aws.subscribe(size)
+        push(aws, idle)
+        return max(idle.get().peak for _ in range(WORKERS))
+
+
 def main() -> None:
     """Measure, print, draw, and add to build/bench.json."""
     parser = argparse.ArgumentParser(description="Time to the last subscriber.")
     parser.add_argument("--most", type=int, default=100_000, help="the largest number of subscribers")
     found = measure(parser.parse_args().most)
     draw([(size, seconds) for size, seconds, _ in found], RATE, ROOT / "docs" / "growth.svg")
+    few, many = peak(1000), peak(100_000)
+    print(
+        f"a worker's peak memory: {few:.0f} MB for 1,000, {many:.0f} MB for 100,000 (target: at most 64 more)"
+    )
     report.write(
         [
-            report.entry(f"growth: time to the last of {size:,}", seconds, "s", size / RATE)
-            for size, seconds, _ in found
+            report.entry("growth: a worker's peak memory, 100,000 over 1,000", many, "MB", few),
+            *(
+                report.entry(f"growth: time to the last of {size:,}", seconds, "s", size / RATE)
+                for size, seconds, _ in found
+            ),
         ]
     )
 

@@ -34,10 +34,10 @@ def test_open_connections_are_all_used(endpoint: FaultyEndpoint) -> None:
     deliver(deliverer, posts(2000))
     before = endpoint.connections
     assert before >= 150
-    endpoint.latency = 0.3
+    endpoint.latency = 1.0
     began = time.monotonic()
     deliver(deliverer, posts(100, "d"))
-    assert time.monotonic() - began < 0.6
+    assert time.monotonic() - began < 1.9, "they went out in two rounds"
     assert endpoint.connections == before
 
 
@@ -216,8 +216,8 @@ def test_an_endless_answer_is_not_read_to_its_end(
 ) -> None:
     endpoint.default = [step]
     began = time.monotonic()
-    assert outcomes(deliver(deliverer_for(endpoint, attempts=1), posts(3))) == {outcome: 3}
-    assert time.monotonic() - began < 2, "it waited for the timeout"
+    assert outcomes(deliver(deliverer_for(endpoint, attempts=1, timeout=8), posts(3))) == {outcome: 3}
+    assert time.monotonic() - began < 6, "it waited for the timeout"
 
 
 def _tls(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
@@ -270,11 +270,11 @@ def test_an_answer_in_the_middle_of_a_frame_counts(closed: bool) -> None:
         thread = threading.Thread(target=refuse)
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}/prod"
-        deliverer = Deliverer(url, "us-east-1", lambda: CREDENTIALS, attempts=1)
+        deliverer = Deliverer(url, "us-east-1", lambda: CREDENTIALS, attempts=1, timeout=20)
         began = time.monotonic()
         results = deliver(deliverer, [Post("c", b"x" * 20_000_000)])
         assert (results["c"].outcome, results["c"].status) == (Outcome.REFUSED, 413)
-        assert time.monotonic() - began < 3, "it waited for the timeout"
+        assert time.monotonic() - began < 15, "it waited for the timeout"
         ended.set()
         thread.join()
 

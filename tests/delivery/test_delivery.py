@@ -118,7 +118,7 @@ def test_the_accounts_throttle_slows_everyone_down_and_is_recovered_from(endpoin
         results.append(result)
         sizes.append(deliverer.window.size)
     assert Counter(result.outcome for result in results) == {Outcome.DELIVERED: 3000}
-    assert min(sizes) < 60
+    assert min(sizes) < 128, "it was 256"
     assert sizes[-1] > 2 * min(sizes)
 
 
