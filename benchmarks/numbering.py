@@ -98,7 +98,7 @@ def _written(action: Item) -> Item:
     }
 
 
-def run(workers: int, batch: int) -> float:
+def run(workers: int, batch: int, *, reading: bool = True) -> float:
     """Return updates per second that are stored; checks that their numbers are contiguous."""
     table = StandIn()
     ends = time.monotonic() + SECONDS
@@ -112,7 +112,7 @@ def run(workers: int, batch: int) -> float:
                 [Event("entity/e1", name, {"type": "Entity Updated", "id": name}, 0) for name in ids]
             )
             count += batch
-            time.sleep(LATENCY)
+            time.sleep(LATENCY if reading else 0)
         return count
 
     with ThreadPoolExecutor(workers) as pool:
@@ -126,7 +126,9 @@ def main() -> None:
     """Measure, print, and add to build/bench.json."""
     single = statistics.median(run(1, 1) for _ in range(2))
     print(f"one update per batch, 1 worker: {single:6.0f} updates/s into one channel")
-    entries = []
+    alone = statistics.median(run(1, 10, reading=False) for _ in range(2))
+    print(f"batches of ten, 1 worker, storing alone: {alone:3.0f} updates/s (target: {TARGET})")
+    entries = [report.entry("numbering: updates/s, 1 worker, storing alone", alone, "1/s", single)]
     for workers in (1, 2, 4, 8):
         speed = statistics.median(run(workers, 10) for _ in range(2))
         print(f"batches of ten, {workers} workers:            {speed:6.0f} updates/s (target: {TARGET})")

@@ -22,6 +22,7 @@ from moto import mock_aws
 
 from tests.delivery import faults
 from tests.delivery.faults import FaultyEndpoint
+from tests.table_schema import TABLE_SCHEMA
 
 PAGE = 7
 CHUNK = 3
@@ -139,15 +140,7 @@ def test_whatever_happens_every_connection_is_accounted_for(scripts: list[list[s
         dynamodb: Any = boto3.client("dynamodb", region_name="us-east-1")
         dynamodb.create_table(
             TableName="table",
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
+            **TABLE_SCHEMA,
         )
         table = Subscriptions(SmallPages(dynamodb), "table", pause=lambda _seconds: None)
         history = History(dynamodb, "table", replay_seconds=86400, head_seconds=10**6)

@@ -14,6 +14,7 @@ from entity_push.table.subscriptions import Connection, Subscriptions
 
 from local.aws import LocalAws
 from tests.delivery.faults import FaultyEndpoint
+from tests.table_schema import TABLE_SCHEMA
 
 LAMBDAS = Path(__file__).resolve().parents[2] / "lambdas"
 SUBSCRIBERS = 300
@@ -82,12 +83,7 @@ def world(aws: LocalAws) -> Iterator[World]:
     name = f"table{time.monotonic_ns()}"
     dynamodb.create_table(
         TableName=name,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-        BillingMode="PAY_PER_REQUEST",
+        **TABLE_SCHEMA,
     )
     table = Subscriptions(dynamodb, name)
     for number in range(SUBSCRIBERS):

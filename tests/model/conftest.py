@@ -11,6 +11,7 @@ from moto import mock_aws
 
 from tests.model.moto_tables import MotoTables
 from tests.model.world import REPLICA, TABLE, World
+from tests.table_schema import TABLE_SCHEMA
 
 
 def _small(patch: pytest.MonkeyPatch) -> None:
@@ -42,15 +43,7 @@ class Worlds:
         for name in (TABLE, REPLICA):
             self._dynamodb.create_table(
                 TableName=name,
-                KeySchema=[
-                    {"AttributeName": "pk", "KeyType": "HASH"},
-                    {"AttributeName": "sk", "KeyType": "RANGE"},
-                ],
-                AttributeDefinitions=[
-                    {"AttributeName": "pk", "AttributeType": "S"},
-                    {"AttributeName": "sk", "AttributeType": "S"},
-                ],
-                BillingMode="PAY_PER_REQUEST",
+                **TABLE_SCHEMA,
             )
 
     def __call__(self) -> World:

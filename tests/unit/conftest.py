@@ -9,6 +9,8 @@ from entity_push import aws
 from entity_push.table.subscriptions import Subscriptions
 from moto import mock_aws
 
+from tests.table_schema import TABLE_SCHEMA
+
 TABLE_NAME = "table"
 
 
@@ -35,15 +37,7 @@ def dynamodb() -> Iterator[Any]:
         client = boto3.client("dynamodb", region_name="us-east-1")
         client.create_table(
             TableName=TABLE_NAME,
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
+            **TABLE_SCHEMA,
         )
         yield client
 
