@@ -13,7 +13,7 @@ from entity_push.batch import Batch, Numbers
 from entity_push.dead_letters import DeadLetters
 from entity_push.delivery import Post, Result
 from entity_push.queue import Queue
-from entity_push.settlement import Delivery, Settlement
+from entity_push.settlement import Delivery, Disconnects, Settlement
 from entity_push.table.subscriptions import Subscriptions
 
 PREPARE_RESERVE_SECONDS = 25.0
@@ -23,14 +23,11 @@ RESERVE_SECONDS = 12.0
 """Time kept back at the end of an invocation for settling: forgetting the gone, handing back the rest."""
 
 
-class Delivers(Protocol):
+class Delivers(Disconnects, Protocol):
     """What fanning out needs of a delivery engine."""
 
     def deliver(self, posts: Iterable[Post], *, deadline: float) -> Iterator[Result]:
         """Post frames; exactly one result per post."""
-
-    def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
-        """Close connections; exactly one result per connection."""
 
 
 class FanOut:

@@ -140,7 +140,7 @@ class History:
             StillConflictingError: other writers were faster every time; nothing was stored.
         """
         channel = events[0].channel
-        known: dict[str, Cursor] = {}
+        known: dict[str, Update] = {}
         new = {event.event_id: event for event in events}
         left, alone = self._left.pop(channel, (None, False))
         place = left if left and alone else self._read_place(channel)
@@ -148,18 +148,18 @@ class History:
         for attempt in range(_RACES):
             if not new:
                 break
-            outcome = self._store(channel, place, list(new.values()))
+            updates = [
+                event.at(Cursor(place.epoch, number))
+                for number, event in enumerate(new.values(), place.sequence + 1)
+            ]
+            outcome = self._store(channel, place, updates)
             if outcome is None:
-                start = place.sequence
-                known |= {
-                    event_id: Cursor(place.epoch, start + number) for number, event_id in enumerate(new, 1)
-                }
-                place = Cursor(place.epoch, start + len(new))
+                known |= {update.event_id: update for update in updates}
+                place = Cursor(place.epoch, place.sequence + len(updates))
                 new = {}
                 continue
             for event_id, cursor in outcome.markers.items():
-                known[event_id] = cursor
-                del new[event_id]
+                known[event_id] = new.pop(event_id).at(cursor)
             if outcome.head_moved:
                 alone = False
                 place = outcome.head or self._read_place(channel)
@@ -168,8 +168,7 @@ class History:
         if new:
             raise StillConflictingError(f"other workers kept numbering {channel}")
         self._remember(channel, place, alone)
-        by_id = {event.event_id: event for event in events}
-        return [by_id[i].at(cursor) for i, cursor in sorted(known.items(), key=lambda item: item[1].sequence)]
+        return sorted(known.values(), key=lambda update: update.sequence)
 
     def since(self, channel: str, cursor: Cursor, head: Head) -> Iterator[tuple[int, bytes]]:
         """Yield the stored updates after a cursor, up to a head, as (number, frame), in order.
@@ -204,12 +203,9 @@ class History:
         if len(self._left) > _REMEMBERED:
             self._left.popitem(last=False)
 
-    def _store(self, channel: str, place: Cursor, events: Sequence[Event]) -> "_Refusal | None":
-        """Store events after a place; None when done, else why not."""
+    def _store(self, channel: str, place: Cursor, updates: Sequence[Update]) -> "_Refusal | None":
+        """Store updates after a place; None when done, else why not."""
         now = int(time.time())
-        updates = [
-            event.at(Cursor(place.epoch, place.sequence + number)) for number, event in enumerate(events, 1)
-        ]
         actions = [self._move_head(channel, place, updates, now)]
         for number, update in enumerate(updates, place.sequence + 1):
             actions += [self._put_update(place.epoch, number, update, now)]
