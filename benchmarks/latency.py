@@ -18,6 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 from benchmarks import report
 from local.aws import LocalAws
 from local.deployment import Outputs, deploy
+from operations.minting import TokenSigner
 
 EVENTS = 200
 WARM_UP = 20
@@ -28,10 +29,7 @@ def main() -> None:
     with LocalAws(port=0) as aws:
         storing = deploy(aws)
         plain = deploy(aws, {"replayHours": "0", "eventBus": "own"}, stack="Plain")
-        with (
-            connect(storing.web_socket_url, proxy=None) as one,
-            connect(plain.web_socket_url, proxy=None) as other,
-        ):
+        with _connect(aws, storing) as one, _connect(aws, plain) as other:
             for client in (one, other):
                 client.send('{"action":"subscribe","entityId":"bench"}')
                 client.recv(timeout=30)
@@ -48,6 +46,13 @@ def main() -> None:
             )
             for percent in (50, 99)
         ]
+    )
+
+
+def _connect(aws: LocalAws, outputs: Outputs) -> ClientConnection:
+    token = TokenSigner.of(outputs.stack, aws.client("secretsmanager")).token("bench", subscribe=["bench"])
+    return connect(
+        outputs.web_socket_url, additional_headers={"Authorization": f"Bearer {token}"}, proxy=None
     )
 
 

@@ -28,9 +28,9 @@ def page(subscribers: int, *, projected: bool) -> bytes:
     """Return the answer to a Query for subscription items."""
     items = []
     for name in connection_ids(subscribers):
-        item: dict[str, Any] = {"sk": {"S": f"SUBSCRIBER#{name}"}}
+        item: dict[str, Any] = {"sk": {"S": f"SUBSCRIBER#{name}"}, "ttl": {"N": "1700007800"}}
         if not projected:
-            item |= {"pk": {"S": "CHANNEL#entity/orders/42"}, "ttl": {"N": "1700007800"}}
+            item |= {"pk": {"S": "CHANNEL#entity/orders/42"}}
         items.append(item)
     return json.dumps({"Count": subscribers, "ScannedCount": subscribers, "Items": items}).encode()
 
@@ -87,14 +87,16 @@ def main() -> None:
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
     }
     from entity_push import aws  # noqa: PLC0415 - it reads the environment
-    from entity_push.table.subscriptions import Subscriptions  # noqa: PLC0415
+    from entity_push.table.lean_client import LeanClient  # noqa: PLC0415
+    from entity_push.table.subscribers import Subscribers  # noqa: PLC0415
 
-    client = aws.client("dynamodb")
+    meta = aws.client("dynamodb").meta
+    client = LeanClient(meta.endpoint_url, meta.region_name, aws.credentials)
     stock: Any = botocore.session.get_session().create_client("dynamodb")
     engine = report.known().get("delivery: CPU per post, engine over boto3")
     entries = []
     for size in SIZES:
-        table = Subscriptions(client, f"of-{size}")
+        table = Subscribers(client.queries, f"of-{size}")
         query = {
             "TableName": f"of-{size}",
             "KeyConditionExpression": "pk = :pk",
@@ -112,9 +114,9 @@ def main() -> None:
     report.write(entries)
 
 
-def _read(table: Any) -> list[str]:
-    ids: list[str] = next(table.subscribers("entity/orders/42")).connection_ids
-    return ids
+def _read(table: Any) -> dict[str, int]:
+    found: dict[str, int] = next(table.pages("entity/orders/42")).subscribers
+    return found
 
 
 def _read_stock(client: Any, query: Any) -> list[Any]:

@@ -1,18 +1,64 @@
-"""``$connect``: remembers the connection, and echoes the subprotocol ``websocket`` if it was offered."""
+"""``$connect``: remembers the connection and its bearer, and echoes the subprotocol ``websocket``.
 
+Some channels a connection is subscribed to from the start: its user's, everyone's, and with ``?roomId=r1`` a
+room's.
+"""
+
+import time
 from typing import Any
 
 from entity_push import aws
+from entity_push.channels import InvalidEntityIdError, entity_channel, everyone_list, user_channel
 from entity_push.environment import variable
-from entity_push.handshake import accepted_subprotocol, connection_of
-from entity_push.table.subscriptions import Subscriptions
+from entity_push.handshake import accepted_subprotocol, connection_of, query_parameter
+from entity_push.publications import room
+from entity_push.table.connections import Connection, Connections
+from entity_push.telemetry import logger
 
-table = Subscriptions(aws.client("dynamodb"), variable("TABLE_NAME"))
+table = Connections(aws.client("dynamodb"), variable("TABLE_NAME"))
+anybody = variable("AUTHORIZATION") == "none"
+everyone = variable("EVERYONE") == "true"
+most_per_user = int(variable("CONNECTIONS_PER_USER"))
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Accept the connection; an exception here refuses it, and the client sees a 502."""
-    table.put_connection(connection_of(event))
+    """Accept the connection, or refuse it with 403 or 429; an exception refuses it with 502."""
+    connection = connection_of(event, anybody=anybody)
+    if everyone:
+        connection = connection.listening_to(everyone_list(connection.connection_id))
+    if (room_id := query_parameter(event, "roomId")) is not None:
+        entity_id = room(room_id)
+        if not _may_enter(connection, entity_id):
+            return _refuse(403, "no such room, or no grant for it", connection)
+        connection = connection.listening_to(entity_channel(entity_id))
+    table.open(connection)
+    if _too_many(connection):
+        table.delete(connection.connection_id)
+        return _refuse(429, "too many connections", connection)
     subprotocol = accepted_subprotocol(event)
     headers = {"Sec-WebSocket-Protocol": subprotocol} if subprotocol else {}
     return {"statusCode": 200, "headers": headers}
+
+
+def _may_enter(connection: Connection, entity_id: object) -> bool:
+    try:
+        entity_channel(entity_id)
+    except InvalidEntityIdError:
+        return False
+    return connection.bearer.grants.may_subscribe(str(entity_id))
+
+
+def _too_many(connection: Connection) -> bool:
+    """Tell whether the user has too many connections.
+
+    They are counted after this one is written: of several that open at once, each sees those before it.
+    """
+    user_id = connection.bearer.user_id
+    if user_id is None or not most_per_user:
+        return False
+    return table.count(user_channel(user_id), time.time()) > most_per_user
+
+
+def _refuse(status: int, reason: str, connection: Connection) -> dict[str, Any]:
+    logger.warning("refused", reason=reason, status=status, user_id=connection.bearer.user_id)
+    return {"statusCode": status}

@@ -8,18 +8,22 @@ from entity_push.delivery import Deliverer
 from entity_push.environment import variable
 from entity_push.fan_out import FanOut
 from entity_push.queue import Queue
+from entity_push.table.connections import Connections
 from entity_push.table.history import History
+from entity_push.table.lean_client import LeanClient
 from entity_push.table.no_history import NoHistory
-from entity_push.table.subscriptions import Subscriptions
+from entity_push.table.subscribers import Subscribers
 
 sqs = aws.client("sqs")
 dynamodb = aws.client("dynamodb")
+lean = LeanClient(dynamodb.meta.endpoint_url, dynamodb.meta.region_name, aws.credentials)
 fan_out = FanOut(
-    Subscriptions(dynamodb, variable("TABLE_NAME")),
-    History.from_environment(dynamodb) or NoHistory(dynamodb, variable("TABLE_NAME")),
-    Deliverer(variable("CALLBACK_URL"), variable("AWS_REGION"), aws.credentials),
-    Queue(sqs, variable("QUEUE_URL")),
-    DeadLetters(sqs, variable("DEAD_LETTER_QUEUE_URL")),
+    subscribers=Subscribers(lean.queries, variable("TABLE_NAME")),
+    connections=Connections(dynamodb, variable("TABLE_NAME")),
+    numbers=History.from_environment(lean) or NoHistory(dynamodb, variable("TABLE_NAME")),
+    deliverer=Deliverer(variable("CALLBACK_URL"), variable("AWS_REGION"), aws.credentials),
+    queue=Queue(sqs, variable("QUEUE_URL")),
+    dead_letters=DeadLetters(sqs, variable("DEAD_LETTER_QUEUE_URL")),
 )
 
 

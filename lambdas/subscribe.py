@@ -1,4 +1,4 @@
-"""``subscribe``: from the answer on, the client gets the entity's updates; and what it missed, if it asks.
+"""``subscribe``: from the answer on, the client gets the updates; and what it missed, if it asks.
 
 The order is what closes the gap between the past and the present: the subscription is written, then the
 history is read. The push function stores an update, then reads the subscribers. So every update is either in
@@ -6,15 +6,20 @@ this answer or pushed to this connection.
 """
 
 from entity_push import aws, frames
+from entity_push.admission import admitted
+from entity_push.channels import is_entity
 from entity_push.cursors import Cursor, InvalidCursorError
 from entity_push.environment import variable
 from entity_push.frames import CatchUp, ErrorCode, Frame, ProtocolError
+from entity_push.interests import Interest, answer_each
 from entity_push.replay import catch_up
 from entity_push.routes import Request, message_route
+from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
 from entity_push.table.subscriptions import ConnectionGoneError, Subscriptions, TooManySubscriptionsError
 
 client = aws.client("dynamodb")
+connections = Connections(client, variable("TABLE_NAME"))
 subscriptions = Subscriptions(client, variable("TABLE_NAME"))
 history = History.from_environment(client)
 limit = int(variable("SUBSCRIPTIONS_PER_CONNECTION"))
@@ -22,30 +27,38 @@ limit = int(variable("SUBSCRIPTIONS_PER_CONNECTION"))
 
 @message_route
 def handler(request: Request) -> Frame:
-    """Subscribe the connection to the entity that the frame names, and tell it what it missed."""
-    entity_id, channel = request.entity()
-    since = _since(request)
-    already = _subscribe(request, channel)
-    past = catch_up(history, channel, since) if history else CatchUp()
-    return frames.subscribed(entity_id, already_subscribed=already, catch_up=past)
+    """Subscribe the connection to what the frame names, and tell it what it missed."""
+    connection = admitted(connections, request.connection_id)
+
+    def answer(interest: Interest, since: object, room: int) -> Frame:
+        cursor = _cursor(since)
+        if interest.grant is not None and not connection.bearer.grants.may_subscribe(interest.grant):
+            raise ProtocolError(ErrorCode.FORBIDDEN, "Your token has no grant to subscribe to this.")
+        already = _subscribe(connection, interest.channel)
+        past = CatchUp()
+        if history and interest.history:
+            past = catch_up(history, interest.history, cursor, room=room)
+        return frames.subscribed(interest.named, already_subscribed=already, catch_up=past)
+
+    return answer_each(request.frame.fields, connection, answer)
 
 
-def _since(request: Request) -> Cursor | None:
-    value = request.frame.fields.get("since")
-    if value is None:
+def _cursor(since: object) -> Cursor | None:
+    if since is None:
         return None
     try:
-        return Cursor.parse(value)
+        return Cursor.parse(since)
     except InvalidCursorError as error:
         raise ProtocolError(
             ErrorCode.INVALID_CURSOR, 'Send as "since" the last "cursor" that you got, or leave it out.'
         ) from error
 
 
-def _subscribe(request: Request, channel: str) -> bool:
+def _subscribe(connection: Connection, channel: str) -> bool:
+    by_itself = sum(not is_entity(name) for name in connection.channels)  # those that it was opened with
     try:
         return subscriptions.subscribe(
-            request.connection_id, channel, connected_at=request.connected_at, limit=limit
+            connection.connection_id, channel, ends=connection.ends, limit=limit + by_itself
         )
     except ConnectionGoneError as error:
         raise ProtocolError(ErrorCode.CONNECTION_GONE, "This connection is closed. Connect again.") from error

@@ -1,17 +1,26 @@
-"""``unsubscribe``: from the answer on, the client gets no more updates of the entity."""
+"""``unsubscribe``: from the answer on, the client gets no more updates of what it names."""
 
 from entity_push import aws, frames
+from entity_push.admission import admitted
 from entity_push.environment import variable
 from entity_push.frames import Frame
+from entity_push.interests import Interest, answer_each
 from entity_push.routes import Request, message_route
+from entity_push.table.connections import Connections
 from entity_push.table.subscriptions import Subscriptions
 
-table = Subscriptions(aws.client("dynamodb"), variable("TABLE_NAME"))
+client = aws.client("dynamodb")
+connections = Connections(client, variable("TABLE_NAME"))
+subscriptions = Subscriptions(client, variable("TABLE_NAME"))
 
 
 @message_route
 def handler(request: Request) -> Frame:
-    """End the connection's subscription to the entity that the frame names."""
-    entity_id, channel = request.entity()
-    was_subscribed = table.unsubscribe(request.connection_id, channel)
-    return frames.unsubscribed(entity_id, was_subscribed=was_subscribed)
+    """End the connection's subscription to what the frame names."""
+    connection = admitted(connections, request.connection_id)
+
+    def answer(interest: Interest, _since: object, _room: int) -> Frame:
+        was_subscribed = subscriptions.unsubscribe(connection.connection_id, interest.channel)
+        return frames.unsubscribed(interest.named, was_subscribed=was_subscribed)
+
+    return answer_each(request.frame.fields, connection, answer)

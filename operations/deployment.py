@@ -2,15 +2,18 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 LOCAL_OUTPUTS = Path(__file__).resolve().parents[1] / ".local" / "outputs.json"
+DEFAULT_STACK = "EntityPush"
 
 
 class DeploymentError(Exception):
@@ -34,26 +37,40 @@ class Deployment:
     def client(self, service: str) -> Any:
         """Return a client of a service, where the deployment is."""
         make: Any = self.session.client  # the name is known at run time only, so no overload applies
-        return make(service, endpoint_url=self.endpoint_url)
+        # Whatever proxy the environment names, it is not the way to this machine.
+        config = Config(proxies={}) if self.endpoint_url else None
+        return make(service, endpoint_url=self.endpoint_url, config=config)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what says which deployment is meant."""
-    parser.add_argument("--stack", default="EntityPush", help="the stack's name (default: %(default)s)")
-    parser.add_argument(
-        "--local", action="store_true", help="the local AWS that `make local` keeps up, not the account"
+    """Add what says which deployment is meant; without any, it is the local one while there is one."""
+    group = parser.add_argument_group(
+        "which deployment", "With none of these: the local AWS while `make local` is up, else your account."
     )
-    parser.add_argument("--region", help="the stack's Region (default: that of your AWS configuration)")
-    parser.add_argument("--profile", help="a profile of your AWS configuration")
+    group.add_argument("--local", action="store_true", help="the local AWS that `make local` keeps up")
+    group.add_argument("--stack", help=f"the stack's name in your account (default: {DEFAULT_STACK})")
+    group.add_argument("--region", help="the stack's Region (default: that of your AWS configuration)")
+    group.add_argument("--profile", help="a profile of your AWS configuration")
 
 
 def find(arguments: argparse.Namespace) -> Deployment:
     """Return the deployment that the arguments name.
 
+    Without any, the local one is taken if it is up, and standard error says so: what one tries out is
+    more often meant than the account, and less is harmed when it was not.
+
     Raises:
         DeploymentError: it is not there, or the credentials don't allow to look.
     """
-    return _local() if arguments.local else _deployed(arguments)
+    in_account = any((arguments.stack, arguments.region, arguments.profile))
+    if arguments.local and in_account:
+        raise DeploymentError("--local says which deployment alone: leave --stack, --region, --profile out.")
+    if arguments.local:
+        return _local()
+    if not in_account and LOCAL_OUTPUTS.exists():
+        print("(the local AWS is meant, since it is up; your account with --stack)", file=sys.stderr)
+        return _local()
+    return _deployed(arguments)
 
 
 def _local() -> Deployment:
@@ -66,12 +83,13 @@ def _local() -> Deployment:
 
 
 def _deployed(arguments: argparse.Namespace) -> Deployment:
+    stack = arguments.stack or DEFAULT_STACK
     try:
         session = boto3.Session(region_name=arguments.region, profile_name=arguments.profile)
-        stacks = session.client("cloudformation").describe_stacks(StackName=arguments.stack)["Stacks"]
+        stacks = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except (ClientError, BotoCoreError) as error:
         raise DeploymentError(
-            f"The stack {arguments.stack} was not found ({error}). Check --stack, --region and your "
+            f"The stack {stack} was not found ({error}). Check --stack, --region and your "
             "credentials, or use --local."
         ) from error
     outputs = {item["OutputKey"]: item["OutputValue"] for item in stacks[0].get("Outputs", [])}

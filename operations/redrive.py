@@ -158,7 +158,7 @@ def _as_new(body: str) -> str:
 def _summary(body: str) -> str:
     try:
         match json.loads(body):
-            case {"chunk": {"channel": channel, "connectionIds": list(names), "eventId": event_id}}:
+            case {"chunk": {"channel": channel, "subscribers": dict(names), "eventId": event_id}}:
                 return f"event {event_id} for {len(names)} connections of {channel}"
             case {"detail-type": kind, "id": event_id, "detail": detail}:
                 return f"event {event_id} {kind!r} {json.dumps(detail)[:100]}"

@@ -8,6 +8,8 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 from entity_push.telemetry import METRICS_NAMESPACE
 
+from stacks.encryption import Encryption
+from stacks.expiry import Expiry
 from stacks.notifications import Notifications
 from stacks.settings import Settings
 
@@ -22,11 +24,19 @@ class Alarms(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, notifications: Notifications
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        notifications: Notifications,
+        expiry: Expiry | None,
     ):
         super().__init__(scope, construct_id)
         self._settings = settings
-        self.topic = sns.Topic(self, "Topic", enforce_ssl=True)
+        # Without a key of ours it's not encrypted: alarms can't publish to a topic under alias/aws/sns, whose
+        # policy can't be changed (AWS Knowledge Center, "cloudwatch-configure-alarm-sns").
+        self.topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=Encryption.of(self).key)
         # A policy of one's own replaces SNS's default, and with it CloudWatch's right to publish.
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
@@ -63,13 +73,24 @@ class Alarms(Construct):
             "Refused": "API Gateway refused posts for good (400, 403, 413): see the push function's log.",
             "Abandoned": "Clients were disconnected because they could not be reached.",
         }.items():
-            self._alarm(name, self._own_metric(name), what)
+            self._alarm(name, self._own_metric(name, "push"), what)
+        if expiry:
+            self._alarm(
+                "ConnectsFailed",
+                self._own_metric("ConnectsFailed", "authorize"),
+                "The authorizer could not verify tokens, valid or not: see its log.",
+            )
+            self._alarm(
+                "ExpireErrors",
+                expiry.function.function.metric_errors(),
+                "Connections whose token has expired may still be open (they get nothing).",
+            )
 
-    def _own_metric(self, name: str) -> cloudwatch.Metric:
+    def _own_metric(self, name: str, service: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=METRICS_NAMESPACE,
             metric_name=name,
-            dimensions_map={"Stack": self._settings.stack_name, "service": "push"},
+            dimensions_map={"Stack": self._settings.stack_name, "service": service},
             statistic="Sum",
         )
 

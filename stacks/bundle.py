@@ -23,9 +23,10 @@ from stacks.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 LAMBDAS = ROOT / "lambdas"
 REQUIREMENTS = LAMBDAS / "requirements.txt"
+OIDC_REQUIREMENTS = LAMBDAS / "requirements-oidc.txt"
 BUILD = ROOT / "build" / "lambda"
 
-BOTOCORE_SERVICES = ("dynamodb", "sqs")
+BOTOCORE_SERVICES = ("dynamodb", "events", "secretsmanager", "sqs")
 # What botocore itself reads at the start, besides the services' models.
 BOTOCORE_DATA = (
     "endpoints.json",
@@ -48,7 +49,8 @@ class BundleError(RuntimeError):
 def build(settings: Settings) -> Path:
     """Return the folder to upload: the same for all functions.
 
-    It is built once per content: sources, requirements, Python and architecture.
+    It is built once per content: sources, requirements (more with ``authorization=oidc``), Python and
+    architecture.
 
     Raises:
         BundleError: pip found no wheels, or the function's Python is not installed here.
@@ -80,29 +82,36 @@ def _sources() -> list[Path]:
     return sorted(LAMBDAS.rglob("*.py"))
 
 
+def _requirements(settings: Settings) -> list[Path]:
+    """Return the lock files: public keys need a library of several megabytes, a shared secret does not."""
+    return [REQUIREMENTS, OIDC_REQUIREMENTS] if settings.authorization == "oidc" else [REQUIREMENTS]
+
+
 def _fingerprint(settings: Settings) -> str:
     digest = hashlib.sha256(json.dumps([settings.python_version, settings.architecture]).encode())
-    for path in (*_sources(), REQUIREMENTS, Path(__file__)):
+    for path in (*_sources(), *_requirements(settings), Path(__file__)):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
 def _install(target: Path, settings: Settings) -> None:
     platforms = [word for name in PLATFORMS[settings.architecture] for word in ("--platform", name)]
+    requirements = [word for path in _requirements(settings) for word in ("--requirement", str(path))]
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
             *("--require-hashes", "--no-compile", "--only-binary=:all:", "--no-deps"),
             *("--implementation", "cp", "--python-version", settings.python_version),
             *platforms,
-            *("--target", str(target), "--requirement", str(REQUIREMENTS)),
+            *("--target", str(target)),
+            *requirements,
         ],
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise BundleError(f"pip could not install {REQUIREMENTS.name} for the functions:\n{done.stderr}")
+        raise BundleError(f"pip could not install the functions' requirements:\n{done.stderr}")
 
 
 def _trim_botocore(package: Path) -> None:

@@ -4,6 +4,10 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from stacks.alarms import Alarms
+from stacks.authorization import Authorization
+from stacks.bus import event_bus
+from stacks.encryption import Encryption
+from stacks.expiry import Expiry
 from stacks.notifications import Notifications
 from stacks.settings import Settings
 from stacks.storage import Storage
@@ -17,16 +21,30 @@ class EntityPushStack(Stack):
         super().__init__(
             scope, construct_id, description="Entity Push: subscription-based push over WebSockets"
         )
+        Encryption(self, settings=settings)
         storage = Storage(self, "Storage", settings=settings)
-        web_socket = WebSocket(self, "WebSocket", settings=settings, table=storage.table)
+        bus = event_bus(self, settings)
+        authorization = Authorization(self, "Authorizer", settings=settings)
+        web_socket = WebSocket(
+            self,
+            "WebSocket",
+            settings=settings,
+            table=storage.table,
+            bus=bus,
+            authorizer=authorization.authorizer,
+        )
         notifications = Notifications(
             self,
             "Notifications",
             settings=settings,
+            bus=bus,
             table=storage.table,
             stage=web_socket.stage,
         )
-        alarms = Alarms(self, "Alarms", settings=settings, notifications=notifications)
+        expiry = None
+        if authorization.authorizer:
+            expiry = Expiry(self, "Expiry", settings=settings, table=storage.table, stage=web_socket.stage)
+        alarms = Alarms(self, "Alarms", settings=settings, notifications=notifications, expiry=expiry)
         outputs = {
             "WebSocketUrl": (web_socket.stage.url, "Where clients connect"),
             "CallbackUrl": (
@@ -44,7 +62,8 @@ class EntityPushStack(Stack):
                 "Events that EventBridge could not put on the queue",
             ),
             "AlarmTopicArn": (alarms.topic.topic_arn, "Where alarms are announced"),
-            "EventBusName": (notifications.bus.event_bus_name, "Where services put events"),
+            "EventBusName": (bus.event_bus_name, "Where services put events"),
+            **authorization.outputs,
         }
         for name, (value, description) in outputs.items():
             CfnOutput(self, name, value=value, description=description)

@@ -1,8 +1,10 @@
 """A function as every function here is: its own role, log group and trace, nothing it does not need."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import CfnElement, Duration, Stack
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -10,6 +12,8 @@ from constructs import Construct
 
 from stacks import bundle
 from stacks.acknowledge import acknowledge
+from stacks.encryption import Encryption
+from stacks.retention import log_retention, removal_policy
 from stacks.settings import Settings
 
 ARCHITECTURES = {
@@ -19,29 +23,14 @@ ARCHITECTURES = {
 
 
 def log_group(scope: Construct, construct_id: str, settings: Settings) -> logs.LogGroup:
-    """Return a log group that follows the settings for retention."""
+    """Return a log group that follows the settings for retention and encryption."""
     return logs.LogGroup(
         scope,
         construct_id,
-        retention=logs.RetentionDays[_retention_name(settings.log_retention_days)],
+        encryption_key=Encryption.of(scope).key,
+        retention=log_retention(settings),
         removal_policy=removal_policy(settings),
     )
-
-
-def removal_policy(settings: Settings) -> RemovalPolicy:
-    """Return what happens to data when the stack is deleted."""
-    return RemovalPolicy.RETAIN if settings.retain_data else RemovalPolicy.DESTROY
-
-
-def _retention_name(days: int) -> str:
-    units = {
-        **{1: "ONE_DAY", 3: "THREE_DAYS", 5: "FIVE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS"},
-        **{30: "ONE_MONTH", 60: "TWO_MONTHS", 90: "THREE_MONTHS", 120: "FOUR_MONTHS"},
-        **{150: "FIVE_MONTHS", 180: "SIX_MONTHS", 365: "ONE_YEAR", 400: "THIRTEEN_MONTHS"},
-        **{545: "EIGHTEEN_MONTHS", 731: "TWO_YEARS", 1096: "THREE_YEARS", 1827: "FIVE_YEARS"},
-        3653: "TEN_YEARS",
-    }
-    return units[days]
 
 
 class AppFunction(Construct):
@@ -106,7 +95,25 @@ class AppFunction(Construct):
         )
 
     def allow(self, actions: Sequence[str], *resources: str) -> None:
-        """Let the function do these actions on these ARNs."""
+        """Let the function do these actions on these ARNs, and use the key of what it finds there."""
         self.role.add_to_principal_policy(
             iam.PolicyStatement(actions=list(actions), resources=list(resources))
         )
+        Encryption.of(self).let_use(self.role, actions)
+
+    def allow_connections(self, stage: apigatewayv2.WebSocketStage, *methods: str) -> None:
+        """Let the function post to (POST) or close (DELETE) connections of a stage."""
+        stack = Stack.of(self)
+        api_id = stack.get_logical_id(cast(CfnElement, stage.api.node.default_child))
+        for method in methods:
+            path = f"{stage.stage_name}/{method}/@connections/*"
+            self.allow(
+                ("execute-api:ManageConnections",),
+                stack.format_arn(service="execute-api", resource=stage.api.api_id, resource_name=path),
+            )
+            acknowledge(
+                self,
+                "IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:"
+                f"<{api_id}>/{path}]",
+                "Connections come and go; all those of this stage, and nothing else, may be reached.",
+            )

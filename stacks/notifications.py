@@ -1,8 +1,6 @@
 """From EventBridge to clients: the rule, the queue, the push function and both dead-letter queues."""
 
-from typing import cast
-
-from aws_cdk import CfnElement, Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -11,9 +9,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
-from entity_push.events import ENTITY_UPDATED
+from entity_push.events import CLIENT_SOURCE, DETAIL_TYPES
 
 from stacks.acknowledge import acknowledge
+from stacks.encryption import Encryption
 from stacks.function import AppFunction
 from stacks.settings import Settings
 
@@ -29,11 +28,13 @@ BATCH_SIZE = 10
 """The most that needs no batching window, which would delay every update."""
 
 
+_REPLACED = events.EventPattern(source=["replaced"])
+
+
 class Notifications(Construct):
     """Pushes events to subscribers.
 
     Attributes:
-        bus: the bus that is listened to.
         queue: events on their way to the push function.
         dead_letters: what could not be pushed.
         target_dead_letters: what EventBridge could not put on the queue.
@@ -46,12 +47,12 @@ class Notifications(Construct):
         construct_id: str,
         *,
         settings: Settings,
+        bus: events.IEventBus,
         table: dynamodb.ITable,
         stage: apigatewayv2.WebSocketStage,
     ):
         super().__init__(scope, construct_id)
         self._settings = settings
-        self.bus = self._bus()
         self.dead_letters = self._queue("DeadLetters", retention=DEAD_LETTER_RETENTION)
         self.target_dead_letters = self._queue("TargetDeadLetters", retention=DEAD_LETTER_RETENTION)
         acknowledge(
@@ -65,13 +66,8 @@ class Notifications(Construct):
             visibility_timeout=VISIBILITY_TIMEOUT,
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=RECEIVES),
         )
-        self._rule()
+        self._rules(bus)
         self.push = self._push(table, stage)
-
-    def _bus(self) -> events.IEventBus:
-        if self._settings.event_bus == "own":
-            return events.EventBus(self, "Bus")
-        return events.EventBus.from_event_bus_name(self, "Bus", "default")
 
     def _queue(
         self,
@@ -81,7 +77,7 @@ class Notifications(Construct):
         visibility_timeout: Duration | None = None,
         dead_letter_queue: sqs.DeadLetterQueue | None = None,
     ) -> sqs.Queue:
-        return sqs.Queue(
+        queue = sqs.Queue(
             self,
             construct_id,
             retention_period=retention,
@@ -90,17 +86,55 @@ class Notifications(Construct):
             encryption=sqs.QueueEncryption.SQS_MANAGED,  # EventBridge can write to it without a key policy
             enforce_ssl=True,
         )
+        if key := Encryption.of(self).key:
+            # Not by the constructor: knowing the key, the CDK's target would let every rule of the account
+            # write to the queue (aws/aws-cdk#22740). Who may use the key is said in encryption.py alone.
+            resource = queue.node.default_child
+            assert isinstance(resource, sqs.CfnQueue)
+            resource.sqs_managed_sse_enabled = None
+            resource.kms_master_key_id = key.key_arn
+        return queue
 
-    def _rule(self) -> None:
+    def _rules(self, bus: events.IEventBus) -> None:
+        pushed = events.EventPattern(detail_type=list(DETAIL_TYPES), source=self._sources())
+        self._rule("Pushed", bus, "events that are pushed", pushed)
+        for number, own in enumerate(self._settings.event_rules, 1):
+            rule = self._rule(f"Own{number}", bus, f"eventRules {number}", _REPLACED, own.target_input())
+            resource = rule.node.default_child
+            assert isinstance(resource, events.CfnRule)
+            resource.event_pattern = dict(own.pattern)  # as it is: EventPattern knows fewer operators
+
+    def _rule(
+        self,
+        construct_id: str,
+        bus: events.IEventBus,
+        what: str,
+        pattern: events.EventPattern,
+        message: events.RuleTargetInput | None = None,
+    ) -> events.Rule:
         rule = events.Rule(
             self,
-            "EntityUpdated",
-            description="Entity Push: updates of entities",
-            event_bus=self.bus,
-            event_pattern=events.EventPattern(detail_type=[ENTITY_UPDATED]),
+            construct_id,
+            description=f"Entity Push: {what}",
+            event_bus=bus,
+            event_pattern=pattern,
         )
         # The target adds both queue policies: EventBridge may write to the queue and to the dead letters.
-        rule.add_target(targets.SqsQueue(self.queue, dead_letter_queue=self.target_dead_letters))
+        target = targets.SqsQueue(self.queue, dead_letter_queue=self.target_dead_letters, message=message)
+        rule.add_target(target)
+        return rule
+
+    def _sources(self) -> list[str] | None:
+        """Return which sources the rule takes; ``None`` takes all."""
+        sources = self._settings.event_sources
+        if not sources:
+            return None
+        return events.Match.any_of(
+            *(
+                events.Match.prefix(source.removesuffix("*")) if source.endswith("*") else source
+                for source in (*sources, CLIENT_SOURCE)
+            )
+        )
 
     def _push(self, table: dynamodb.ITable, stage: apigatewayv2.WebSocketStage) -> AppFunction:
         push = AppFunction(
@@ -131,7 +165,7 @@ class Notifications(Construct):
             table.table_arn,
         )
         push.allow(("sqs:SendMessage",), self.queue.queue_arn, self.dead_letters.queue_arn)
-        self._allow_connections(push, stage)
+        push.allow_connections(stage, "POST", "DELETE")
         push.function.add_event_source(
             event_sources.SqsEventSource(
                 self.queue,
@@ -141,20 +175,3 @@ class Notifications(Construct):
             )
         )
         return push
-
-    def _allow_connections(self, push: AppFunction, stage: apigatewayv2.WebSocketStage) -> None:
-        """Let push post to the stage's connections, and close those that it can't reach."""
-        stack = Stack.of(self)
-        api_id = stack.get_logical_id(cast(CfnElement, stage.api.node.default_child))
-        for method in ("POST", "DELETE"):
-            path = f"{stage.stage_name}/{method}/@connections/*"
-            push.allow(
-                ("execute-api:ManageConnections",),
-                stack.format_arn(service="execute-api", resource=stage.api.api_id, resource_name=path),
-            )
-            acknowledge(
-                push,
-                "IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:"
-                f"<{api_id}>/{path}]",
-                "Connections come and go; all those of this stage, and nothing else, may be reached.",
-            )

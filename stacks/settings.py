@@ -7,9 +7,12 @@ prints them all.
 import difflib
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
+
+from stacks.event_rules import EVENT_RULES_RULE, EventRule, read_rules
+from stacks.setting_kinds import Kind, choice, flag, list_of, matching, one_of_numbers, rates, whole
 
 SUPPORTED_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 LOG_RETENTION_DAYS = (
@@ -38,59 +41,10 @@ class SettingError(ValueError):
     """A setting is unknown or has a value that is not allowed; the message says what is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of value: what is allowed, in words, and how it is read (ValueError: not allowed)."""
+_CLAIM = matching(r"[!-~]{1,256}", "1 to 256 printable characters without spaces")
 
-    allowed: str
-    read: Callable[[Any], Any]
-
-
-def _choice(*values: str) -> Kind:
-    def read(value: Any) -> str:
-        if value not in values:
-            raise ValueError
-        return str(value)
-
-    return Kind("one of " + ", ".join(values), read)
-
-
-def _matching(pattern: str, allowed: str) -> Kind:
-    def read(value: Any) -> str:
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            raise ValueError
-        return value
-
-    return Kind(allowed, read)
-
-
-def _whole(low: int, high: int) -> Kind:
-    def read(value: Any) -> int:
-        number = int(value) if isinstance(value, str) else value
-        if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
-            raise ValueError
-        return number
-
-    return Kind(f"a whole number from {low} to {high}", read)
-
-
-def _one_of_numbers(*numbers: int) -> Kind:
-    def read(value: Any) -> int:
-        if int(value) not in numbers:
-            raise ValueError
-        return int(value)
-
-    return Kind("one of " + ", ".join(map(str, numbers)), read)
-
-
-def _flag() -> Kind:
-    def read(value: Any) -> bool:
-        text = str(value).lower()
-        if text not in ("true", "false"):
-            raise ValueError
-        return text == "true"
-
-    return Kind("true or false", read)
+# Plain http to this machine is for trying things out: no token travels that way, only public keys.
+_SAFE_ISSUER = re.compile(r"https://[!-~]+|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/[!-~]*)?")
 
 
 def _setting(default: Any, kind: Kind, doc: str) -> Any:
@@ -108,79 +62,143 @@ class Settings:
 
     stack_name: str = _setting(
         "EntityPush",
-        _matching(r"[A-Za-z][A-Za-z0-9-]{0,127}", "a letter, then up to 127 letters, digits and hyphens"),
+        matching(r"[A-Za-z][A-Za-z0-9-]{0,127}", "a letter, then up to 127 letters, digits and hyphens"),
         "Name of the CloudFormation stack. Another name is another, independent deployment.",
     )
     stage: str = _setting(
         "prod",
-        _matching(r"[A-Za-z0-9_-]{1,128}", "1 to 128 letters, digits, underscores and hyphens"),
+        matching(r"[A-Za-z0-9_-]{1,128}", "1 to 128 letters, digits, underscores and hyphens"),
         "Name of the API's stage, the last part of its URL.",
     )
     event_bus: str = _setting(
         "default",
-        _choice("default", "own"),
+        choice("default", "own"),
         "Which EventBridge bus is listened to: the account's default bus, or one made for this stack.",
     )
+    event_sources: tuple[str, ...] = _setting(
+        (),
+        list_of(
+            r"[A-Za-z0-9._/-]{1,256}\*?",
+            "event sources (`orders.service`) or prefixes (`orders.*`)",
+        ),
+        "Whose events are pushed: their `Source` has to be one of these. Nothing: every source's on the bus.",
+    )
+    event_rules: tuple[EventRule, ...] = _setting(
+        (),
+        Kind(EVENT_RULES_RULE, read_rules, lambda _rules: "none"),
+        "Own events that become updates of entities as they are: which (an EventBridge event pattern), of "
+        "which entity (JSON paths in braces), with which message (a JSON path, optional).",
+    )
     architecture: str = _setting(
-        "arm64", _choice("arm64", "x86_64"), "Processor of the functions. arm64 costs a fifth less."
+        "arm64", choice("arm64", "x86_64"), "Processor of the functions. arm64 costs a fifth less."
     )
     python_version: str = _setting(
         _this_python(),
-        _choice(*SUPPORTED_PYTHONS),
+        choice(*SUPPORTED_PYTHONS),
         "Python of the functions. The default is the one that runs the CDK app; another one must be "
         "installed here too (as python3.x), because it compiles the bytecode.",
     )
+    authorization: str = _setting(
+        "jwt",
+        choice("jwt", "oidc", "none"),
+        "Who may connect: bearers of tokens signed with a secret that the deployment makes (jwt), of tokens "
+        "of an OpenID Connect provider (oidc), or anybody (none).",
+    )
+    token_issuer: str = _setting(
+        "",
+        matching(r"[!-~]{0,256}", "an https URL (oidc), or 1 to 256 printable characters (jwt)"),
+        "Issuer (`iss`) that tokens must name. With oidc it is required, and its keys are found below it; "
+        "with jwt the default is the stack's name.",
+    )
+    token_audience: str = _setting(
+        "",
+        matching(r"[!-~]{0,256}", "1 to 256 printable characters"),
+        "Audience (`aud`) that tokens must name: with oidc the client or API id, required; with jwt the "
+        "default is the stack's name.",
+    )
+    user_claim: str = _setting("sub", _CLAIM, "Claim that names the user.")
+    subscribe_claim: str = _setting(
+        "subscribe", _CLAIM, "Claim with the patterns of what its bearer may subscribe to."
+    )
+    publish_claim: str = _setting(
+        "publish", _CLAIM, "Claim with the patterns of what its bearer may publish to."
+    )
+    connections_per_user: int = _setting(
+        50, whole(0, 10_000), "How many connections one user may have open. 0: any number."
+    )
+    client_frame_kilobytes: int = _setting(
+        32, whole(1, 128), "Size in KB (1,024 bytes) of the largest frame that a client may send."
+    )
+    everyone: bool = _setting(
+        True,
+        flag(),
+        "Subscribe every connection to broadcasts when it opens, at the cost of a write. false: clients that "
+        "want them subscribe to the channel everyone.",
+    )
     subscriptions_per_connection: int = _setting(
-        100, _whole(1, 1000), "How many subscriptions one connection may have."
+        100, whole(1, 1000), "How many subscriptions one connection may have."
     )
     replay_hours: int = _setting(
         24,
-        _whole(0, 24 * 30),
+        whole(0, 24 * 30),
         "How long updates are kept for clients that come back. 0 stores and numbers nothing: frames have no "
         "sequence, and nobody can catch up.",
     )
     head_days: int = _setting(
         30,
-        _whole(1, 365),
+        whole(1, 365),
         "How long a channel's last number and frame are kept after its last update; at least as long as "
         "replayHours.",
     )
     throttle_rate: int = _setting(
         1000,
-        _whole(1, 100_000),
+        whole(1, 100_000),
         "Connects and client frames per second that the stage takes. The account's own quota, which "
         "pushes share, is 10,000.",
     )
     throttle_burst: int = _setting(
-        500, _whole(1, 100_000), "Connects and client frames that the stage takes at once."
+        500, whole(1, 100_000), "Connects and client frames that the stage takes at once."
+    )
+    route_throttles: tuple[tuple[str, int], ...] = _setting(
+        (("$connect", 500), ("$default", 100)),
+        rates(1, 100_000),
+        "Requests per second, and at once, of single routes, instead of throttleRate and throttleBurst. "
+        "500 connects is API Gateway's own default quota per account and Region; `$default` only answers "
+        "what is no known action. This replaces the default as a whole.",
     )
     push_memory: int = _setting(
-        1769, _whole(256, 10_240), "Memory of the push function in MB; 1769 buys it one whole vCPU."
+        1769, whole(256, 10_240), "Memory of the push function in MB; 1769 buys it one whole vCPU."
     )
-    push_concurrency: int = _setting(10, _whole(2, 1000), "How many push functions run at once at the most.")
+    push_concurrency: int = _setting(10, whole(2, 1000), "How many push functions run at once at the most.")
     retain_data: bool = _setting(
         True,
-        _flag(),
+        flag(),
         "Keep the table and the logs when the stack is deleted, and protect the table from deletion.",
     )
     point_in_time_recovery: bool = _setting(
         True,
-        _flag(),
+        flag(),
         "Continuous backups of the table, restorable to any second of the last 35 days.",
     )
-    access_logs: bool = _setting(True, _flag(), "Log every connect, frame and disconnect of the API.")
+    encryption: str = _setting(
+        "aws",
+        choice("aws", "customer"),
+        "Whose key encrypts what is stored: AWS's own (aws), or one KMS key made for this stack, rotated "
+        "every year (customer): table, queues, alarm topic, logs and token secret.",
+    )
+    access_logs: bool = _setting(True, flag(), "Log every connect, frame and disconnect of the API.")
     api_gateway_log_role: bool = _setting(
         True,
-        _flag(),
+        flag(),
         "Set the role with which API Gateway writes logs, one per account and Region, and keep it when "
         "the stack is deleted. false if the account has one already.",
     )
     log_level: str = _setting(
         "INFO",
-        _choice("DEBUG", "INFO"),
+        choice("DEBUG", "INFO"),
         "Least level that the functions log. Above INFO, Lambda would drop the metrics too.",
     )
-    log_retention_days: int = _setting(30, _one_of_numbers(*LOG_RETENTION_DAYS), "Days that logs are kept.")
+    log_retention_days: int = _setting(30, one_of_numbers(*LOG_RETENTION_DAYS), "Days that logs are kept.")
 
     @property
     def history_environment(self) -> dict[str, str]:
@@ -189,6 +207,16 @@ class Settings:
             "REPLAY_SECONDS": str(self.replay_hours * 3600),
             "HEAD_SECONDS": str(self.head_days * 24 * 3600),
         }
+
+    @property
+    def issuer(self) -> str:
+        """The issuer that tokens must name."""
+        return self.token_issuer or self.stack_name
+
+    @property
+    def audience(self) -> str:
+        """The audience that tokens must name."""
+        return self.token_audience or self.stack_name
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Self:
@@ -214,7 +242,20 @@ class Settings:
                 f"The setting headDays is {settings.head_days}; with replayHours {settings.replay_hours} it "
                 f"has to be at least {-(-settings.replay_hours // 24)}."
             )
+        settings._check_tokens()
         return settings
+
+    def _check_tokens(self) -> None:
+        if self.authorization != "oidc":
+            return
+        for name, value in (("tokenIssuer", self.token_issuer), ("tokenAudience", self.token_audience)):
+            if not value:
+                raise SettingError(f"With authorization oidc, the setting {name} is needed.")
+        if not _SAFE_ISSUER.fullmatch(self.token_issuer):
+            raise SettingError(
+                f"The setting tokenIssuer is {self.token_issuer!r}; with authorization oidc it is an https "
+                "URL, such as https://example.eu.auth0.com/."
+            )
 
 
 def context_name(setting: "Field[Any]") -> str:
@@ -252,8 +293,9 @@ def as_markdown() -> str:
 def _default(setting: "Field[Any]") -> str:
     if setting.name == "python_version":
         return "that of this machine"
-    value = setting.default
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    kind: Kind = setting.metadata["kind"]
+    text = kind.write(setting.default)
+    return f"`{text}`" if text else "nothing"
 
 
 if __name__ == "__main__":

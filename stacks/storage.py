@@ -3,7 +3,8 @@
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from stacks.function import removal_policy
+from stacks.encryption import Encryption
+from stacks.retention import removal_policy
 from stacks.settings import Settings
 
 
@@ -12,6 +13,7 @@ class Storage(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings):
         super().__init__(scope, construct_id)
+        key = Encryption.of(self).key
         self.table = dynamodb.Table(
             self,
             "Table",
@@ -22,7 +24,10 @@ class Storage(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=settings.point_in_time_recovery
             ),
-            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED
+            if key
+            else dynamodb.TableEncryption.AWS_MANAGED,
+            encryption_key=key,
             deletion_protection=settings.retain_data,
             removal_policy=removal_policy(settings),
         )

@@ -5,6 +5,7 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 from entity_push import frames
@@ -12,6 +13,7 @@ from entity_push import frames
 from stacks.acknowledge import acknowledge
 from stacks.function import AppFunction, log_group
 from stacks.settings import Settings
+from stacks.throttles import throttle_routes
 
 # One field per fact that a question about a connection starts from; no query string, which may hold a token.
 ACCESS_LOG_FIELDS = {
@@ -44,16 +46,22 @@ class WebSocket(Construct):
         *,
         settings: Settings,
         table: dynamodb.ITable,
+        bus: events.IEventBus,
+        authorizer: apigatewayv2.IWebSocketRouteAuthorizer | None,
     ):
         super().__init__(scope, construct_id)
-        self._settings, self._table = settings, table
+        self._settings, self._table, self._bus = settings, table, bus
         self.api = apigatewayv2.WebSocketApi(
             self,
             "Api",
             api_name=settings.stack_name,
             route_selection_expression="$request.body.action",
         )
-        self._route("$connect", "connect", "dynamodb:PutItem")
+        self._route(
+            *("$connect", "connect"),
+            *("dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:DeleteItem"),
+            authorizer=authorizer,
+        )
         self._route("$disconnect", "disconnect", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem")
         # A transaction needs the rights of the single writes in it
         # (DynamoDB Developer Guide, "Amazon DynamoDB Transactions: How it works", IAM).
@@ -61,17 +69,25 @@ class WebSocket(Construct):
             *("subscribe", "subscribe"),
             *("dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"),
         )
-        self._route("unsubscribe", "unsubscribe", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
+        self._route(
+            *("unsubscribe", "unsubscribe"),
+            *("dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:GetItem"),
+        )
+        publish = self._route("publish", "publish", "dynamodb:GetItem")
+        publish.allow(("events:PutEvents",), bus.event_bus_arn)
+        self._add_route("onMessage", publish)
         self._route("$default", "default")
         self._ping()
-        acknowledge(
-            self,
-            "APIG4",
-            "Only $connect can be authorized on a WebSocket API; frames come on connections it let in.",
-        )
         self.stage = self._stage()
+        throttle_routes(self.stage, settings)
 
-    def _route(self, key: str, module: str, *table_actions: str) -> None:
+    def _route(
+        self,
+        key: str,
+        module: str,
+        *table_actions: str,
+        authorizer: apigatewayv2.IWebSocketRouteAuthorizer | None = None,
+    ) -> AppFunction:
         app_function = AppFunction(
             self,
             module.capitalize(),
@@ -79,6 +95,11 @@ class WebSocket(Construct):
             module=module,
             environment={
                 "TABLE_NAME": self._table.table_name,
+                "AUTHORIZATION": self._settings.authorization,
+                "EVERYONE": str(self._settings.everyone).lower(),
+                "EVENT_BUS_NAME": self._bus.event_bus_name,
+                "CONNECTIONS_PER_USER": str(self._settings.connections_per_user),
+                "CLIENT_FRAME_BYTES": str(self._settings.client_frame_kilobytes * 1024),
                 "SUBSCRIPTIONS_PER_CONNECTION": str(self._settings.subscriptions_per_connection),
                 **self._settings.history_environment,
             },
@@ -86,18 +107,36 @@ class WebSocket(Construct):
         )
         if table_actions:
             app_function.allow(table_actions, self._table.table_arn)
-        self.api.add_route(
+        self._add_route(key, app_function, authorizer)
+        return app_function
+
+    def _add_route(
+        self,
+        key: str,
+        app_function: AppFunction,
+        authorizer: apigatewayv2.IWebSocketRouteAuthorizer | None = None,
+    ) -> None:
+        route = self.api.add_route(
             key,
+            authorizer=authorizer,
             integration=integrations.WebSocketLambdaIntegration(
-                f"{module.capitalize()}Integration", app_function.function
+                f"{key.removeprefix('$').capitalize()}Integration", app_function.function
             ),
             # Without a route response, API Gateway drops what the function answers.
             return_response=key not in ("$connect", "$disconnect"),
         )
+        if authorizer is None:
+            self._acknowledge_route(route, key)
+
+    def _acknowledge_route(self, route: apigatewayv2.WebSocketRoute, key: str) -> None:
+        reason = "Only $connect can be authorized on a WebSocket API; frames come on connections it let in."
+        if key == "$connect":
+            reason = "The setting authorization is none, which is said loudly at deployment."
+        acknowledge(route, "APIG4", reason)
 
     def _ping(self) -> None:
         """Let API Gateway answer pings itself: they only keep the connection from idling out."""
-        self.api.add_route(
+        route = self.api.add_route(
             "ping",
             integration=integrations.WebSocketMockIntegration(
                 "PingIntegration",
@@ -106,6 +145,7 @@ class WebSocket(Construct):
             ),
             return_response=True,
         )
+        self._acknowledge_route(route, "ping")
         integration = next(
             child
             for child in self.api.node.find_all()

@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 from entity_push.chunks import Chunk, Rest, split
 from entity_push.dead_letters import DeadLetters
-from entity_push.events import Event, UnusableEventError, Update
+from entity_push.events import Event, EventOfSeveral, UnusableEventError, Update
 from entity_push.messages import read_message
 from entity_push.push_metrics import PushMetrics
 from entity_push.queue import Message, Queue
 from entity_push.settlement import Delivery
-from entity_push.table.subscriptions import Subscriptions
+from entity_push.table.subscribers import Subscribers
 from entity_push.telemetry import logger
 
 
@@ -27,16 +27,14 @@ class Batch:
     """The messages of one invocation: what became of each, and what is to be delivered.
 
     Args:
-        subscriptions: knows the subscribers.
+        subscribers: knows the subscribers.
         numbers: numbers and stores updates.
         queue: takes chunks.
         dead_letters: takes what can't be pushed.
     """
 
-    def __init__(
-        self, subscriptions: Subscriptions, numbers: Numbers, queue: Queue, dead_letters: DeadLetters
-    ):
-        self._subscriptions, self._numbers = subscriptions, numbers
+    def __init__(self, subscribers: Subscribers, numbers: Numbers, queue: Queue, dead_letters: DeadLetters):
+        self._subscribers, self._numbers = subscribers, numbers
         self._queue, self._dead_letters = queue, dead_letters
         self._events: dict[str, dict[str, Event]] = defaultdict(dict)
         self._rests: dict[str, Rest] = {}
@@ -100,6 +98,8 @@ class Batch:
                 self.deliveries.append(Delivery(record_id, message))
             case Rest():
                 self._rests[record_id] = message
+            case EventOfSeveral():
+                self._queue.send(Message(body) for body in message.messages())
             case Event():
                 self._events[message.channel][record_id] = message
 
@@ -126,7 +126,7 @@ class Batch:
 
     def _prepare(self, channel: str, events: Mapping[str, Event], until: float) -> None:
         updates = self._numbers.append(list(events.values()))
-        first = next(self._subscriptions.subscribers(channel))
+        first = next(self._subscribers.pages(channel))
         # The same event may be in two records of a batch; one of them delivers it.
         record_ids = {event.event_id: record_id for record_id, event in events.items()}
         by_record = {record_ids[update.event_id]: update for update in updates}
@@ -134,8 +134,8 @@ class Batch:
         self.metrics.oversize += sum(update.oversize for update in updates)
         if first.last:
             for record_id, update in by_record.items():
-                self.metrics.subscribers.append(len(first.connection_ids))
-                self.deliveries.append(Delivery(record_id, Chunk(update, tuple(first.connection_ids))))
+                self.metrics.subscribers.append(len(first.subscribers))
+                self.deliveries.append(Delivery(record_id, Chunk(update, first.subscribers)))
         else:
             self._split(by_record, until)
 
@@ -153,14 +153,14 @@ class Batch:
         """Send chunks page by page; return how many subscribers there are, or None if a rest was sent."""
         channel = updates[0].channel
         total, after = (rest.before, rest.after) if rest else (0, None)
-        for page in self._subscriptions.subscribers(channel, after=after):
+        for page in self._subscribers.pages(channel, after=after):
             self._queue.send(
                 Message(chunk.to_message())
                 for update in updates
-                for chunk in split(update, [page.connection_ids])
+                for chunk in split(Chunk(update, page.subscribers))
             )
-            total += len(page.connection_ids)
-            after = page.connection_ids[-1] if page.connection_ids else after
+            total += len(page.subscribers)
+            after = next(reversed(page.subscribers), after)
             if not page.last and after is not None and time.monotonic() > until:
                 self._queue.send(Message(Rest(update, after, total).to_message()) for update in updates)
                 return None

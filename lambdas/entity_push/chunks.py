@@ -28,17 +28,17 @@ class Chunk:
 
     Attributes:
         update: what is pushed.
-        connection_ids: to whom.
+        subscribers: to whom: by connection id, when the right to updates ends, in seconds since 1970.
         attempt: how many invocations have failed to reach them.
     """
 
     update: Update
-    connection_ids: tuple[str, ...]
+    subscribers: dict[str, int]
     attempt: int = 0
 
     def to_message(self) -> str:
         """Return the body of the chunk's queue message."""
-        fields = {"connectionIds": self.connection_ids, "attempt": self.attempt}
+        fields = {"subscribers": self.subscribers, "attempt": self.attempt}
         return _dumps({"chunk": {**_fields_of(self.update), **fields}})
 
     @classmethod
@@ -49,13 +49,17 @@ class Chunk:
             UnusableEventError: it is not a chunk of this form.
         """
         match message["chunk"]:
-            case {"connectionIds": list(names), "attempt": int(attempt)} if _are_texts(names):
-                return cls(_update_in(message["chunk"]), tuple(names), attempt)
+            case {"subscribers": dict(subscribers), "attempt": int(attempt)} if _are_times(subscribers):
+                return cls(_update_in(message["chunk"]), subscribers, attempt)
         raise UnusableEventError("the message is not a chunk of a form that this version reads")
+
+    def only(self, connection_ids: Iterable[str]) -> Self:
+        """Return the same for some of them."""
+        return replace(self, subscribers={name: self.subscribers[name] for name in connection_ids})
 
     def again(self, connection_ids: Iterable[str]) -> Self:
         """Return the next attempt, for those that failed."""
-        return replace(self, connection_ids=tuple(connection_ids), attempt=self.attempt + 1)
+        return replace(self.only(connection_ids), attempt=self.attempt + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +122,15 @@ def _update_in(fields: Mapping[str, Any]) -> Update:
     raise UnusableEventError("the message's update is not of a form that this version reads")
 
 
-def _are_texts(values: list[Any]) -> bool:
-    return all(isinstance(value, str) for value in values)
+def _are_times(subscribers: dict[str, Any]) -> bool:
+    return all(type(expires) is int for expires in subscribers.values())  # a bool is an int, too
 
 
-def split(update: Update, pages: Iterable[Iterable[str]], *, attempt: int = 0) -> Iterator[Chunk]:
-    """Yield the chunks of an update whose subscribers come in pages."""
-    for page in pages:
-        ids = iter(page)
-        while some := tuple(itertools.islice(ids, CHUNK_SIZE)):
-            yield Chunk(update, some, attempt)
+def split(chunk: Chunk) -> Iterator[Chunk]:
+    """Yield a chunk of any size in parts that fit the queue; nothing if it is for nobody."""
+    left = iter(chunk.subscribers.items())
+    while some := dict(itertools.islice(left, CHUNK_SIZE)):
+        yield replace(chunk, subscribers=some)
 
 
 def delay_seconds(attempt: int) -> int:

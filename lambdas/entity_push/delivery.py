@@ -32,7 +32,7 @@ __all__ = ["Credentials", "Deliverer", "Outcome", "Post", "Result"]
 _STAMP_SECONDS = 10.0  # how long one signing date (valid for 5 minutes) and set of credentials serve
 _SWEEP_SECONDS = 0.1  # how often silent requests are looked for
 _WAITING_RETRIES = 4096  # beyond this, no new post is drawn: memory stays flat whatever fails
-_THROTTLED_PAUSE = 0.05  # seconds before the first retry of a 429, doubled from then on
+_THROTTLED_PAUSE = 0.02  # seconds before the first retry of a 429, doubled from then on
 _FAILED_PAUSE = 0.05  # the same for anything else
 
 
@@ -47,6 +47,7 @@ class _Job:
     status: int | None = None
     stamp: Stamp | None = None
     tag: object = None
+    expires: float = math.inf
 
 
 class Deliverer:
@@ -79,7 +80,7 @@ class Deliverer:
         credentials: Callable[[], SigningCredentials],
         *,
         max_in_flight: int = 256,
-        attempts: int = 4,
+        attempts: int = 5,
         timeout: float = 5.0,
         ca_file: str | None = None,
     ) -> None:
@@ -109,7 +110,7 @@ class Deliverer:
         Yields:
             Exactly one result per post, in the order in which they are settled.
         """
-        jobs = (_Job(post.connection_id, post.frame, tag=post.tag) for post in posts)
+        jobs = (_Job(post.connection_id, post.frame, tag=post.tag, expires=post.expires) for post in posts)
         return _Run(self, jobs, deadline, expected or length_hint(posts)).results()
 
     def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
@@ -220,6 +221,9 @@ class _Run:
         if job.connection_id in ("", ".", ".."):  # would be another path
             self._result(job, Outcome.REFUSED, None, "not a connection id")
             return
+        if time.time() >= job.expires:
+            self._result(job, Outcome.EXPIRED, job.status, "its right to updates has ended")
+            return
         assert self._stamp is not None
         job.attempts += 1
         job.stamp = self._stamp
@@ -227,7 +231,8 @@ class _Run:
         payload_hash = self._signer.payload_hash(job.frame or b"")
         target, authorization = self._stamp.sign(method, job.connection_id, payload_hash)
         head = f"{method} {target} HTTP/1.1\r\n{authorization}\r\n".encode()
-        self._transport.start(job, head + self._end_of_request(job.frame), fresh=job.fresh)
+        request = head + self._end_of_request(job.frame)
+        self._transport.start(job, request, fresh=job.fresh, latest=job.expires)
 
     def _end_of_request(self, frame: bytes | None) -> bytes:
         """Returns what the requests for a frame have in common: the other headers, and the frame."""
@@ -261,6 +266,9 @@ class _Run:
 
     def _settle_failure(self, ended: Ended[_Job]) -> None:
         job = ended.tag
+        if ended.fault is Fault.LATE:
+            self._result(job, Outcome.EXPIRED, job.status, ended.reason)
+            return
         if ended.fault is Fault.UNTRUSTED:
             self._stopped = self._stopped or ended.reason
             job.attempts -= 1
@@ -317,6 +325,8 @@ class _Run:
         due = self._later[0][0] if self._later else math.inf
         if self._stopped or self._transport.in_flight >= self._limit():
             due = math.inf
+        elif not self._exhausted and len(self._later) < _WAITING_RETRIES:
+            return 0.0  # much of what was drawn was settled without a request: there is room for more
         ends = min(due, self._deadline if self._stopped else self._last_start)
         return max(0.0, min(ends - time.monotonic(), _SWEEP_SECONDS))
 

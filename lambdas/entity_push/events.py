@@ -1,14 +1,25 @@
-"""What arrives on the queue: EventBridge events, read into updates."""
+"""What arrives on the queue: EventBridge events, read into updates of channels."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from entity_push import frames
-from entity_push.channels import InvalidEntityIdError, entity_channel
+from entity_push.bearer import InvalidUserIdError, checked_user_id
+from entity_push.channels import EVERYONE, InvalidEntityIdError, entity_channel, user_channel
 from entity_push.cursors import Cursor
+from entity_push.frames import Frame, Pushed
 
 ENTITY_UPDATED = "Entity Updated"
+USER_NOTIFICATION = "Send User Push Notification"
+BROADCAST = "Broadcast"
+
+CLIENT_SOURCE = "entity-push.client"
+"""Source of the events that clients publish; only they say ``from`` whom they are."""
+
+MAX_ENTITIES = 100
+"""Entities that one event may name."""
 
 
 class UnusableEventError(ValueError):
@@ -49,7 +60,7 @@ class Event:
 
     channel: str
     event_id: str
-    frame: frames.Frame
+    frame: Frame
     sent_at: int
 
     def at(self, cursor: Cursor | None) -> Update:
@@ -63,7 +74,28 @@ class Event:
         return Update(self.channel, self.event_id, wire, self.sent_at, sequence, oversize)
 
 
-def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event:
+@dataclass(frozen=True, slots=True)
+class EventOfSeveral:
+    """An event about several entities. As a message for each of them, each has a fate of its own.
+
+    Attributes:
+        event: the event; it names ``entityIds``.
+        entity_ids: the entities, each once.
+    """
+
+    event: Mapping[str, Any]
+    entity_ids: tuple[str, ...]
+
+    def messages(self) -> list[str]:
+        """Return the bodies of the queue messages, one per entity; they share the event's id."""
+        rest = {name: value for name, value in self.event["detail"].items() if name != "entityIds"}
+        return [
+            json.dumps({**self.event, "detail": {**rest, "entityId": entity_id}})
+            for entity_id in self.entity_ids
+        ]
+
+
+def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event | EventOfSeveral:
     """Read an EventBridge event, as its rule's target gets it.
 
     Source for the shape: Amazon EventBridge User Guide, "Structure of EventBridge events".
@@ -73,7 +105,7 @@ def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event:
         sent_at: when it was put on the queue, in milliseconds since 1970.
 
     Raises:
-        UnusableEventError: not an event, of another kind, or without a usable entityId.
+        UnusableEventError: not an event, of another kind, or without a usable id of whom it is for.
     """
     match event:
         case {"detail-type": str(kind), "id": str(event_id), "time": str(time), "detail": dict(detail)}:
@@ -82,12 +114,62 @@ def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event:
             raise UnusableEventError(
                 "the message is not an EventBridge event (detail-type, id, time and an object as detail)"
             )
-    if kind != ENTITY_UPDATED:
-        raise UnusableEventError(f"the detail-type is not {ENTITY_UPDATED!r}")
-    entity_id = detail.get("entityId")
-    try:
-        channel = entity_channel(entity_id)
-    except InvalidEntityIdError as error:
-        raise UnusableEventError(f"detail.entityId: {error}") from error
-    frame = frames.entity_updated(str(entity_id), event_id=event_id, time=time, detail=detail)
+    if kind not in _KINDS:
+        raise UnusableEventError(f"the detail-type is none of {', '.join(map(repr, _KINDS))}")
+    if kind == ENTITY_UPDATED and "entityIds" in detail:
+        return EventOfSeveral(event, _entity_ids(detail))
+    sender = detail.get("from") if event.get("source") == CLIENT_SOURCE else None
+    pushed = Pushed(event_id=event_id, time=time, detail=detail, sender=sender)
+    channel, frame = _KINDS[kind](pushed)
     return Event(channel, event_id, frame, sent_at)
+
+
+def _entity_ids(detail: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the entities that an event names, each once.
+
+    Raises:
+        UnusableEventError: one of them is no entity id: then none gets the update, rather than some.
+    """
+    match detail:
+        case {"entityId": _}:
+            raise UnusableEventError("detail has both entityId and entityIds")
+        case {"entityIds": list(entity_ids)} if 1 <= len(entity_ids) <= MAX_ENTITIES:
+            for entity_id in entity_ids:
+                _entity_channel(entity_id, "detail.entityIds")
+            return tuple(dict.fromkeys(entity_ids))
+    raise UnusableEventError(f"detail.entityIds: it is a list of 1 to {MAX_ENTITIES} entity ids")
+
+
+def _entity_channel(entity_id: object, where: str) -> str:
+    try:
+        return entity_channel(entity_id)
+    except InvalidEntityIdError as error:
+        raise UnusableEventError(f"{where}: {error}") from error
+
+
+def _of_entity(pushed: Pushed) -> tuple[str, Frame]:
+    entity_id = pushed["detail"].get("entityId")
+    channel = _entity_channel(entity_id, "detail.entityId")
+    return channel, frames.entity_updated(str(entity_id), **pushed)
+
+
+def _of_user(pushed: Pushed) -> tuple[str, Frame]:
+    try:
+        user_id = checked_user_id(pushed["detail"].get("userId"))
+    except InvalidUserIdError as error:
+        raise UnusableEventError(f"detail.userId: {error}") from error
+    return user_channel(user_id), frames.user_push_notification(**pushed)
+
+
+def _of_everyone(pushed: Pushed) -> tuple[str, Frame]:
+    return EVERYONE, frames.broadcast(**pushed)
+
+
+_KINDS: Mapping[str, Callable[[Pushed], tuple[str, Frame]]] = {
+    ENTITY_UPDATED: _of_entity,
+    USER_NOTIFICATION: _of_user,
+    BROADCAST: _of_everyone,
+}
+
+DETAIL_TYPES = tuple(_KINDS)
+"""The detail-types of events that are pushed."""

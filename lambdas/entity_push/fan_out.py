@@ -13,8 +13,8 @@ from entity_push.batch import Batch, Numbers
 from entity_push.dead_letters import DeadLetters
 from entity_push.delivery import Post, Result
 from entity_push.queue import Queue
-from entity_push.settlement import Delivery, Disconnects, Settlement
-from entity_push.table.subscriptions import Subscriptions
+from entity_push.settlement import Delivery, Disconnects, Forgets, Settlement
+from entity_push.table.subscribers import Subscribers
 
 PREPARE_RESERVE_SECONDS = 25.0
 """Time kept back from preparing, for delivering and settling what is prepared."""
@@ -34,7 +34,8 @@ class FanOut:
     """Pushes updates to subscribers.
 
     Args:
-        subscriptions: knows the subscribers.
+        subscribers: knows the subscribers.
+        connections: forgets those that are gone.
         numbers: numbers and stores updates, or sees to it that nobody relies on old numbers.
         deliverer: posts frames.
         queue: takes chunks.
@@ -43,15 +44,17 @@ class FanOut:
 
     def __init__(
         self,
-        subscriptions: Subscriptions,
+        *,
+        subscribers: Subscribers,
+        connections: Forgets,
         numbers: Numbers,
         deliverer: Delivers,
         queue: Queue,
         dead_letters: DeadLetters,
     ):
-        self._subscriptions, self._numbers = subscriptions, numbers
+        self._subscribers, self._numbers = subscribers, numbers
         self._deliverer, self._queue, self._dead_letters = deliverer, queue, dead_letters
-        self._settlement = Settlement(subscriptions, deliverer, queue, dead_letters)
+        self._settlement = Settlement(connections, deliverer, queue, dead_letters)
 
     def push(self, records: Sequence[Mapping[str, Any]], *, seconds: float) -> list[str]:
         """Push a batch.
@@ -64,7 +67,7 @@ class FanOut:
             The message ids of the records that have to come back; each of the others is done.
         """
         ends = time.monotonic() + seconds
-        batch = Batch(self._subscriptions, self._numbers, self._queue, self._dead_letters)
+        batch = Batch(self._subscribers, self._numbers, self._queue, self._dead_letters)
         for record in records:
             batch.add(record)
         batch.prepare(until=ends - PREPARE_RESERVE_SECONDS)
@@ -82,9 +85,9 @@ class FanOut:
 
     def _deliver(self, deliveries: Sequence[Delivery], deadline: float) -> None:
         posts = [
-            Post(connection_id, delivery.update.frame, tag=delivery)
+            Post(connection_id, delivery.update.frame, delivery, expires)
             for delivery in deliveries
-            for connection_id in delivery.waiting()
+            for connection_id, expires in delivery.waiting()
         ]
         for result in self._deliverer.deliver(posts, deadline=deadline):
             delivery = result.tag

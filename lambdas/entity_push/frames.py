@@ -7,15 +7,16 @@ questions, a ``requestId`` that the answer repeats. docs/protocol.md is this mod
 import enum
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from entity_push import strict_json
 from entity_push.cursors import Cursor
 
 Frame = dict[str, Any]
 RequestId = str | int
+Named = Mapping[str, str]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -25,6 +26,9 @@ MAX_FRAME_BYTES = 128 * 1024
 MAX_ANSWER_BYTES = 32_000
 """A subscribe's answer stays below 32 KB: one WebSocket frame, and one message as API Gateway bills."""
 
+UPDATES_ROOM = MAX_ANSWER_BYTES - 2048
+"""What a subscribe's answer has for updates: the rest is for its other fields."""
+
 MAX_REQUEST_ID_LENGTH = 128
 MAX_REQUEST_ID_NUMBER = 2**53  # beyond it, JavaScript would echo another number than it sent
 
@@ -32,6 +36,7 @@ MAX_REQUEST_ID_NUMBER = 2**53  # beyond it, JavaScript would echo another number
 class ErrorCode(enum.StrEnum):
     """Codes of error frames. docs/protocol.md tells for each whether trying again helps."""
 
+    FRAME_TOO_LARGE = "frame_too_large"
     INVALID_JSON = "invalid_json"
     INVALID_FRAME = "invalid_frame"
     INVALID_REQUEST_ID = "invalid_request_id"
@@ -39,7 +44,13 @@ class ErrorCode(enum.StrEnum):
     UNKNOWN_ACTION = "unknown_action"
     INVALID_CURSOR = "invalid_cursor"
     INVALID_ENTITY_ID = "invalid_entity_id"
+    FORBIDDEN = "forbidden"
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code, not a token
     TOO_MANY_SUBSCRIPTIONS = "too_many_subscriptions"
+    INVALID_CHANNEL = "invalid_channel"
+    TOO_MANY_ENTITIES = "too_many_entities"
+    INVALID_MESSAGE = "invalid_message"
+    NOT_PUBLISHED = "not_published"
     CONNECTION_GONE = "connection_gone"
     INTERNAL_ERROR = "internal_error"
 
@@ -65,12 +76,21 @@ class ClientFrame:
     request_id: RequestId | None
 
 
-def parse_client_frame(text: str | None) -> ClientFrame:
+def parse_client_frame(text: str | None, *, most_bytes: int = MAX_FRAME_BYTES) -> ClientFrame:
     """Read what a client sent.
 
+    Args:
+        text: the frame.
+        most_bytes: how many bytes of UTF-8 it may have.
+
     Raises:
-        ProtocolError: ``invalid_json``, ``invalid_frame`` (not an object) or ``invalid_request_id``.
+        ProtocolError: ``frame_too_large``, ``invalid_json``, ``invalid_frame`` (not an object) or
+            ``invalid_request_id``.
     """
+    if len((text or "").encode(errors="surrogatepass")) > most_bytes:
+        raise ProtocolError(
+            ErrorCode.FRAME_TOO_LARGE, f"The frame is larger than {most_bytes:,} bytes. Send less at once."
+        )
     try:
         fields = strict_json.loads(text or "")
     except strict_json.NotJSONError as error:
@@ -119,6 +139,22 @@ class CatchUp:
     latest: Frame | None = None
 
 
+class Pushed(TypedDict):
+    """What every pushed frame is made from.
+
+    Attributes:
+        event_id: id of the EventBridge event; a client uses it to drop a frame that came twice.
+        time: when the event was put, as EventBridge gives it (RFC 3339, whole seconds, UTC).
+        detail: the event's detail; its ``message``, any JSON value, is passed on if there is one.
+        sender: the user whose client published it; None if a service put the event.
+    """
+
+    event_id: str
+    time: str
+    detail: Mapping[str, Any]
+    sender: str | None
+
+
 def encode(frame: Frame) -> bytes:
     """Return a frame as the bytes that go over the wire: compact JSON in UTF-8."""
     text = json.dumps(frame, separators=(",", ":"), ensure_ascii=False)
@@ -133,11 +169,17 @@ def answer(frame: Frame, request_id: RequestId | None) -> Frame:
     return frame if request_id is None else {**frame, "requestId": request_id}
 
 
-def subscribed(entity_id: str, *, already_subscribed: bool, catch_up: "CatchUp") -> Frame:
-    """Return the answer to ``subscribe``, without its requestId: from here on, updates arrive."""
+def subscribed(named: Named, *, already_subscribed: bool, catch_up: "CatchUp") -> Frame:
+    """Return the answer to ``subscribe``, without its requestId: from here on, updates arrive.
+
+    Args:
+        named: what the client named: an ``entityId``, or a ``channel``.
+        already_subscribed: whether it was subscribed before.
+        catch_up: what to tell of the past.
+    """
     return {
         "type": "subscribed",
-        "entityId": entity_id,
+        **named,
         "alreadySubscribed": already_subscribed,
         "cursor": str(catch_up.cursor) if catch_up.cursor else None,
         "recovered": catch_up.recovered,
@@ -147,9 +189,19 @@ def subscribed(entity_id: str, *, already_subscribed: bool, catch_up: "CatchUp")
     }
 
 
-def unsubscribed(entity_id: str, *, was_subscribed: bool) -> Frame:
+def unsubscribed(named: Named, *, was_subscribed: bool) -> Frame:
     """Return the answer to ``unsubscribe``, without its requestId: updates no longer arrive."""
-    return {"type": "unsubscribed", "entityId": entity_id, "wasSubscribed": was_subscribed}
+    return {"type": "unsubscribed", **named, "wasSubscribed": was_subscribed}
+
+
+def several(answers: Sequence[Frame]) -> Frame:
+    """Return the answer to a frame that named several entities: one answer for each, in their order."""
+    return {"type": "answers", "answers": list(answers)}
+
+
+def published(named: Named, event_id: str) -> Frame:
+    """Return the answer to ``publish`` and ``onMessage``: EventBridge has the event, under this id."""
+    return {"type": "published", **named, "id": event_id}
 
 
 def pong() -> Frame:
@@ -162,19 +214,33 @@ def error(code: ErrorCode, message: str, request_id: RequestId | None = None) ->
     return answer({"type": "error", "code": str(code), "message": message}, request_id)
 
 
-def entity_updated(entity_id: str, *, event_id: str, time: str, detail: Mapping[str, Any]) -> Frame:
-    """Return the frame pushed to an entity's subscribers.
+def error_about(entity_id: object, problem: ProtocolError) -> Frame:
+    """Return the answer about one of several entities; it repeats the entity's id, if that is a text."""
+    named = {"entityId": entity_id} if isinstance(entity_id, str) else {}
+    return {**error(problem.code, problem.message), **named}
 
-    Args:
-        entity_id: the entity.
-        event_id: id of the EventBridge event; a client uses it to drop a frame that came twice.
-        time: when the event was put, as EventBridge gives it (RFC 3339, whole seconds, UTC).
-        detail: the event's detail; its ``message``, any JSON value, is passed on if there is one.
-    """
-    frame: Frame = {"type": "Entity Updated", "entityId": entity_id}
-    if "message" in detail:
-        frame["message"] = detail["message"]
-    return {**frame, "id": event_id, "time": time}
+
+def entity_updated(entity_id: str, **pushed: Unpack[Pushed]) -> Frame:
+    """Return the frame pushed to an entity's subscribers."""
+    return _pushed({"type": "Entity Updated", "entityId": entity_id}, **pushed)
+
+
+def user_push_notification(**pushed: Unpack[Pushed]) -> Frame:
+    """Return the frame pushed to a user's connections; with the detail's ``callback``, if there is one."""
+    return _pushed({"type": "User Push Notification"}, "callback", **pushed)
+
+
+def broadcast(**pushed: Unpack[Pushed]) -> Frame:
+    """Return the frame pushed to everyone."""
+    return _pushed({"type": "Broadcast"}, **pushed)
+
+
+def _pushed(
+    frame: Frame, *passed_on: str, event_id: str, time: str, detail: Mapping[str, Any], sender: str | None
+) -> Frame:
+    fields = {name: detail[name] for name in ("message", *passed_on) if name in detail}
+    from_whom = {} if sender is None else {"from": sender}
+    return {**frame, **fields, **from_whom, "id": event_id, "time": time}
 
 
 def numbered(frame: Frame, cursor: Cursor) -> Frame:

@@ -2,10 +2,10 @@
 
 from entity_push import strict_json
 from entity_push.chunks import Chunk, Rest
-from entity_push.events import Event, UnusableEventError, parse_event
+from entity_push.events import Event, EventOfSeveral, UnusableEventError, parse_event
 
 
-def read_message(body: str, *, sent_at: int) -> Event | Chunk | Rest:
+def read_message(body: str, *, sent_at: int) -> Event | EventOfSeveral | Chunk | Rest:
     """Read the body of a queue message.
 
     Args:

@@ -1,6 +1,7 @@
 """What is posted, and what becomes of it."""
 
 import enum
+import math
 from typing import NamedTuple
 
 
@@ -15,6 +16,8 @@ class Outcome(enum.Enum):
     """Throttled, 5xx, reset or silent, every time it was tried: it may be tried again later."""
     UNSENT = "unsent"
     """The run ended first (deadline, credentials): no fault of this connection. It may have got it."""
+    EXPIRED = "expired"
+    """The right to it ended before it could be sent (or sent again: it may have got it). No retry."""
     REFUSED = "refused"
     """Any other answer (400, 403, 413 …): trying again does not help."""
 
@@ -22,12 +25,14 @@ class Outcome(enum.Enum):
 class Post(NamedTuple):
     """A frame for a connection. Posts that share a frame should share the `bytes` object.
 
-    `tag` is the caller's own: the post's result has it too.
+    `tag` is the caller's own: the post's result has it too. No request for the post begins at or after
+    `expires` (seconds since 1970).
     """
 
     connection_id: str
     frame: bytes
     tag: object = None
+    expires: float = math.inf
 
 
 class Result(NamedTuple):

@@ -18,6 +18,7 @@ class PushMetrics:
         gone: connections that were gone.
         retried: posts that another invocation will try again.
         refused: posts that no retry helps (400, 403, 413).
+        expired: posts that were not sent because the connection's right to updates had ended.
         abandoned: connections closed because they could not be reached.
         oversize: updates that went without their message.
         dead_letters: messages sent to the dead-letter queue.
@@ -31,6 +32,7 @@ class PushMetrics:
     gone: int = 0
     retried: int = 0
     refused: int = 0
+    expired: int = 0
     abandoned: int = 0
     oversize: int = 0
     dead_letters: int = 0
@@ -47,6 +49,7 @@ class PushMetrics:
             "Gone": self.gone,
             "Retried": self.retried,
             "Refused": self.refused,
+            "Expired": self.expired,
             "Abandoned": self.abandoned,
             "Oversize": self.oversize,
             "DeadLetters": self.dead_letters,

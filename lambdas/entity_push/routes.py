@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from entity_push import frames
-from entity_push.channels import InvalidEntityIdError, entity_channel
+from entity_push.environment import variable
 from entity_push.frames import ClientFrame, ErrorCode, Frame, ProtocolError
 from entity_push.telemetry import logger
 
 Event = dict[str, Any]
 Response = dict[str, Any]
 Handler = Callable[[Event, Any], Response]
+
+MOST_FRAME_BYTES = int(variable("CLIENT_FRAME_BYTES"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +27,11 @@ class Request:
 
     Attributes:
         connection_id: API Gateway's id of the connection.
-        connected_at: when it was opened, in milliseconds since 1970.
         frame: the frame.
     """
 
     connection_id: str
-    connected_at: int
     frame: ClientFrame
-
-    def entity(self) -> tuple[str, str]:
-        """Return the frame's entity id and its channel.
-
-        Raises:
-            ProtocolError: ``invalid_entity_id``.
-        """
-        entity_id = self.frame.fields.get("entityId")
-        try:
-            return str(entity_id), entity_channel(entity_id)
-        except InvalidEntityIdError as error:
-            raise ProtocolError(ErrorCode.INVALID_ENTITY_ID, str(error)) from error
 
 
 def message_route(answer: Callable[[Request], Frame]) -> Handler:
@@ -52,10 +40,9 @@ def message_route(answer: Callable[[Request], Frame]) -> Handler:
     def handler(event: Event, _context: Any) -> Response:
         request_id = None
         try:
-            frame = frames.parse_client_frame(event.get("body"))
+            frame = frames.parse_client_frame(event.get("body"), most_bytes=MOST_FRAME_BYTES)
             request_id = frame.request_id
-            context = event["requestContext"]
-            reply = answer(Request(context["connectionId"], int(context["connectedAt"]), frame))
+            reply = answer(Request(event["requestContext"]["connectionId"], frame))
             reply = frames.answer(reply, request_id)
         except ProtocolError as error:
             reply = frames.error(error.code, error.message, request_id)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,7 +14,6 @@ from entity_push.events import Update
 from entity_push.push_metrics import PushMetrics
 from entity_push.queue import Message, Queue
 from entity_push.table.attempts import StillConflictingError
-from entity_push.table.subscriptions import Subscriptions
 from entity_push.telemetry import logger
 
 OPENING_SECONDS = 30
@@ -37,6 +36,13 @@ class Disconnects(Protocol):
         """Close connections; exactly one result per connection."""
 
 
+class Forgets(Protocol):
+    """What settling needs of the table."""
+
+    def forget(self, connection_ids: Iterable[str], channel: str, *, opened_before: int) -> list[str]:
+        """Delete connections that are gone; return those opened later, which were left alone."""
+
+
 @dataclass(slots=True)
 class Delivery:
     """A queue message on its way to connections, and what became of its posts.
@@ -46,6 +52,7 @@ class Delivery:
         chunk: the update and its connections.
         delivered: how many posts API Gateway took.
         refused: how many it refused for good.
+        expired: how many were not sent, the connection's right to updates having ended.
         gone: connections that do not exist, or seem so.
         found_gone: how many of them this delivery's own posts found.
         retry: connections that failed, and may be tried again.
@@ -56,6 +63,7 @@ class Delivery:
     chunk: Chunk
     delivered: int = 0
     refused: int = 0
+    expired: int = 0
     found_gone: int = 0
     gone: list[str] = field(default_factory=list)
     retry: list[str] = field(default_factory=list)
@@ -67,13 +75,13 @@ class Delivery:
         """The update that is delivered."""
         return self.chunk.update
 
-    def waiting(self) -> Iterator[str]:
-        """Yield the connections to post to."""
-        return (name for name in self.chunk.connection_ids if name not in self._skip)
+    def waiting(self) -> Iterator[tuple[str, int]]:
+        """Yield the connections to post to, and when the right of each to updates ends."""
+        return (item for item in self.chunk.subscribers.items() if item[0] not in self._skip)
 
     def follow(self, earlier: "Iterable[Delivery]") -> None:
         """Come after an earlier update of the channel: its frame must not be overtaken where it failed."""
-        mine = set(self.chunk.connection_ids) - self._skip
+        mine = set(self.chunk.subscribers) - self._skip
         for delivery in earlier:
             # One that is gone may turn out to be only opening, and then waits for this update too.
             for failed, waiting in (
@@ -99,6 +107,8 @@ class Delivery:
                 self.retry.append(connection_id)
             case Outcome.UNSENT:
                 self.unsent.append(connection_id)
+            case Outcome.EXPIRED:
+                self.expired += 1
             case Outcome.REFUSED:
                 self.refused += 1
                 logger.error(
@@ -115,16 +125,14 @@ class Settlement:
     """Settles deliveries.
 
     Args:
-        subscriptions: forgets connections that are gone.
+        connections: forgets those that are gone.
         deliverer: closes connections that can't be reached.
         queue: takes chunks for another attempt.
         dead_letters: takes what no further attempt can help.
     """
 
-    def __init__(
-        self, subscriptions: Subscriptions, deliverer: Disconnects, queue: Queue, dead_letters: DeadLetters
-    ):
-        self._subscriptions, self._deliverer = subscriptions, deliverer
+    def __init__(self, connections: Forgets, deliverer: Disconnects, queue: Queue, dead_letters: DeadLetters):
+        self._connections, self._deliverer = connections, deliverer
         self._queue, self._dead_letters = queue, dead_letters
 
     def settle(self, delivery: Delivery, metrics: PushMetrics, *, ends: float) -> None:
@@ -142,14 +150,15 @@ class Settlement:
             metrics.times_to_last_post.append(round(time.time() * 1000) - delivery.update.sent_at)
         metrics.deliveries += delivery.delivered
         metrics.refused += delivery.refused
+        metrics.expired += delivery.expired
         metrics.gone += delivery.found_gone
-        attempt = delivery.chunk.attempt
+        chunk = delivery.chunk
         # First what must not be lost, then housekeeping.
-        self._try_again(delivery.chunk.again(delivery.retry), metrics, ends=ends)
-        self._hand_back(Chunk(delivery.update, tuple(delivery.unsent), attempt), 0, metrics)
+        self._try_again(chunk.again(delivery.retry), metrics, ends=ends)
+        self._hand_back(chunk.only(delivery.unsent), 0, metrics)
         young, left = self._forget(delivery, until=ends - FORGET_RESERVE_SECONDS)
-        self._try_again(delivery.chunk.again(young), metrics, ends=ends)
-        self._hand_back(Chunk(delivery.update, tuple(left), attempt), 1, metrics)
+        self._try_again(chunk.again(young), metrics, ends=ends)
+        self._hand_back(chunk.only(left), 1, metrics)
         _log(delivery)
 
     def _forget(self, delivery: Delivery, *, until: float) -> tuple[list[str], list[str]]:
@@ -161,7 +170,7 @@ class Settlement:
             try:
                 if time.monotonic() > until:
                     return young, delivery.gone[start:]
-                young += self._subscriptions.forget(some, channel, opened_before=opened_before)
+                young += self._connections.forget(some, channel, opened_before=opened_before)
             except (StillConflictingError, ClientError, BotoCoreError) as error:
                 logger.warning("some that are gone are not forgotten yet", channel=channel, reason=str(error))
                 return young, delivery.gone[start:]
@@ -170,16 +179,15 @@ class Settlement:
     def _try_again(self, chunk: Chunk, metrics: PushMetrics, *, ends: float) -> None:
         if chunk.attempt < MAX_ATTEMPTS:
             self._hand_back(chunk, delay_seconds(chunk.attempt), metrics)
-        elif chunk.connection_ids:
+        elif chunk.subscribers:
             self._abandon(chunk, metrics, ends=ends)
 
     def _hand_back(self, chunk: Chunk, delay: int, metrics: PushMetrics) -> None:
         if time.time() * 1000 - chunk.update.sent_at > MAX_AGE_SECONDS * 1000:
             self._bury(chunk, f"not delivered within {MAX_AGE_SECONDS} s", metrics)
             return
-        parts = split(chunk.update, [chunk.connection_ids], attempt=chunk.attempt)
-        self._queue.send(Message(part.to_message(), delay) for part in parts)
-        metrics.retried += len(chunk.connection_ids)
+        self._queue.send(Message(part.to_message(), delay) for part in split(chunk))
+        metrics.retried += len(chunk.subscribers)
 
     def _abandon(self, chunk: Chunk, metrics: PushMetrics, *, ends: float) -> None:
         """Close connections that can't be reached, so that the clients connect anew and catch up.
@@ -189,20 +197,18 @@ class Settlement:
         update = chunk.update
         closed: list[str] = []
         left: list[str] = []
-        for result in self._deliverer.disconnect(chunk.connection_ids, deadline=ends - 1):
+        for result in self._deliverer.disconnect(chunk.subscribers, deadline=ends - 1):
             done = result.outcome in (Outcome.DELIVERED, Outcome.GONE)
             (closed if done else left).append(result.connection_id)
         if closed:
             now = round(time.time() * 1000)
-            self._subscriptions.forget(closed, update.channel, opened_before=now)
+            self._connections.forget(closed, update.channel, opened_before=now)
             metrics.abandoned += len(closed)
             logger.error("abandoned", channel=update.channel, event_id=update.event_id, connections=closed)
-        self._bury(
-            Chunk(update, tuple(left)), f"neither reached nor closed in {MAX_ATTEMPTS} attempts", metrics
-        )
+        self._bury(chunk.only(left), f"neither reached nor closed in {MAX_ATTEMPTS} attempts", metrics)
 
     def _bury(self, chunk: Chunk, reason: str, metrics: PushMetrics) -> None:
-        for part in split(chunk.update, [chunk.connection_ids]):
+        for part in split(replace(chunk, attempt=0)):  # should it be redriven
             logger.error("dead letter", channel=chunk.update.channel, reason=reason)
             self._dead_letters.send(part.to_message(), reason)
             metrics.dead_letters += 1
@@ -219,4 +225,5 @@ def _log(delivery: Delivery) -> None:
         retry=len(delivery.retry),
         unsent=len(delivery.unsent),
         refused=delivery.refused,
+        expired=delivery.expired,
     )

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from entity_push.addresses import Address, Addresses
 from entity_push.answers import LONGEST, Answer, NotHttpError, read_answer
+from entity_push.authorities import trusting
 
 _CONNECT_SECONDS = 3.0  # then the next address is tried
 _IDLE_SECONDS = 120.0  # a connection unused for longer is not trusted any more
@@ -38,6 +39,7 @@ class Fault(enum.Enum):
 
     CLOSED = "a kept-alive connection turned out to be closed: the far end has most likely seen nothing"
     UNTRUSTED = "the far end's certificate is not to be trusted: nothing was sent, and nothing can be"
+    LATE = "connecting took so long that the request was not to be sent any more: nothing was sent"
     FAILED = "anything else: reset, silent, not reachable, not HTTP"
 
 
@@ -59,6 +61,7 @@ class _Connection(Generic[Tag]):
     address: Address
     tag: Tag | None
     since: float  # when its last request began
+    latest: float  # when it is too late to send it (`time.time()`)
     opened: float
     unsent: memoryview  # what of the request has not left yet
     received: bytes = b""
@@ -85,8 +88,8 @@ class Transport(Generic[Tag]):
         self._host, self._tls = parts.hostname or "", None
         self._addresses = Addresses(self._host, parts.port or {"http": 80, "https": 443}[parts.scheme])
         if parts.scheme == "https":
-            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and host name
-            self._tls.load_verify_locations(ca_file)
+            assert ca_file is not None
+            self._tls = trusting(ca_file)
         self._session: ssl.SSLSession | None = None
         self._most = most
         self._connections: dict[int, _Connection[Tag]] = {}
@@ -102,13 +105,14 @@ class Transport(Generic[Tag]):
         """How many connections there are."""
         return len(self._connections)
 
-    def start(self, tag: Tag, request: bytes, *, fresh: bool = False) -> None:
+    def start(self, tag: Tag, request: bytes, *, fresh: bool = False, latest: float = math.inf) -> None:
         """Sends a request.
 
         Args:
             tag: Comes back with the answer.
             request: All of it.
             fresh: On a new connection.
+            latest: `time.time()` at which it must not be sent any more, if connecting takes so long.
         """
         self.in_flight += 1
         if self._idle and not fresh:
@@ -116,7 +120,7 @@ class Transport(Generic[Tag]):
             connection.tag, connection.since = tag, time.monotonic()
             self._send(connection, request)
         else:
-            self._open(tag, memoryview(request), time.monotonic())
+            self._open(tag, memoryview(request), time.monotonic(), latest)
 
     def wait(self, seconds: float) -> list[Ended[Tag]]:
         """Moves bytes; returns the requests that ended within `seconds` (perhaps none)."""
@@ -140,7 +144,7 @@ class Transport(Generic[Tag]):
         elsewhere, self._elsewhere = self._elsewhere, []
         for old in elsewhere:
             assert old.tag is not None
-            self._open(old.tag, old.unsent, old.since)
+            self._open(old.tag, old.unsent, old.since, old.latest)
         self._looked = time.monotonic()
         return self._take_ended()
 
@@ -182,7 +186,7 @@ class Transport(Generic[Tag]):
         if hasattr(self._poller, "close"):
             self._poller.close()
 
-    def _open(self, tag: Tag, unsent: memoryview, since: float) -> None:
+    def _open(self, tag: Tag, unsent: memoryview, since: float, latest: float) -> None:
         """Opens a connection for a request."""
         if len(self._connections) >= self._most and self._idle:
             self._close(next(iter(self._idle)))  # the one that has been idle for longest
@@ -202,7 +206,7 @@ class Transport(Generic[Tag]):
             if not self._addresses.avoid(address):
                 self._end(tag, os.strerror(code), Fault.FAILED)
                 return
-        connection = _Connection(sock, sock.fileno(), address, tag, since, time.monotonic(), unsent)
+        connection = _Connection(sock, sock.fileno(), address, tag, since, latest, time.monotonic(), unsent)
         self._connections[connection.fd] = connection
         self._poller.register(connection.fd, _OUT)
 
@@ -231,7 +235,10 @@ class Transport(Generic[Tag]):
             self._unreachable(connection, str(error))
         else:
             connection.ready = True
-            self._send(connection, connection.unsent)
+            if time.time() < connection.latest:
+                self._send(connection, connection.unsent)
+            else:
+                self._finish(connection, "too late to be sent", Fault.LATE)
 
     def _unreachable(self, connection: _Connection[Tag], reason: str) -> None:
         """Tries another address, if there is one; nothing of the request was sent yet."""

@@ -6,6 +6,7 @@ Run as ``python -m local.emulator``; :class:`local.aws.LocalAws` does so. One mo
 - ``cloudformation``: resource types and properties that MiniStack refuses or ignores.
 - ``functions``: how a function's code runs; ``interpreters``: on which Python.
 - ``websocket``: what a client of a WebSocket API sees.
+- ``authorizer``: what decides whether a client may connect.
 - ``edge``: what stands in front of every AWS endpoint.
 - ``server``: puts them together and serves.
 """

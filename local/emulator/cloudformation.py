@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from local.emulator.seams import apigateway, dynamodb, lambda_service, provisioners
+from local.emulator.seams import apigateway, dynamodb, lambda_service, provisioners, secrets_manager
 
 Properties = dict[str, Any]
 Handler = dict[str, Any]
@@ -23,6 +23,7 @@ def install(port: int) -> None:
     integration_responses()
     time_to_live()
     reserved_concurrency()
+    secret_arns()
     reachable_callback_urls(port)
 
 
@@ -79,6 +80,35 @@ def reserved_concurrency() -> None:
         lambda_service._functions[function]["concurrency"] = None if reserved is None else int(reserved)
 
     _wrap("AWS::Lambda::Function", after=apply)
+
+
+def secret_arns() -> None:
+    """`Ref` of a secret is its ARN, by which policies allow to read it; MiniStack gives its name.
+
+    Source: CloudFormation template reference, AWS::SecretsManager::Secret, Return values.
+    """
+    handlers = _handlers()
+    original = handlers["AWS::SecretsManager::Secret"]
+
+    def create(logical_id: str, properties: Properties, stack: str) -> tuple[str, Any]:
+        _name, attributes = original["create"](logical_id, properties, stack)
+        return attributes["Arn"], attributes
+
+    def update(arn: str, old: Properties, new: Properties, stack: str, *logical_id: str) -> tuple[str, Any]:
+        _name, attributes = original["update"](name_of(arn), old, new, stack, *logical_id)
+        return attributes["Arn"], attributes
+
+    def delete(arn: str, properties: Properties) -> None:
+        original["delete"](name_of(arn), properties)
+
+    def name_of(arn: str) -> str:
+        name: str = secrets_manager._resolve(arn)[0]
+        return name
+
+    handlers["AWS::SecretsManager::Secret"] = {
+        **original,
+        **{"create": create, "update": update, "delete": delete},
+    }
 
 
 def reachable_callback_urls(port: int) -> None:

@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.emulator import cloudformation, edge, functions, seams, websocket
+from local.emulator import authorizer, cloudformation, edge, functions, seams, websocket
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ def serve(settings: Settings) -> None:
     cloudformation.install(settings.port)
     functions.install(settings.directory, settings.search_path, settings.workers)
     websocket.install()
-    application = websocket.handshake(seams.app.app)
+    authorizer.install()
+    application = authorizer.header_lines(websocket.handshake(seams.app.app))
     application = edge.incoming_limits(application)
     application = edge.outgoing_limit(application)
     seams.app.app = edge.tls(application)

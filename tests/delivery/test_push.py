@@ -9,24 +9,29 @@ from typing import Any
 import boto3
 import pytest
 from entity_push import chunks, delivery, settlement
+from entity_push.bearer import Bearer
 from entity_push.dead_letters import DeadLetters
 from entity_push.delivery import Credentials, Deliverer
 from entity_push.fan_out import FanOut
+from entity_push.grants import EVERYTHING
 from entity_push.push_metrics import PushMetrics
 from entity_push.queue import Queue
+from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
-from entity_push.table.subscriptions import Connection, Subscriptions
+from entity_push.table.subscribers import Subscribers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
 from tests.delivery import faults
 from tests.delivery.faults import FaultyEndpoint
+from tests.one_by_one import one_by_one
 from tests.table_schema import TABLE_SCHEMA
 
 PAGE = 7
 CHUNK = 3
-OPENED = 1_700_000_000_000
+OPENED = round(time.time() - 60) * 1000
+ENDED = round(time.time()) - 30
 IN_PROCESS_ATTEMPTS = 2
 MOST = IN_PROCESS_ATTEMPTS * chunks.MAX_ATTEMPTS
 
@@ -117,7 +122,7 @@ def push_until_quiet(fan_out: FanOut, queue: MemoryQueue) -> PushMetrics:
 
     def add(self: PushMetrics) -> None:
         flush(self)
-        for name in ("deliveries", "gone", "refused", "abandoned", "dead_letters"):
+        for name in ("deliveries", "gone", "refused", "abandoned", "expired", "dead_letters"):
             setattr(total, name, getattr(total, name) + getattr(self, name))
 
     PushMetrics.flush = add  # type: ignore[method-assign]
@@ -134,15 +139,19 @@ def push_until_quiet(fan_out: FanOut, queue: MemoryQueue) -> PushMetrics:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(scripts=st.lists(SCRIPTS, min_size=1, max_size=30), updates=st.integers(1, 2))
-def test_whatever_happens_every_connection_is_accounted_for(scripts: list[list[str]], updates: int) -> None:
+@given(
+    scripts=st.lists(SCRIPTS, min_size=1, max_size=30), updates=st.integers(1, 2), expired=st.integers(0, 5)
+)
+def test_whatever_happens_every_connection_is_accounted_for(
+    scripts: list[list[str]], updates: int, expired: int
+) -> None:
     with mock_aws(), FaultyEndpoint() as endpoint:
         dynamodb: Any = boto3.client("dynamodb", region_name="us-east-1")
         dynamodb.create_table(
             TableName="table",
             **TABLE_SCHEMA,
         )
-        table = Subscriptions(SmallPages(dynamodb), "table", pause=lambda _seconds: None)
+        subscribers = Subscribers(one_by_one(SmallPages(dynamodb)), "table")
         history = History(dynamodb, "table", replay_seconds=86400, head_seconds=10**6)
         ends = {f"c{number:02}=": script for number, script in enumerate(scripts)}
         endpoint.scripts = dict(ends)
@@ -156,9 +165,12 @@ def test_whatever_happens_every_connection_is_accounted_for(scripts: list[list[s
             return None
 
         endpoint.before = before
-        for name in ends:
-            table.put_connection(Connection(name, OPENED, "192.0.2.1", "test"))
-            table.subscribe(name, "entity/e1", connected_at=OPENED, limit=9)
+        for number, name in enumerate(ends):
+            bearer = Bearer(None, EVERYTHING, ENDED if number < expired else None)
+            connection = Connection(
+                name, OPENED, "192.0.2.1", "test", bearer, channels=frozenset(["entity/e1"])
+            )
+            Connections(dynamodb, "table").open(connection)
         queue = MemoryQueue()
         deliverer = Deliverer(
             endpoint.url,
@@ -167,12 +179,24 @@ def test_whatever_happens_every_connection_is_accounted_for(scripts: list[list[s
             attempts=IN_PROCESS_ATTEMPTS,
             timeout=2,
         )
-        fan_out = FanOut(table, history, deliverer, Queue(queue, "queue"), DeadLetters(queue, "dead"))
+        fan_out = FanOut(
+            subscribers=subscribers,
+            connections=Connections(dynamodb, "table", pause=lambda _seconds: None),
+            numbers=history,
+            deliverer=deliverer,
+            queue=Queue(queue, "queue"),
+            dead_letters=DeadLetters(queue, "dead"),
+        )
         for message in range(updates):
             queue.put(event(message))
         total = push_until_quiet(fan_out, queue)
         deliverer.close()
-        left = {name for page in table.subscribers("entity/e1") for name in page.connection_ids}
+        left = {name for page in subscribers.pages("entity/e1") for name in page.subscribers}
+        for name in list(ends)[:expired]:
+            del ends[name]
+            assert endpoint.requests[name] == [], "its right had ended"
+            assert name in left, "that is another function's business"
+        assert total.expired == updates * min(expired, len(scripts))
         check(ends, endpoint, closed, left, total=total, updates=updates)
         assert not queue.dead
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from entity_push.table.subscriptions import Connection, Subscriptions
+from entity_push.bearer import Bearer
+from entity_push.grants import EVERYTHING
+from entity_push.table.connections import Connection, Connections
 
 from local.aws import LocalAws
 from tests.delivery.faults import FaultyEndpoint
@@ -18,6 +20,7 @@ from tests.table_schema import TABLE_SCHEMA
 
 LAMBDAS = Path(__file__).resolve().parents[2] / "lambdas"
 SUBSCRIBERS = 300
+EXPIRED = 30
 
 INVOKE = """
 import json, sys
@@ -71,6 +74,12 @@ class World:
         return [len(self.endpoint.requests[f"c{number:03}="]) for number in range(SUBSCRIBERS)]
 
 
+def connection(connection_id: str, *, expires: int | None = None) -> Connection:
+    opened = round(time.time() - 60) * 1000
+    bearer = Bearer(None, EVERYTHING, expires)
+    return Connection(connection_id, opened, "192.0.2.1", "test", bearer, frozenset(["entity/e1"]))
+
+
 @pytest.fixture(scope="module")
 def aws() -> Iterator[LocalAws]:
     with LocalAws(port=0, auth=False) as running:
@@ -85,11 +94,11 @@ def world(aws: LocalAws) -> Iterator[World]:
         TableName=name,
         **TABLE_SCHEMA,
     )
-    table = Subscriptions(dynamodb, name)
+    table = Connections(dynamodb, name)
     for number in range(SUBSCRIBERS):
-        connection_id = f"c{number:03}="
-        table.put_connection(Connection(connection_id, 1, "192.0.2.1", "test"))
-        table.subscribe(connection_id, "entity/e1", connected_at=1, limit=9)
+        table.open(connection(f"c{number:03}="))
+    for number in range(EXPIRED):
+        table.open(connection(f"expired{number:03}=", expires=round(time.time()) - 1))
     with FaultyEndpoint() as endpoint:
         environment = {
             **aws.environment(),
@@ -133,3 +142,9 @@ def test_the_same_record_twice_at_the_same_time_loses_nothing(world: World) -> N
     first, second = world.invoke(), world.invoke()
     assert answer(first) == answer(second) == {"batchItemFailures": []}
     assert set(world.posts()) == {2}
+
+
+def test_nobody_whose_right_has_ended_gets_anything(world: World) -> None:
+    assert answer(world.invoke()) == {"batchItemFailures": []}
+    assert set(world.posts()) == {1}
+    assert not [name for name in world.endpoint.requests if name.startswith("expired")]

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ import pytest
 from stacks import bundle
 from stacks.settings import Settings
 
-MODULES = ("connect", "default", "disconnect", "push", "subscribe", "unsubscribe")
+MODULES = tuple(sorted(source.stem for source in bundle.LAMBDAS.glob("*.py")))
+
+OIDC = Settings(authorization="oidc", token_issuer="https://example.com/", token_audience="app")
 
 # Loaded by a function, each of these would cost more than the function itself (docs/performance.md).
 HEAVY = ("boto3", "pydantic", "aiohttp", "asyncio", "aws_xray_sdk", "requests", "cryptography")
@@ -31,6 +34,17 @@ ENVIRONMENT = {
     "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/111122223333/q",
     "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/111122223333/d",
     "POWERTOOLS_SERVICE_NAME": "test",
+    "AUTHORIZATION": "jwt",
+    "CONNECTIONS_PER_USER": "20",
+    "CLIENT_FRAME_BYTES": "32768",
+    "EVERYONE": "true",
+    "EVENT_BUS_NAME": "default",
+    "TOKEN_ISSUER": "https://example.com/",
+    "TOKEN_AUDIENCE": "app",
+    "TOKEN_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:token-AbCdEf",
+    "USER_CLAIM": "sub",
+    "SUBSCRIBE_CLAIM": "subscribe",
+    "PUBLISH_CLAIM": "publish",
 }
 
 # Imports a handler as Lambda does, and tells which modules that loaded and which of them were compiled.
@@ -60,41 +74,77 @@ def test_every_module_has_bytecode_that_is_valid_whatever_the_files_date() -> No
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundle for this machine's processor, zipped with CDK's date and unpacked as Lambda does."""
-    architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    built = bundle.build(Settings(architecture=architecture))
-    archive = tmp_path_factory.mktemp("zip") / "code.zip"
+    return unpack(Settings(architecture=architecture()), tmp_path_factory.mktemp("zip"))
+
+
+@pytest.fixture(scope="module")
+def unpacked_oidc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpack(replace(OIDC, architecture=architecture()), tmp_path_factory.mktemp("zip"))
+
+
+def architecture() -> str:
+    """Return what the settings call this machine's processor."""
+    return "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+
+
+def unpack(settings: Settings, folder: Path) -> Path:
+    """Return a bundle, zipped with CDK's date and unpacked as Lambda does."""
+    built = bundle.build(settings)
+    archive = folder / "code.zip"
     with zipfile.ZipFile(archive, "w") as file:
         for path in built.rglob("*"):
             if path.is_file():
                 entry = zipfile.ZipInfo(str(path.relative_to(built)), (1980, 1, 1, 0, 0, 0))
                 file.writestr(entry, path.read_bytes())
-    folder = archive.parent / "code"
     with zipfile.ZipFile(archive) as file:
-        file.extractall(folder)
-    return folder
+        file.extractall(folder / "code")
+    return folder / "code"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the bundle holds Linux libraries")
-@pytest.mark.parametrize("module", MODULES)
-def test_a_functions_import_compiles_nothing_and_loads_nothing_heavy(unpacked: Path, module: str) -> None:
+def load(folder: Path, module: str, **environment: str) -> dict[str, list[str]]:
+    """Import a function's module from nothing but its bundle; tell what that compiled and loaded."""
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", IMPORT, str(unpacked), module],
-        env=ENVIRONMENT,
+        [sys.executable, "-I", "-S", "-B", "-c", IMPORT, str(folder), module],
+        env={**ENVIRONMENT, **environment},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    seen = json.loads(done.stdout)
+    seen: dict[str, list[str]] = json.loads(done.stdout)
+    return seen
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the bundle holds Linux libraries")
+@pytest.mark.parametrize("module", MODULES)
+def test_a_functions_import_compiles_nothing_and_loads_nothing_heavy(unpacked: Path, module: str) -> None:
+    seen = load(unpacked, module)
     assert seen["compiled"] == []
     assert [name for name in HEAVY if name in seen["modules"]] == []
+    assert ("jwt" in seen["modules"]) == (module == "authorize")
 
 
-def test_it_is_small() -> None:
-    folder = bundle.build(Settings())
+@pytest.mark.skipif(sys.platform != "linux", reason="the bundle holds Linux libraries")
+def test_only_an_issuers_tokens_need_the_library_for_public_keys(unpacked: Path, unpacked_oidc: Path) -> None:
+    assert not (unpacked / "cryptography").exists()
+    seen = load(unpacked_oidc, "authorize", AUTHORIZATION="oidc", TOKEN_SECRET_ARN="")
+    assert seen["compiled"] == []
+    assert "cryptography" in seen["modules"]
+    assert "botocore.session" not in seen["modules"]  # an issuer's keys need nothing of AWS
+
+
+def test_bundles_differ_only_where_their_requirements_do() -> None:
+    plain = bundle._fingerprint(Settings())
+    assert bundle._fingerprint(Settings(authorization="none")) == plain
+    assert bundle._fingerprint(Settings(token_issuer="Orders")) == plain
+    assert bundle._fingerprint(OIDC) != plain
+
+
+@pytest.mark.parametrize(("settings", "megabytes"), [(Settings(), 20), (OIDC, 36)])
+def test_it_is_small(settings: Settings, megabytes: int) -> None:
+    folder = bundle.build(settings)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    assert size < 20 * 2**20
+    assert size < megabytes * 2**20
 
 
 def test_a_python_that_is_not_here_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,18 @@ def test_values_may_be_typed_as_cdk_json_gives_them() -> None:
     assert (settings.throttle_rate, settings.retain_data) == (7, False)
 
 
+def test_lists_and_rates_are_read_from_the_command_line_and_from_cdk_json() -> None:
+    given = Settings.from_context({"eventSources": "a.b, c.*", "routeThrottles": "subscribe=5,$connect=6"})
+    assert given.event_sources == ("a.b", "c.*")
+    assert given.route_throttles == (("subscribe", 5), ("$connect", 6))
+    typed = Settings.from_context(
+        {"eventSources": ["a.b", "c.*"], "routeThrottles": {"subscribe": 5, "$connect": 6}}
+    )
+    assert typed == given
+    none = Settings.from_context({"eventSources": "", "routeThrottles": ""})
+    assert (none.event_sources, none.route_throttles) == ((), ())
+
+
 def test_the_cdks_own_context_is_passed_over() -> None:
     Settings.from_context({"@aws-cdk/core:x": True, "aws:cdk:y": 1, "cdk-cli": 2, "availability-zones:1": []})
 
@@ -50,6 +62,19 @@ def test_an_unknown_setting_is_named_with_its_likely_meaning_and_all_others() ->
         ("retainData", "yes"),
         ("logRetentionDays", 2),
         ("pushConcurrency", 1),
+        ("encryption", "kms"),
+        ("eventSources", "*"),
+        ("eventSources", "orders service"),
+        ("eventSources", "a,,b"),
+        ("eventSources", "a*b"),
+        ("eventSources", 7),
+        ("eventSources", [7]),
+        ("routeThrottles", "subscribe"),
+        ("routeThrottles", "subscribe=many"),
+        ("routeThrottles", "subscribe=0"),
+        ("routeThrottles", "subscribe=100001"),
+        ("routeThrottles", "subscribe=1,subscribe=2"),
+        ("routeThrottles", {"subscribe": 1.5}),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(name: str, value: Any) -> None:

@@ -12,11 +12,14 @@ from cdk_nag import AwsSolutionsChecks
 
 from tests.infrastructure.conftest import make_stack, of_type
 
-TABLE_ACTIONS = {
-    "connect": {"dynamodb:PutItem"},
+TABLE_ACTIONS: dict[str, set[str]] = {
+    "authorize": set(),
+    "connect": {"dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:DeleteItem"},
     "disconnect": {"dynamodb:DeleteItem", "dynamodb:BatchWriteItem"},
     "subscribe": {"dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"},
-    "unsubscribe": {"dynamodb:UpdateItem", "dynamodb:DeleteItem"},
+    "unsubscribe": {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:GetItem"},
+    "publish": {"dynamodb:GetItem"},
+    "expire": {"dynamodb:Query", "dynamodb:BatchWriteItem"},
     "default": set(),
     "push": {
         *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
@@ -65,13 +68,14 @@ def test_the_table(template: assertions.Template) -> None:
 
 def test_routes(resources: dict[str, Any]) -> None:
     routes = {item["RouteKey"]: item for item in of_type(resources, "AWS::ApiGatewayV2::Route").values()}
-    assert set(routes) == {"$connect", "$disconnect", "$default", "subscribe", "unsubscribe", "ping"}
+    messages = {"$default", "subscribe", "unsubscribe", "publish", "onMessage", "ping"}
+    assert set(routes) == {"$connect", "$disconnect", *messages}
     answering = {
         item["RouteId"]["Ref"] for item in of_type(resources, "AWS::ApiGatewayV2::RouteResponse").values()
     }
     named = {name: item["RouteKey"] for name, item in of_type(resources, "AWS::ApiGatewayV2::Route").items()}
-    assert {named[name] for name in answering} == {"$default", "subscribe", "unsubscribe", "ping"}
-    for key in ("$default", "subscribe", "unsubscribe", "ping"):
+    assert {named[name] for name in answering} == messages
+    for key in messages:
         assert routes[key]["RouteResponseSelectionExpression"] == "$default"
 
 
@@ -99,7 +103,7 @@ def test_functions_are_modest_logged_and_traced(resources: dict[str, Any]) -> No
         assert item["TracingConfig"] == {"Mode": "Active"}
         assert item["LoggingConfig"]["LogFormat"] == "JSON"
         assert groups[item["LoggingConfig"]["LogGroup"]["Ref"]]["RetentionInDays"] == 30
-        assert item["Timeout"] == (60 if module == "push" else 15)
+        assert item["Timeout"] == {"push": 60, "expire": 55, "authorize": 20}.get(module, 15)
         assert item["MemorySize"] == (1769 if module == "push" else 512)
 
 
@@ -118,7 +122,8 @@ def test_a_function_may_do_its_own_job_only(resources: dict[str, Any], module: s
     assert allowed == TABLE_ACTIONS[module]
 
 
-def test_only_push_reaches_connections_and_only_on_this_stage(resources: dict[str, Any]) -> None:
+def test_only_push_and_expire_reach_connections_and_only_on_this_stage(resources: dict[str, Any]) -> None:
+    methods = {"push": ["DELETE", "POST"], "expire": ["DELETE"]}
     for module in TABLE_ACTIONS:
         found = [
             json.dumps(resource)
@@ -126,8 +131,7 @@ def test_only_push_reaches_connections_and_only_on_this_stage(resources: dict[st
             if "execute-api:ManageConnections" in as_list(statement["Action"])
             for resource in as_list(statement["Resource"])
         ]
-        assert len(found) == (2 if module == "push" else 0)
-        for resource, method in zip(sorted(found), ("DELETE", "POST"), strict=False):
+        for resource, method in zip(sorted(found), methods.get(module, []), strict=True):
             assert f"/prod/{method}/@connections/*" in resource
 
 
@@ -150,8 +154,10 @@ def test_queues(resources: dict[str, Any]) -> None:
 def test_eventbridge_may_write_to_the_queue_and_to_the_targets_dead_letters(
     resources: dict[str, Any],
 ) -> None:
-    (rule,) = of_type(resources, "AWS::Events::Rule").values()
-    assert rule["EventPattern"] == {"detail-type": ["Entity Updated"]}
+    (rule,) = (item for item in of_type(resources, "AWS::Events::Rule").values() if "EventPattern" in item)
+    assert rule["EventPattern"] == {
+        "detail-type": ["Entity Updated", "Send User Push Notification", "Broadcast"]
+    }
     assert rule["EventBusName"] == "default"
     (target,) = rule["Targets"]
     writable = {
@@ -230,6 +236,10 @@ def test_nothing_has_a_physical_name_so_that_deployments_do_not_collide(resource
 
 def test_outputs(template: assertions.Template) -> None:
     assert set(template.find_outputs("*")) == {
+        "Authorization",
+        "TokenIssuer",
+        "TokenAudience",
+        "TokenSecretArn",
         "WebSocketUrl",
         "CallbackUrl",
         "TableName",
@@ -251,8 +261,10 @@ def test_settings_reach_the_template() -> None:
     template.has_resource_properties("AWS::ApiGatewayV2::Stage", {"StageName": "test"})
 
 
-def test_cfn_lint_finds_nothing(template: assertions.Template, tmp_path: Path) -> None:
+@pytest.mark.parametrize("encryption", ["aws", "customer"])
+def test_cfn_lint_finds_nothing(encryption: str, tmp_path: Path) -> None:
     path = tmp_path / "template.json"
+    template = assertions.Template.from_stack(make_stack({"encryption": encryption}))
     path.write_text(json.dumps(template.to_json()))
     # W3005: the CDK states dependencies that CloudFormation could derive.
     done = subprocess.run(
@@ -264,9 +276,85 @@ def test_cfn_lint_finds_nothing(template: assertions.Template, tmp_path: Path) -
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_cdk_nag_finds_nothing_that_is_not_acknowledged_with_a_reason() -> None:
-    stack = make_stack({})
+@pytest.mark.parametrize("encryption", ["aws", "customer"])
+def test_cdk_nag_finds_nothing_that_is_not_acknowledged_with_a_reason(encryption: str) -> None:
+    stack = make_stack({"encryption": encryption})
     app = stack.node.root
     assert isinstance(app, cdk.App)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()  # raises with the findings
+
+
+def test_nobody_connects_without_the_authorizer_which_always_runs(resources: dict[str, Any]) -> None:
+    routes = {item["RouteKey"]: item for item in of_type(resources, "AWS::ApiGatewayV2::Route").values()}
+    ((authorizer_id, authorizer),) = of_type(resources, "AWS::ApiGatewayV2::Authorizer").items()
+    assert routes["$connect"]["AuthorizationType"] == "CUSTOM"
+    assert routes["$connect"]["AuthorizerId"] == {"Ref": authorizer_id}
+    assert authorizer["AuthorizerType"] == "REQUEST"
+    assert authorizer["IdentitySource"] == [], "with identity sources, API Gateway wants all of them"
+
+
+def test_only_the_authorizer_reads_the_secret_and_only_publish_puts_events(resources: dict[str, Any]) -> None:
+    for module in TABLE_ACTIONS:
+        actions = {
+            action for statement in statements(resources, module) for action in as_list(statement["Action"])
+        }
+        assert ("secretsmanager:GetSecretValue" in actions) == (module == "authorize")
+        assert ("events:PutEvents" in actions) == (module == "publish")
+
+
+def test_without_authorization_it_is_said_loudly_and_nothing_of_it_is_deployed() -> None:
+    stack = make_stack({"authorization": "none"})
+    found = assertions.Template.from_stack(stack)
+    found.resource_count_is("AWS::ApiGatewayV2::Authorizer", 0)
+    found.resource_count_is("AWS::SecretsManager::Secret", 0)
+    assert "expire" not in functions(found.to_json()["Resources"])
+    warnings = assertions.Annotations.from_stack(stack).find_warning(
+        "*", assertions.Match.string_like_regexp("NO AUTHORIZATION")
+    )
+    assert len(warnings) == 1
+
+
+def test_an_issuers_tokens_need_no_secret_of_ours() -> None:
+    found = assertions.Template.from_stack(
+        make_stack(
+            {
+                "authorization": "oidc",
+                "tokenIssuer": "https://issuer.example.com/",
+                "tokenAudience": "push",
+            }
+        )
+    )
+    found.resource_count_is("AWS::SecretsManager::Secret", 0)
+    found.resource_count_is("AWS::ApiGatewayV2::Authorizer", 1)
+    authorize = functions(found.to_json()["Resources"])["authorize"]
+    assert authorize["Environment"]["Variables"]["TOKEN_ISSUER"] == "https://issuer.example.com/"
+
+
+def test_own_events_become_updates_by_an_input_transformer() -> None:
+    rules = [
+        {
+            "pattern": {"source": ["shop"], "detail-type": [{"prefix": "Order"}]},
+            "entityId": "orders/{$.detail.order.id}",
+            "message": "$.detail.order",
+        }
+    ]
+    stack = make_stack({"eventRules": json.dumps(rules), "eventSources": "shop"})
+    assertions.Template.from_stack(stack).has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "EventPattern": rules[0]["pattern"],
+            "Targets": [
+                assertions.Match.object_like(
+                    {
+                        "InputTransformer": {
+                            "InputPathsMap": assertions.Match.any_value(),
+                            "InputTemplate": '{"id":<id>,"time":<time>,"source":<source>,'
+                            '"detail-type":"Entity Updated",'
+                            '"detail":{"entityId":"orders/<detail-order-id>","message":<detail-order>}}',
+                        }
+                    }
+                )
+            ],
+        },
+    )

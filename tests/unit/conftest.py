@@ -1,6 +1,8 @@
 """A table in moto, made as stacks/storage.py makes the real one."""
 
-from collections.abc import Iterator
+import importlib
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -12,6 +14,7 @@ from moto import mock_aws
 from tests.table_schema import TABLE_SCHEMA
 
 TABLE_NAME = "table"
+NOW = 1_800_000_000
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +25,12 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
         "TABLE_NAME": TABLE_NAME,
+        "AUTHORIZATION": "jwt",
+        "CONNECTIONS_PER_USER": "2",
+        "EVERYONE": "false",
+        "EVENT_BUS_NAME": "default",
+        "CLIENT_FRAME_BYTES": "32768",
+        "CALLBACK_URL": "https://api.execute-api.us-east-1.amazonaws.com/prod",
         "SUBSCRIPTIONS_PER_CONNECTION": "3",
         "REPLAY_SECONDS": "86400",
         "HEAD_SECONDS": "2592000",
@@ -48,10 +57,29 @@ def table(dynamodb: Any) -> Subscriptions:
 
 
 def all_items(dynamodb: Any) -> list[dict[str, Any]]:
-    """Return every connection and subscription, as plain values, sorted by key."""
+    """Return all connections, what they are subscribed to, when they expire: plain values, sorted by key."""
     items = [
         {name: next(iter(value.values())) for name, value in item.items()}
         for item in dynamodb.scan(TableName=TABLE_NAME, ConsistentRead=True)["Items"]
-        if item["sk"]["S"].startswith(("CONNECTION", "SUBSCRIBER#"))
+        if item["sk"]["S"].startswith(("CONNECTION", "SUBSCRIBER#")) or item["pk"]["S"].startswith("EXPIRES#")
     ]
     return sorted(items, key=lambda item: (item["pk"], item["sk"]))
+
+
+@pytest.fixture
+def send(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Send a frame, as text or as what becomes JSON, to a route's handler; return its answer."""
+    monkeypatch.setattr(aws, "client", lambda _service: dynamodb)
+    monkeypatch.setattr("time.time", lambda: float(NOW))
+
+    def send(module: str, frame: Any, connection_id: str = "c1") -> dict[str, Any]:
+        event = {
+            "requestContext": {"connectionId": connection_id, "connectedAt": NOW * 1000},
+            "body": frame if isinstance(frame, str) else json.dumps(frame),
+        }
+        response = importlib.reload(importlib.import_module(module)).handler(event, None)
+        assert response["statusCode"] == 200
+        answer: dict[str, Any] = json.loads(response["body"])
+        return answer
+
+    return send

@@ -78,3 +78,8 @@ class Metered:
         size = item_size(item)
         self.largest[kind] = max(size, self.largest.get(kind, 0))
         return math.ceil(size / 1024)
+
+    def batch_write_item(self, **parameters: Any) -> Any:
+        for request in parameters["RequestItems"][self._table]:
+            self.write_units += self._written(request["PutRequest"]["Item"])
+        return self._client.batch_write_item(**parameters)

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from entity_push import aws
-from entity_push.table.subscriptions import Connection, Subscriptions
+from entity_push.bearer import ANONYMOUS
+from entity_push.table.connections import Connection, Connections
+from entity_push.table.subscriptions import Subscriptions
 
 from tests.unit.conftest import TABLE_NAME
 
@@ -18,9 +20,9 @@ def without_metadata(response: dict[str, Any]) -> dict[str, Any]:
 def test_answers_of_dynamodb_are_as_botocore_reads_them(dynamodb: Any) -> None:
     client = aws.client("dynamodb")
     table = Subscriptions(client, TABLE_NAME)
-    table.put_connection(Connection("c1", 1_700_000_000_123, "192.0.2.1", "wscat"))
+    Connections(client, TABLE_NAME).open(Connection("c1", 1, "192.0.2.1", "wscat", ANONYMOUS))
     for number in range(3):
-        table.subscribe("c1", f"entity/e{number}", connected_at=1, limit=9)
+        table.subscribe("c1", f"entity/e{number}", ends=1, limit=9)
     key = {"pk": {"S": "CONNECTION#c1"}, "sk": {"S": "CONNECTION"}}
     calls: list[tuple[str, dict[str, Any]]] = [
         ("scan", {"TableName": TABLE_NAME}),
@@ -49,10 +51,11 @@ def test_errors_of_dynamodb_are_botocores(dynamodb: Any) -> None:
 
 def test_a_failed_condition_of_a_transaction_carries_the_item(dynamodb: Any) -> None:
     assert dynamodb is not None
-    table = Subscriptions(aws.client("dynamodb"), TABLE_NAME)
-    table.put_connection(Connection("c1", 1, "192.0.2.1", "wscat"))
-    assert table.subscribe("c1", "entity/e1", connected_at=1, limit=9) is False
-    assert table.subscribe("c1", "entity/e1", connected_at=1, limit=9) is True
+    client = aws.client("dynamodb")
+    table = Subscriptions(client, TABLE_NAME)
+    Connections(client, TABLE_NAME).open(Connection("c1", 1, "192.0.2.1", "wscat", ANONYMOUS))
+    assert table.subscribe("c1", "entity/e1", ends=1, limit=9) is False
+    assert table.subscribe("c1", "entity/e1", ends=1, limit=9) is True
 
 
 def test_missing_credentials_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

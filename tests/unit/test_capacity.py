@@ -2,11 +2,15 @@
 
 from typing import Any
 
+from entity_push.bearer import Bearer
+from entity_push.channels import everyone_list, user_channel
 from entity_push.cursors import Cursor
 from entity_push.events import Event
+from entity_push.grants import Grants
 from entity_push.replay import catch_up
+from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
-from entity_push.table.subscriptions import Connection, Subscriptions
+from entity_push.table.subscriptions import Subscriptions
 
 from tests.unit.conftest import TABLE_NAME
 from tests.unit.metering import Metered
@@ -14,6 +18,15 @@ from tests.unit.metering import Metered
 CHANNEL = "entity/orders/4711"
 CONNECTION_ID = "L0SM9cOFvHcCIhw="
 NOW = 1_795_000_000_000
+ENDS = NOW // 1000 + 7200
+CONNECTION = Connection(
+    CONNECTION_ID,
+    NOW,
+    "203.0.113.7",
+    "Mozilla/5.0 " + "x" * 100,
+    Bearer("alice", Grants(("orders/*", "rooms/7"), ("rooms/7",)), NOW // 1000 + 3600),
+    frozenset({user_channel("alice"), everyone_list(CONNECTION_ID)}),
+)
 
 
 def events(first: int, count: int) -> list[Event]:
@@ -52,14 +65,22 @@ def test_ten_updates_of_a_channel_in_one_batch_share_the_heads_write(dynamodb: A
     assert (client.write_units, client.read_units) == (42, 1)
 
 
+def test_a_connect_costs_four_write_units_and_a_frame_one_read_unit_to_know_its_bearer(dynamodb: Any) -> None:
+    client = Metered(dynamodb, TABLE_NAME)
+    connections = Connections(client, TABLE_NAME)
+    connections.open(CONNECTION)  # itself, its user's channel, everyone's, the expiry of its token
+    assert client.write_units == 4
+    connections.find(CONNECTION_ID)
+    assert client.read_units == 1
+
+
 def test_a_subscribe_costs_four_write_units_and_one_read_unit(dynamodb: Any) -> None:
     client = Metered(dynamodb, TABLE_NAME)
     history(dynamodb).append(events(0, 12))
     subscriptions = Subscriptions(client, TABLE_NAME)
-    subscriptions.put_connection(Connection(CONNECTION_ID, NOW, "203.0.113.7", "Mozilla/5.0 " + "x" * 100))
-    assert client.write_units == 1
-    subscriptions.subscribe(CONNECTION_ID, CHANNEL, connected_at=NOW, limit=100)
-    assert client.write_units == 1 + 4
+    Connections(dynamodb, TABLE_NAME).open(CONNECTION)
+    subscriptions.subscribe(CONNECTION_ID, CHANNEL, ends=ENDS, limit=100)
+    assert client.write_units == 4
     past = history(client)
     newcomer = catch_up(past, CHANNEL, None)
     assert newcomer.cursor is not None
@@ -69,7 +90,7 @@ def test_a_subscribe_costs_four_write_units_and_one_read_unit(dynamodb: Any) -> 
     missed_ten = catch_up(past, CHANNEL, Cursor(newcomer.cursor.epoch, 2))
     assert len(missed_ten.updates) == 10
     assert client.read_units == 2 + 2, "ten missed updates are one read unit more"
-    assert client.write_units == 1 + 4
+    assert client.write_units == 4
 
 
 def test_the_first_subscriber_of_a_new_entity_pays_one_write_unit_for_its_head(dynamodb: Any) -> None:
@@ -84,10 +105,16 @@ def test_items_stay_within_their_budgets(dynamodb: Any) -> None:
     client = Metered(dynamodb, TABLE_NAME)
     history(client).append(events(0, 10))
     subscriptions = Subscriptions(client, TABLE_NAME)
-    subscriptions.put_connection(Connection(CONNECTION_ID, NOW, "203.0.113.7", "Mozilla/5.0 " + "x" * 100))
+    Connections(client, TABLE_NAME).open(CONNECTION)
     for number in range(20):
-        subscriptions.subscribe(CONNECTION_ID, f"{CHANNEL}{number:02}", connected_at=NOW, limit=100)
+        subscriptions.subscribe(CONNECTION_ID, f"{CHANNEL}{number:02}", ends=ENDS, limit=100)
     # 1 MB / 100 bytes: a page holds about 10,000 subscribers.
-    budgets = {"SUBSCRIBER": 100, "EVENT": 150, "UPDATE": 500, "HEAD": 500, "CONNECTION": 1024}
+    budgets = {
+        "SUBSCRIBER": 100,
+        "EVENT": 150,
+        "UPDATE": 500,
+        "HEAD": 500,
+        "CONNECTION": 1024,
+    }
     assert {name: size for name, size in client.largest.items() if size > budgets[name]} == {}
     assert set(client.largest) == set(budgets)

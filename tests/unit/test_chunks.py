@@ -13,11 +13,11 @@ UPDATE = Update("entity/e1", "id-1", b'{"type":"Entity Updated"}', 1_700_000_000
 
 @given(
     frame=st.text(st.characters(exclude_categories=["Cs"])),
-    ids=st.lists(st.text(min_size=1), max_size=5),
+    subscribers=st.dictionaries(st.text(min_size=1), st.integers(0, 2**53), max_size=5),
     attempt=st.integers(0, 9),
 )
-def test_a_chunk_survives_the_queue(frame: str, ids: list[str], attempt: int) -> None:
-    chunk = Chunk(Update("entity/e1", "id-1", frame.encode(), 7), tuple(ids), attempt)
+def test_a_chunk_survives_the_queue(frame: str, subscribers: dict[str, int], attempt: int) -> None:
+    chunk = Chunk(Update("entity/e1", "id-1", frame.encode(), 7), subscribers, attempt)
     body = chunk.to_message()
     assert body.isascii()
     assert body.isprintable()
@@ -26,36 +26,38 @@ def test_a_chunk_survives_the_queue(frame: str, ids: list[str], attempt: int) ->
 
 @pytest.mark.parametrize(
     "change",
-    [{"channel": 1}, {"frame": None}, {"connectionIds": "c1"}, {"connectionIds": [1]}, {"attempt": "1"}],
+    [
+        *({"channel": 1}, {"frame": None}, {"attempt": "1"}),
+        *({"subscribers": ["c1"]}, {"subscribers": {"c1": None}}, {"subscribers": {"c1": True}}),
+    ],
     ids=repr,
 )
 def test_a_chunk_of_another_form_is_unusable(change: dict[str, Any]) -> None:
-    message = json.loads(Chunk(UPDATE, ("c1",)).to_message())
+    message = json.loads(Chunk(UPDATE, {"c1": 7}).to_message())
     message["chunk"].update(change)
     with pytest.raises(UnusableEventError):
         read_message(json.dumps(message), sent_at=7)
 
 
-def test_splitting_keeps_everybody_once_and_reads_pages_as_they_are_needed() -> None:
-    read = []
+def test_splitting_keeps_everybody_once_with_the_end_of_their_right() -> None:
+    subscribers = {f"c{number}": 1000 + number for number in range(2500)}
+    parts = list(split(Chunk(UPDATE, subscribers, attempt=3)))
+    assert [len(part.subscribers) for part in parts] == [1000, 1000, 500]
+    assert {name: ends for part in parts for name, ends in part.subscribers.items()} == subscribers
+    assert {(part.update, part.attempt) for part in parts} == {(UPDATE, 3)}
+    assert list(split(Chunk(UPDATE, {}))) == []
 
-    def pages() -> Any:
-        for number in range(3):
-            read.append(number)
-            yield [f"{number}-{i}" for i in range(2500)]
 
-    chunks = split(UPDATE, pages())
-    first = next(chunks)
-    assert read == [0]
-    rest = list(chunks)
-    assert [len(chunk.connection_ids) for chunk in (first, *rest)] == [1000, 1000, 500] * 3
-    everybody = [name for chunk in (first, *rest) for name in chunk.connection_ids]
-    assert len(set(everybody)) == len(everybody) == 7500
+def test_the_next_attempt_is_for_those_that_failed_with_the_end_of_their_right() -> None:
+    chunk = Chunk(UPDATE, {"a": 1, "b": 2, "c": 3}, attempt=4)
+    assert chunk.again(["c", "a"]) == Chunk(UPDATE, {"a": 1, "c": 3}, attempt=5)
+    assert chunk.only(["b"]) == Chunk(UPDATE, {"b": 2}, attempt=4)
 
 
 def test_a_chunk_fits_a_queue_message_whatever_the_frame() -> None:
+    subscribers = {f"L0SM9cOFvHc{number:04}=": 1_795_000_000 for number in range(CHUNK_SIZE)}
     largest = Update("entity/" + "e" * 256, "i" * 36, b'"' * 128 * 1024, 7)
-    assert len(Chunk(largest, ("L0SM9cOFvHcCIhw=",) * CHUNK_SIZE).to_message()) < 1024 * 1024
+    assert len(Chunk(largest, subscribers).to_message()) < 1024 * 1024
 
 
 def test_retries_wait_longer_each_time_with_jitter_and_within_bounds() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 from entity_push.cursors import Cursor
-from entity_push.events import UnusableEventError, Update, parse_event
+from entity_push.events import Event, EventOfSeveral, UnusableEventError, Update, parse_event
 from entity_push.messages import read_message
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,8 +21,15 @@ EVENT: dict[str, Any] = {
 }
 
 
+def only(event: dict[str, Any]) -> Event:
+    """Read an event that is about one channel."""
+    found = parse_event(event, sent_at=7)
+    assert isinstance(found, Event)
+    return found
+
+
 def test_an_event_becomes_an_update() -> None:
-    assert parse_event(EVENT, sent_at=7).at(Cursor("ab", 9)) == Update(
+    assert only(EVENT).at(Cursor("ab", 9)) == Update(
         channel="entity/e1",
         event_id="6a7e8feb-b491-4cf7-a9f1-bf3703467718",
         frame=b'{"type":"Entity Updated","entityId":"e1","message":{"price":7},'
@@ -43,6 +50,15 @@ def test_an_event_becomes_an_update() -> None:
         ({"id": None}, "not an EventBridge event"),
         ({"time": 7}, "not an EventBridge event"),
         ({"detail-type": "Something Else"}, "detail-type"),
+        ({"detail": {"entityIds": []}}, "entityIds"),
+        ({"detail": {"entityIds": "e1"}}, "entityIds"),
+        ({"detail": {"entityIds": ["e1", "e 2"]}}, "entityIds"),
+        ({"detail": {"entityIds": ["e1", None]}}, "entityIds"),
+        ({"detail": {"entityIds": [f"e{number}" for number in range(101)]}}, "1 to 100"),
+        ({"detail": {"entityIds": ["e1"], "entityId": "e2"}}, "both"),
+        ({"detail": {"entityId": "orders/*"}}, "entityId"),
+        ({"detail-type": "Send User Push Notification", "detail": {"message": 1}}, "userId"),
+        ({"detail-type": "Send User Push Notification", "detail": {"userId": "a\nb"}}, "userId"),
     ],
     ids=repr,
 )
@@ -54,7 +70,7 @@ def test_an_unusable_event_says_why(change: dict[str, Any], reason: str) -> None
 @pytest.mark.parametrize(("letters", "oversize"), [(130_000, False), (132_000, True)])
 def test_a_frame_over_128_kb_goes_without_its_message(letters: int, oversize: bool) -> None:
     detail = {"entityId": "e1", "message": "x" * letters}
-    update = parse_event({**EVENT, "detail": detail}, sent_at=7).at(None)
+    update = only({**EVENT, "detail": detail}).at(None)
     frame = json.loads(update.frame)
     assert update.oversize is oversize
     assert frame.get("oversize", False) is oversize
@@ -72,3 +88,49 @@ def test_a_frame_over_128_kb_goes_without_its_message(letters: int, oversize: bo
 def test_any_body_is_a_message_or_unusable(body: str) -> None:
     with pytest.raises(UnusableEventError):
         read_message(body, sent_at=7)
+
+
+def test_a_notification_is_for_a_users_connections() -> None:
+    detail = {"userId": "auth0|alice", "message": "Hello", "callback": "https://example.com/1"}
+    event = only({**EVENT, "detail-type": "Send User Push Notification", "detail": detail})
+    assert event.channel == "user/auth0|alice"
+    assert event.frame == {
+        "type": "User Push Notification",
+        "message": "Hello",
+        "callback": "https://example.com/1",
+        "id": EVENT["id"],
+        "time": EVENT["time"],
+    }
+
+
+def test_a_broadcast_is_for_everyone() -> None:
+    event = only({**EVENT, "detail-type": "Broadcast", "detail": {"message": "Hello"}})
+    assert (event.channel, event.frame["type"], event.frame["message"]) == ("everyone", "Broadcast", "Hello")
+
+
+def test_only_what_a_client_published_says_from_whom_it_is() -> None:
+    detail = {"entityId": "e1", "from": "alice"}
+    assert "from" not in only({**EVENT, "detail": detail}).frame
+    assert only({**EVENT, "source": "entity-push.client", "detail": detail}).frame["from"] == "alice"
+
+
+def test_an_event_of_several_entities_becomes_a_message_for_each_of_them() -> None:
+    detail = {"entityIds": ["e1", "e2", "e1"], "message": {"price": 7}}
+    several = parse_event({**EVENT, "detail": detail}, sent_at=7)
+    assert isinstance(several, EventOfSeveral)
+    events = [read_message(body, sent_at=8) for body in several.messages()]
+    assert events == [
+        Event(
+            f"entity/{entity_id}",
+            EVENT["id"],
+            {
+                "type": "Entity Updated",
+                "entityId": entity_id,
+                "message": {"price": 7},
+                "id": EVENT["id"],
+                "time": EVENT["time"],
+            },
+            8,
+        )
+        for entity_id in ("e1", "e2")
+    ]

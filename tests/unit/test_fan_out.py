@@ -7,18 +7,22 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from entity_push import batch
+from entity_push.batch import Batch, Numbers
+from entity_push.bearer import Bearer
 from entity_push.chunks import MAX_ATTEMPTS, Chunk
 from entity_push.dead_letters import DeadLetters
 from entity_push.delivery import Outcome, Post, Result
 from entity_push.events import Update
 from entity_push.fan_out import FanOut
+from entity_push.grants import EVERYTHING
 from entity_push.queue import Queue
 from entity_push.settlement import MAX_AGE_SECONDS
+from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
 from entity_push.table.no_history import NoHistory
-from entity_push.table.subscriptions import Connection, Subscriptions
+from entity_push.table.subscribers import NEVER, Subscribers
 
+from tests.one_by_one import one_by_one
 from tests.unit.conftest import TABLE_NAME, all_items
 
 Verdict = Callable[[str], Outcome]
@@ -31,12 +35,14 @@ class Engine:
         self.verdict: Verdict = lambda _id: Outcome.DELIVERED
         self.closing: Verdict = lambda _id: Outcome.DELIVERED
         self.posted: list[tuple[str, bytes]] = []
+        self.expires: dict[str, float] = {}
         self.closed: list[str] = []
 
     def deliver(self, posts: Iterable[Post], *, deadline: float) -> Iterator[Result]:
         assert deadline > time.monotonic()
         for post in posts:
             self.posted.append((post.connection_id, post.frame))
+            self.expires[post.connection_id] = post.expires
             yield Result(post.connection_id, self.verdict(post.connection_id), 0, "scripted", tag=post.tag)
 
     def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
@@ -77,18 +83,37 @@ class Sqs:
 class Bench:
     """A fan-out with everything around it."""
 
-    def __init__(self, table: Subscriptions, dynamodb: Any) -> None:
-        self.table, self.dynamodb = table, dynamodb
+    def __init__(self, dynamodb: Any) -> None:
+        self.dynamodb = dynamodb
         self.engine, self.sqs = Engine(), Sqs()
         self.history = History(dynamodb, TABLE_NAME, replay_seconds=86400, head_seconds=10**6)
-        queue = Queue(self.sqs, "queue", pause=lambda _seconds: None)
-        self.fan_out = FanOut(table, self.history, self.engine, queue, DeadLetters(self.sqs, "dead"))
+        self.subscribers = Subscribers(one_by_one(dynamodb), TABLE_NAME)
+        self.queue = Queue(self.sqs, "queue", pause=lambda _seconds: None)
+        self.dead_letters = DeadLetters(self.sqs, "dead")
+        self.fan_out = self.with_numbers(self.history)
 
-    def subscribe(self, channel: str, *connection_ids: str, age: float = 3600) -> None:
+    def with_numbers(self, numbers: Numbers) -> FanOut:
+        return FanOut(
+            subscribers=self.subscribers,
+            connections=Connections(self.dynamodb, TABLE_NAME, pause=lambda _seconds: None),
+            numbers=numbers,
+            deliverer=self.engine,
+            queue=self.queue,
+            dead_letters=self.dead_letters,
+        )
+
+    def batch(self) -> Batch:
+        return Batch(self.subscribers, self.history, self.queue, self.dead_letters)
+
+    def subscribe(
+        self, channel: str, *connection_ids: str, age: float = 3600, expires: int | None = None
+    ) -> None:
         opened = round((time.time() - age) * 1000)
+        bearer, channels = Bearer(None, EVERYTHING, expires), frozenset([channel])
         for connection_id in connection_ids:
-            self.table.put_connection(Connection(connection_id, opened, "192.0.2.1", "test"))
-            self.table.subscribe(connection_id, channel, connected_at=opened, limit=9)
+            Connections(self.dynamodb, TABLE_NAME).open(
+                Connection(connection_id, opened, "192.0.2.1", "test", bearer, channels)
+            )
 
     def push(self, *bodies: str, age: float = 0, seconds: float = 60) -> list[str]:
         records = [self.record(number, body, age) for number, body in enumerate(bodies)]
@@ -106,8 +131,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(table: Subscriptions, dynamodb: Any) -> Bench:
-    return Bench(table, dynamodb)
+def bench(dynamodb: Any) -> Bench:
+    return Bench(dynamodb)
 
 
 def event(entity_id: str, message: Any = None) -> str:
@@ -123,7 +148,8 @@ def event(entity_id: str, message: Any = None) -> str:
 
 def chunk(*connection_ids: str, attempt: int = 0, age: float = 0) -> str:
     sent_at = round((time.time() - age) * 1000)
-    return Chunk(Update("entity/e1", "id-1", b"frame", sent_at), connection_ids, attempt).to_message()
+    subscribers = dict.fromkeys(connection_ids, NEVER)
+    return Chunk(Update("entity/e1", "id-1", b"frame", sent_at), subscribers, attempt).to_message()
 
 
 def test_an_update_is_posted_to_each_subscriber_of_its_channel_once(bench: Bench) -> None:
@@ -155,9 +181,7 @@ def test_an_event_that_comes_twice_in_one_batch_is_pushed_once_and_later_again_w
 
 def test_without_a_history_updates_go_as_they_come_and_have_no_number(bench: Bench) -> None:
     bench.subscribe("entity/e1", "a")
-    queue = Queue(bench.sqs, "queue", pause=lambda _seconds: None)
-    numbers = NoHistory(bench.dynamodb, TABLE_NAME)
-    bench.fan_out = FanOut(bench.table, numbers, bench.engine, queue, DeadLetters(bench.sqs, "dead"))
+    bench.fan_out = bench.with_numbers(NoHistory(bench.dynamodb, TABLE_NAME))
     bench.push(event("e1", 1), event("e1", 2))
     frames = [json.loads(frame) for _, frame in bench.engine.posted]
     assert [frame["message"] for frame in frames] == [1, 2]
@@ -189,7 +213,7 @@ def test_one_that_seems_gone_but_may_be_opening_is_tried_again(bench: Bench) -> 
     bench.engine.verdict = lambda _name: Outcome.GONE
     bench.push(event("e1"))
     assert [item["pk"] for item in all_items(bench.dynamodb)] == ["CHANNEL#entity/e1", "CONNECTION#young"]
-    assert [(part.connection_ids, part.attempt) for part in bench.sqs.chunks()] == [(("young",), 1)]
+    assert [(list(part.subscribers), part.attempt) for part in bench.sqs.chunks()] == [(["young"], 1)]
 
 
 def test_a_retry_carries_only_those_that_failed(bench: Bench) -> None:
@@ -198,7 +222,7 @@ def test_a_retry_carries_only_those_that_failed(bench: Bench) -> None:
     bench.engine.verdict = lambda name: Outcome.RETRY if name in failing else Outcome.DELIVERED
     assert bench.push(event("e1")) == []
     (again,) = bench.sqs.chunks()
-    assert (set(again.connection_ids), again.attempt) == (failing, 1)
+    assert (set(again.subscribers), again.attempt) == (failing, 1)
     assert bench.sqs.queued[0]["DelaySeconds"] in (1, 2)
     bench.engine.posted.clear()
     bench.push(bench.sqs.queued[0]["MessageBody"])
@@ -210,7 +234,7 @@ def test_what_time_did_not_suffice_for_is_handed_back_and_no_attempt_is_counted(
     bench.subscribe("entity/e1", "a", "b")
     bench.engine.verdict = lambda name: Outcome.UNSENT if name == "b" else Outcome.DELIVERED
     bench.push(event("e1"))
-    assert [(part.connection_ids, part.attempt) for part in bench.sqs.chunks()] == [(("b",), 0)]
+    assert [(list(part.subscribers), part.attempt) for part in bench.sqs.chunks()] == [(["b"], 0)]
 
 
 def test_a_later_frame_does_not_overtake_one_that_failed(bench: Bench) -> None:
@@ -218,7 +242,7 @@ def test_a_later_frame_does_not_overtake_one_that_failed(bench: Bench) -> None:
     bench.engine.verdict = lambda name: Outcome.RETRY if name == "b" else Outcome.DELIVERED
     bench.push(event("e1", 1), event("e1", 2))
     assert [name for name, _ in bench.engine.posted] == ["a", "b", "a"]
-    assert [part.connection_ids for part in bench.sqs.chunks()] == [("b",), ("b",)]
+    assert [list(part.subscribers) for part in bench.sqs.chunks()] == [["b"], ["b"]]
 
 
 def test_one_that_may_be_opening_gets_every_update_of_the_batch_later(bench: Bench) -> None:
@@ -227,7 +251,7 @@ def test_one_that_may_be_opening_gets_every_update_of_the_batch_later(bench: Ben
     bench.push(event("e1", 1), event("e1", 2))
     frames = [json.loads(part.update.frame)["message"] for part in bench.sqs.chunks()]
     assert sorted(frames) == [1, 2]
-    assert {part.connection_ids for part in bench.sqs.chunks()} == {("young",)}
+    assert {name for part in bench.sqs.chunks() for name in part.subscribers} == {"young"}
 
 
 def test_chunks_of_one_channel_are_posted_by_number_however_they_arrive(bench: Bench) -> None:
@@ -249,9 +273,9 @@ def test_a_table_that_can_not_forget_brings_nobody_a_duplicate(
 
     bench.subscribe("entity/e1", "a", "b")
     bench.engine.verdict = lambda name: Outcome.GONE if name == "b" else Outcome.DELIVERED
-    monkeypatch.setattr(bench.table, "forget", failing)
+    monkeypatch.setattr(Connections, "forget", failing)
     assert bench.push(event("e1")) == []
-    assert [(part.connection_ids, part.attempt) for part in bench.sqs.chunks()] == [(("b",), 0)]
+    assert [(list(part.subscribers), part.attempt) for part in bench.sqs.chunks()] == [(["b"], 0)]
 
 
 def test_one_event_that_can_not_be_stored_fails_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,14 +344,14 @@ def test_a_table_that_fails_for_one_channel_harms_no_other(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.subscribe("entity/e2", "c")
-    subscribers = bench.table.subscribers
+    pages = bench.subscribers.pages
 
     def failing(channel: str) -> Any:
         if channel == "entity/e1":
             raise RuntimeError("DynamoDB is having a bad day")
-        return subscribers(channel)
+        return pages(channel)
 
-    monkeypatch.setattr(bench.table, "subscribers", failing)
+    monkeypatch.setattr(bench.subscribers, "pages", failing)
     assert bench.push(event("e1"), event("e2")) == ["m0"]
     assert [name for name, _ in bench.engine.posted] == ["c"]
 
@@ -348,7 +372,7 @@ def test_more_than_a_page_of_subscribers_is_split_into_chunks_on_the_queue(bench
     ids = crowd(bench, 2500)
     assert bench.push(event("e1", 7)) == []
     assert bench.engine.posted == []
-    everybody = [name for part in bench.sqs.chunks() for name in part.connection_ids]
+    everybody = [name for part in bench.sqs.chunks() for name in part.subscribers]
     assert sorted(everybody) == ids
     bench.push(*[entry["MessageBody"] for entry in bench.sqs.queued])
     assert sorted(name for name, _ in bench.engine.posted) == ids
@@ -368,25 +392,21 @@ def test_what_there_is_no_time_to_split_is_gone_on_with_later(
         return send(**parameters)
 
     monkeypatch.setattr(bench.sqs, "send_message_batch", slow)
-    prepared = batch.Batch(
-        bench.table, bench.history, Queue(bench.sqs, "queue"), DeadLetters(bench.sqs, "dead")
-    )
+    prepared = bench.batch()
     prepared.add(bench.record(0, event("e1", 7)))
     prepared.prepare(until=10)
     assert prepared.failed == []
     *parts, last = [json.loads(entry["MessageBody"]) for entry in bench.sqs.queued]
-    reached = [name for part in parts for name in part["chunk"]["connectionIds"]]
+    reached = [name for part in parts for name in part["chunk"]["subscribers"]]
     assert 0 < len(reached) < 2500
     assert last["rest"]["after"] == reached[-1]
     prepared.add(bench.record(1, json.dumps(last)))
     bench.sqs.queued.clear()
     clock[0] = 0
-    prepared = batch.Batch(
-        bench.table, bench.history, Queue(bench.sqs, "queue"), DeadLetters(bench.sqs, "dead")
-    )
+    prepared = bench.batch()
     prepared.add(bench.record(1, json.dumps(last)))
     prepared.prepare(until=10)
-    reached += [name for part in bench.sqs.chunks() for name in part.connection_ids]
+    reached += [name for part in bench.sqs.chunks() for name in part.subscribers]
     assert reached == ids
     assert prepared.metrics.subscribers == [2500]
 
@@ -413,3 +433,55 @@ def test_metrics_are_printed_with_the_stack_as_their_dimension(
     assert counts == {"Updates": 1, "Deliveries": 2, "Gone": 1, "DeadLetters": 1}
     assert metrics["SubscribersPerUpdate"] == [3]
     assert 2000 <= metrics["TimeToLastPost"][0] < 20_000
+
+
+def test_a_post_carries_when_its_right_ends_at_first_and_in_every_retry(bench: Bench) -> None:
+    soon = round(time.time()) + 60
+    bench.subscribe("entity/e1", "a", "b", expires=soon)
+    bench.engine.verdict = lambda name: {"a": Outcome.RETRY, "b": Outcome.UNSENT}[name]
+    bench.push(event("e1"))
+    assert bench.engine.expires == {"a": soon, "b": soon}
+    bench.engine.expires.clear()
+    bench.push(*[entry["MessageBody"] for entry in bench.sqs.queued])
+    assert bench.engine.expires == {"a": soon, "b": soon}
+
+
+def test_one_that_may_be_opening_is_tried_again_no_longer_than_its_right_lasts(bench: Bench) -> None:
+    soon = round(time.time()) + 60
+    bench.subscribe("entity/e1", "young", age=5, expires=soon)
+    bench.engine.verdict = lambda _name: Outcome.GONE
+    bench.push(event("e1"))
+    assert [part.subscribers for part in bench.sqs.chunks()] == [{"young": soon}]
+
+
+def test_a_page_that_is_split_tells_each_chunk_when_rights_end(bench: Bench) -> None:
+    crowd(bench, 2500)
+    soon = round(time.time()) + 60
+    bench.subscribe("entity/e1", "a", expires=soon)
+    bench.push(event("e1"))
+    told = {name: ends for part in bench.sqs.chunks() for name, ends in part.subscribers.items()}
+    assert told.pop("a") == soon
+    assert set(told.values()) == {NEVER}
+
+
+def test_a_dead_letter_keeps_when_rights_end(bench: Bench) -> None:
+    bench.engine.verdict = bench.engine.closing = lambda _name: Outcome.RETRY
+    update = Update("entity/e1", "id-1", b"frame", round(time.time() * 1000))
+    bench.push(Chunk(update, {"a": 1_800_000_000}, MAX_ATTEMPTS - 1).to_message())
+    ((body, _reason),) = bench.sqs.dead
+    assert Chunk.from_message(json.loads(body)).subscribers == {"a": 1_800_000_000}
+
+
+def test_the_expired_are_counted_and_logged_and_neither_retried_nor_closed_nor_forgotten(
+    bench: Bench, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.subscribe("entity/e1", "a", "b")
+    before = all_items(bench.dynamodb)
+    bench.engine.verdict = lambda name: Outcome.EXPIRED if name == "b" else Outcome.DELIVERED
+    assert bench.push(event("e1")) == []
+    assert (bench.sqs.queued, bench.sqs.dead, bench.engine.closed) == ([], [], [])
+    assert all_items(bench.dynamodb) == before
+    (metrics,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line)
+    assert metrics["Expired"] == [1]
+    (pushed,) = (record for record in caplog.records if record.message == "pushed")
+    assert vars(pushed)["expired"] == 1

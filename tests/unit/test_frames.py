@@ -82,21 +82,23 @@ def test_a_lone_surrogate_is_escaped() -> None:
     ("frame", "wire"),
     [
         (
-            frames.answer(frames.subscribed("e1", already_subscribed=False, catch_up=CatchUp()), "r"),
+            frames.answer(
+                frames.subscribed({"entityId": "e1"}, already_subscribed=False, catch_up=CatchUp()), "r"
+            ),
             '{"type":"subscribed","entityId":"e1","alreadySubscribed":false,"cursor":null,'
             '"recovered":false,"updates":[],"more":false,"latest":null,"requestId":"r"}',
         ),
         (
             frames.subscribed(
-                "e1",
+                {"channel": "everyone"},
                 already_subscribed=True,
                 catch_up=CatchUp(Cursor("ab", 7), recovered=True, updates=[{"sequence": 7}], more=True),
             ),
-            '{"type":"subscribed","entityId":"e1","alreadySubscribed":true,"cursor":"ab.7",'
+            '{"type":"subscribed","channel":"everyone","alreadySubscribed":true,"cursor":"ab.7",'
             '"recovered":true,"updates":[{"sequence":7}],"more":true,"latest":null}',
         ),
         (
-            frames.unsubscribed("e1", was_subscribed=True),
+            frames.unsubscribed({"entityId": "e1"}, was_subscribed=True),
             '{"type":"unsubscribed","entityId":"e1","wasSubscribed":true}',
         ),
         (
@@ -109,12 +111,40 @@ def test_a_lone_surrogate_is_escaped() -> None:
             '{"type":"error","code":"unknown_action","message":"No.","requestId":0}',
         ),
         (
-            frames.entity_updated("e1", event_id="i", time="t", detail={"entityId": "e1", "message": None}),
+            frames.entity_updated(
+                "e1", event_id="i", time="t", detail={"entityId": "e1", "message": None}, sender=None
+            ),
             '{"type":"Entity Updated","entityId":"e1","message":null,"id":"i","time":"t"}',
         ),
         (
-            frames.entity_updated("e1", event_id="i", time="t", detail={"entityId": "e1"}),
-            '{"type":"Entity Updated","entityId":"e1","id":"i","time":"t"}',
+            frames.entity_updated("e1", event_id="i", time="t", detail={"entityId": "e1"}, sender="alice"),
+            '{"type":"Entity Updated","entityId":"e1","from":"alice","id":"i","time":"t"}',
+        ),
+        (
+            frames.user_push_notification(
+                event_id="i",
+                time="t",
+                detail={"userId": "u", "message": "m", "callback": "https://x", "other": 1},
+                sender=None,
+            ),
+            '{"type":"User Push Notification","message":"m","callback":"https://x","id":"i","time":"t"}',
+        ),
+        (
+            frames.broadcast(event_id="i", time="t", detail={"message": "Hello everyone"}, sender="alice"),
+            '{"type":"Broadcast","message":"Hello everyone","from":"alice","id":"i","time":"t"}',
+        ),
+        (frames.published({"roomId": "r1"}, "i"), '{"type":"published","roomId":"r1","id":"i"}'),
+        (
+            frames.several(
+                [
+                    frames.unsubscribed({"entityId": "e1"}, was_subscribed=True),
+                    frames.error_about(7, ProtocolError(ErrorCode.INVALID_ENTITY_ID, "No.")),
+                    frames.error_about("e 2", ProtocolError(ErrorCode.INVALID_ENTITY_ID, "No.")),
+                ]
+            ),
+            '{"type":"answers","answers":[{"type":"unsubscribed","entityId":"e1","wasSubscribed":true},'
+            '{"type":"error","code":"invalid_entity_id","message":"No."},'
+            '{"type":"error","code":"invalid_entity_id","message":"No.","entityId":"e 2"}]}',
         ),
     ],
 )

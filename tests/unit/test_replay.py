@@ -82,7 +82,7 @@ def test_with_more_the_client_gets_everything_in_answers_below_32_kb(last: int, 
     since = Cursor("ab", min(seen, last))
     while True:
         found = catch_up(stored, "entity/e1", since)
-        answer = frames.subscribed("e" * 256, already_subscribed=False, catch_up=found)
+        answer = frames.subscribed({"entityId": "e" * 256}, already_subscribed=False, catch_up=found)
         assert len(frames.encode(frames.answer(answer, "r" * 128))) <= 32 * 1024
         assert found.recovered
         got += numbers(found)

@@ -1,41 +1,20 @@
 """Every message route's handler, from API Gateway's event to its response."""
 
-import importlib
-import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from entity_push import aws
-from entity_push.table.subscriptions import Connection, Subscriptions
+from entity_push import frames
+from entity_push.channels import everyone_list
+from entity_push.events import Event
+from entity_push.table.history import History
 
-from tests.unit.conftest import all_items
-
-Send = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def send(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Send:
-    """Send a frame, as text or as what becomes JSON, to a route's handler; return its answer."""
-    monkeypatch.setattr(aws, "client", lambda _service: dynamodb)
-
-    def send(module: str, frame: Any, connection_id: str = "c1") -> dict[str, Any]:
-        event = {
-            "requestContext": {"connectionId": connection_id, "connectedAt": 1_700_000_000_123},
-            "body": frame if isinstance(frame, str) else json.dumps(frame),
-        }
-        response = importlib.reload(importlib.import_module(module)).handler(event, None)
-        assert response["statusCode"] == 200
-        answer: dict[str, Any] = json.loads(response["body"])
-        return answer
-
-    return send
+from tests.unit.conftest import NOW, TABLE_NAME, all_items
+from tests.unit.routes import Send, open_connection
 
 
 @pytest.fixture
-def connected(table: Subscriptions) -> Subscriptions:
-    table.put_connection(Connection("c1", 1_700_000_000_123, "192.0.2.1", "wscat"))
-    return table
+def connected(dynamodb: Any) -> None:
+    open_connection(dynamodb, "*")
 
 
 @pytest.mark.usefixtures("connected")
@@ -78,15 +57,15 @@ def test_the_limit_of_subscriptions_has_a_code(send: Send) -> None:
 @pytest.mark.parametrize("module", ["subscribe", "unsubscribe"])
 @pytest.mark.parametrize("fields", [{}, {"entityId": None}, {"entityId": "a b"}, {"entityId": ["e1"]}])
 def test_an_unusable_entity_id_has_a_code_and_changes_nothing(
-    send: Send, connected: Subscriptions, dynamodb: Any, module: str, fields: dict[str, Any]
+    send: Send, dynamodb: Any, module: str, fields: dict[str, Any]
 ) -> None:
+    open_connection(dynamodb, "*")
     before = all_items(dynamodb)
     answer = send(module, {"action": module, "requestId": 5, **fields})
     assert answer["type"] == "error"
     assert answer["code"] == "invalid_entity_id"
     assert answer["requestId"] == 5
     assert all_items(dynamodb) == before
-    assert connected is not None
 
 
 @pytest.mark.parametrize(
@@ -112,18 +91,154 @@ def test_a_failure_of_ours_is_an_error_frame_too(send: Send, dynamodb: Any) -> N
     assert answer["requestId"] == "r1"
 
 
-def test_connect_and_disconnect(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aws, "client", lambda _service: dynamodb)
-    context = {
-        "connectionId": "c1",
-        "connectedAt": 1_700_000_000_123,
-        "identity": {"sourceIp": "192.0.2.1", "userAgent": "wscat"},
+@pytest.mark.parametrize(
+    ("grants", "entity_id", "allowed"),
+    [
+        (("orders/*",), "orders/42", True),
+        (("orders/*",), "orders/42/lines/1", True),
+        (("orders/*",), "orders", False),
+        (("orders/*",), "ordersX/1", False),
+        (("orders/42",), "orders/42", True),
+        (("orders/42",), "orders/420", False),
+        (("a", "b"), "b", True),
+        ((), "orders/42", False),
+    ],
+)
+def test_subscribing_needs_a_grant_and_without_one_changes_nothing(
+    send: Send, dynamodb: Any, grants: tuple[str, ...], entity_id: str, allowed: bool
+) -> None:
+    open_connection(dynamodb, *grants)
+    before = all_items(dynamodb)
+    frame = {"action": "subscribe", "entityId": entity_id, "requestId": "r1", "grants": ["*"]}
+    answer = send("subscribe", frame)
+    if allowed:
+        assert answer["type"] == "subscribed"
+    else:
+        assert (answer["code"], answer["requestId"]) == ("forbidden", "r1")
+        assert all_items(dynamodb) == before
+
+
+def test_a_connection_whose_token_has_expired_can_do_nothing(send: Send, dynamodb: Any) -> None:
+    open_connection(dynamodb, "*", expires=NOW)
+    before = all_items(dynamodb)
+    assert send("subscribe", {"action": "subscribe", "entityId": "e1"})["code"] == "token_expired"
+    assert all_items(dynamodb) == before
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_subscription_ends_with_the_token(send: Send, dynamodb: Any) -> None:
+    send("subscribe", {"action": "subscribe", "entityId": "e1"})
+    (subscription,) = [item for item in all_items(dynamodb) if item["sk"].startswith("SUBSCRIBER")]
+    assert subscription["ttl"] == str(NOW + 3600)
+
+
+@pytest.mark.parametrize("module", ["subscribe", "unsubscribe", "default"])
+def test_a_frame_that_is_too_large_has_a_code(send: Send, module: str) -> None:
+    assert send(module, '{"a":"' + "ü" * 16_381 + '"}')["code"] == "frame_too_large"
+    assert send(module, '{"a":"' + "ü" * 16_380 + '"}')["code"] != "frame_too_large"
+
+
+@pytest.mark.parametrize(
+    ("grants", "pattern", "code"),
+    [
+        (("*",), "*", None),
+        (("*",), "orders/*", None),
+        (("orders/*",), "orders/*", None),
+        (("orders/*",), "orders/eu/*", None),
+        (("orders/*",), "*", "forbidden"),
+        (("orders/eu/*",), "orders/*", "forbidden"),
+        (("orders/42",), "orders/*", "forbidden"),
+        (("*",), "a/b/c/d/e/f/*", "invalid_entity_id"),
+        (("*",), "orders*", "invalid_entity_id"),
+        (("*",), "*/*", "invalid_entity_id"),
+    ],
+)
+def test_a_pattern_is_subscribed_to_where_a_grant_covers_all_of_it_and_has_no_past(
+    send: Send, dynamodb: Any, grants: tuple[str, ...], pattern: str, code: str | None
+) -> None:
+    open_connection(dynamodb, *grants)
+    answer = send("subscribe", {"action": "subscribe", "entityId": pattern, "since": "ab.7"})
+    assert answer.get("code") == code
+    if code is None:
+        assert answer["entityId"] == pattern
+        assert (answer["recovered"], answer["cursor"], answer["updates"]) == (False, None, [])
+        assert send("unsubscribe", {"action": "unsubscribe", "entityId": pattern})["wasSubscribed"]
+
+
+def test_the_users_and_everyones_channel_need_no_grant_and_have_a_past(send: Send, dynamodb: Any) -> None:
+    open_connection(dynamodb)
+    for channel in ("user", "everyone"):
+        answer = send("subscribe", {"action": "subscribe", "channel": channel})
+        assert (answer["type"], answer["channel"]) == ("subscribed", channel)
+        again = send("subscribe", {"action": "subscribe", "channel": channel, "since": answer["cursor"]})
+        assert again["recovered"]
+    channels = {item["pk"] for item in all_items(dynamodb) if item["sk"].startswith("SUBSCRIBER")}
+    assert channels == {"CHANNEL#user/alice", f"CHANNEL#{everyone_list('c1')}"}
+
+
+@pytest.mark.parametrize("channel", ["user/bob", "entity/e1", "", None, 7, ["user"]])
+def test_no_other_channel_can_be_named(send: Send, dynamodb: Any, channel: object) -> None:
+    open_connection(dynamodb, "*")
+    assert send("subscribe", {"action": "subscribe", "channel": channel})["code"] == "invalid_channel"
+
+
+def test_several_entities_get_an_answer_each(send: Send, dynamodb: Any) -> None:
+    open_connection(dynamodb, "orders/*")
+    ids = ["orders/1", "secret", "orders/2", "no id", 7]
+    answer = send("subscribe", {"action": "subscribe", "entityIds": ids, "requestId": "r1"})
+    assert (answer["type"], answer["requestId"]) == ("answers", "r1")
+    assert [(item["type"], item.get("code"), item.get("entityId")) for item in answer["answers"]] == [
+        ("subscribed", None, "orders/1"),
+        ("error", "forbidden", "secret"),
+        ("subscribed", None, "orders/2"),
+        ("error", "invalid_entity_id", "no id"),
+        ("error", "invalid_entity_id", None),
+    ]
+    since = {"orders/1": answer["answers"][0]["cursor"], "orders/2": "nonsense"}
+    again = send("subscribe", {"action": "subscribe", "entityIds": ["orders/1", "orders/2"], "since": since})
+    assert again["answers"][0]["recovered"]
+    assert again["answers"][1]["code"] == "invalid_cursor"
+    gone = send("unsubscribe", {"action": "unsubscribe", "entityIds": ["orders/1", "orders/2", "x"]})
+    assert [item["wasSubscribed"] for item in gone["answers"]] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"entityIds": []}, "too_many_entities"),
+        ({"entityIds": "e1"}, "too_many_entities"),
+        ({"entityIds": [f"e{number}" for number in range(26)]}, "too_many_entities"),
+        ({"entityIds": ["e1"], "since": "ab.1"}, "invalid_cursor"),
+    ],
+)
+def test_a_list_that_is_none_or_too_long_has_a_code(
+    send: Send, dynamodb: Any, fields: dict[str, Any], code: str
+) -> None:
+    open_connection(dynamodb, "*")
+    assert send("subscribe", {"action": "subscribe", **fields})["code"] == code
+
+
+def test_an_answer_for_several_fits_one_message_and_what_does_not_follows(
+    send: Send, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUBSCRIPTIONS_PER_CONNECTION", "100")
+    open_connection(dynamodb, "*")
+    ids = [f"{'e' * 250}{number}" for number in range(25)]
+    first = send("subscribe", {"action": "subscribe", "entityIds": ids, "requestId": "r" * 128})
+    since = {answer["entityId"]: answer["cursor"] for answer in first["answers"]}
+    history = History(dynamodb, TABLE_NAME, replay_seconds=86_400, head_seconds=86_400)
+    for entity_id in ids:
+        frame = {"type": "Entity Updated", "entityId": entity_id, "message": "x" * 15_000, "id": entity_id}
+        history.append([Event(f"entity/{entity_id}", entity_id, frame, NOW * 1000)])
+    for more in ({"since": since}, {}):
+        answer = send("subscribe", {"action": "subscribe", "entityIds": ids, "requestId": "r" * 128, **more})
+        assert len(frames.encode(answer)) <= 128 * 1024
+        assert len(answer["answers"]) == 25
+    caught_up = send("subscribe", {"action": "subscribe", "entityIds": ids, "since": since})["answers"]
+    assert {(item["recovered"], bool(item["updates"]), item["more"]) for item in caught_up} == {
+        (True, True, False),
+        (True, False, True),
     }
-    connect = importlib.reload(importlib.import_module("connect")).handler
-    event = {"requestContext": context, "headers": {"Sec-WebSocket-Protocol": "websocket"}}
-    assert connect(event, None) == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "websocket"}}
-    assert connect({"requestContext": context, "headers": {}}, None) == {"statusCode": 200, "headers": {}}
-    assert [item["pk"] for item in all_items(dynamodb)] == ["CONNECTION#c1"]
-    disconnect = importlib.reload(importlib.import_module("disconnect")).handler
-    assert disconnect({"requestContext": context}, None) == {"statusCode": 200}
-    assert all_items(dynamodb) == []
+    last = caught_up[-1]
+    rest = send("subscribe", {"action": "subscribe", "entityId": last["entityId"], "since": last["cursor"]})
+    assert [update["sequence"] for update in rest["updates"]] == [1]

@@ -3,9 +3,12 @@ from entity_push.delivery import Outcome, Result
 from entity_push.events import Update
 from entity_push.settlement import Delivery
 
+ENDS = 1_800_000_000
+
 
 def delivery(number: int, *connection_ids: str) -> Delivery:
-    return Delivery(f"r{number}", Chunk(Update("entity/e1", f"id-{number}", b"x", 7, number), connection_ids))
+    update = Update("entity/e1", f"id-{number}", b"x", 7, number)
+    return Delivery(f"r{number}", Chunk(update, dict.fromkeys(connection_ids, ENDS)))
 
 
 def test_what_failed_holds_back_every_later_update_for_that_connection_and_no_other() -> None:
@@ -22,8 +25,8 @@ def test_what_failed_holds_back_every_later_update_for_that_connection_and_no_ot
         second.follow([first, other])
         third.follow([first, other])
         third.follow([second])
-        assert list(second.waiting()) == ["y"]
-        assert list(third.waiting()) == ["z"]
+        assert list(second.waiting()) == [("y", ENDS)]
+        assert list(third.waiting()) == [("z", ENDS)]
         assert getattr(third, kept) == ["x"]
         assert third.retry + third.unsent + third.gone == ["x"]
 

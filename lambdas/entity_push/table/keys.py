@@ -9,6 +9,7 @@ CHANNEL = "CHANNEL#"
 SUBSCRIBER = "SUBSCRIBER#"
 UPDATE = "UPDATE#"
 EVENT = "EVENT#"
+EXPIRES = "EXPIRES#"
 
 
 def _key(pk: str, sk: str) -> Item:
@@ -43,3 +44,8 @@ def sequence_of(item: Item) -> int:
 def marker(channel: str, event_id: str) -> Item:
     """Return the key of what tells that an event has its number already."""
     return _key(f"{CHANNEL}{channel}", f"{EVENT}{event_id}")
+
+
+def expiration(minute: int, connection_id: str) -> Item:
+    """Return the key of what tells in which minute (since 1970) a connection's token will have expired."""
+    return _key(f"{EXPIRES}{minute}", f"{CONNECTION}{connection_id}")

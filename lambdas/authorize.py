@@ -1,0 +1,12 @@
+"""The authorizer of ``$connect``: lets in whoever has a valid token, and refuses everybody else with 401."""
+
+from typing import Any
+
+from entity_push.authorization import Authorizer
+
+authorizer = Authorizer.from_environment()
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Answer with what the token grants; another exception than Unauthorized refuses with 500."""
+    return authorizer.authorize(event)

@@ -1,0 +1,45 @@
+"""Putting events on EventBridge."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+
+class NotPutError(Exception):
+    """EventBridge did not take the event; the message says why."""
+
+
+class Bus:
+    """An EventBridge bus.
+
+    Args:
+        client: an EventBridge client (botocore or boto3).
+        name: the bus.
+        source: the source that its events name.
+    """
+
+    def __init__(self, client: Any, name: str, source: str):
+        self._client, self._name, self._source = client, name, source
+
+    def put(self, detail_type: str, detail: Mapping[str, Any]) -> str:
+        """Put an event; return the id that EventBridge gave it.
+
+        Raises:
+            NotPutError: it was refused.
+        """
+        entry = {
+            "EventBusName": self._name,
+            "Source": self._source,
+            "DetailType": detail_type,
+            "Detail": json.dumps(detail),
+        }
+        try:
+            (result,) = self._client.put_events(Entries=[entry])["Entries"]
+        except (ClientError, BotoCoreError) as error:
+            raise NotPutError(str(error)) from error
+        if "EventId" not in result:
+            raise NotPutError(f"{result.get('ErrorCode')}: {result.get('ErrorMessage')}")
+        event_id: str = result["EventId"]
+        return event_id

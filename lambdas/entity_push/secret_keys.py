@@ -1,0 +1,78 @@
+"""The keys that sign the deployment's own tokens, read from AWS Secrets Manager and remembered.
+
+Two versions of the secret are valid: the current one, which signs, and the previous one, so that a rotation
+does not end the tokens that are out.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from entity_push.telemetry import logger
+
+MAX_AGE_SECONDS = 5 * 60
+"""After this, the keys are read again: so long does a key that was taken away stay valid at the most."""
+
+MIN_AGE_SECONDS = 10
+"""Not read again before: whoever forges tokens must not be able to use up the quota of Secrets Manager."""
+
+VALID_STAGES = ("AWSCURRENT", "AWSPREVIOUS")
+"""Labels of the secret's versions ("What's in a Secrets Manager secret?", Secrets Manager User Guide)."""
+
+
+class SecretKeys:
+    """The keys in one secret.
+
+    Args:
+        client: a Secrets Manager client.
+        secret_arn: the secret.
+        clock: seconds; tests replace it.
+    """
+
+    def __init__(self, client: Any, secret_arn: str, clock: Callable[[], float] = time.time):
+        self._client, self._secret_arn, self._clock = client, secret_arn, clock
+        self._keys: tuple[str, ...] = ()
+        self._read_at = self._tried_at = 0.0
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the valid keys, the current one first; at most five minutes old if they can be read.
+
+        Raises:
+            ClientError: Secrets Manager refused, and there are no keys from before.
+            BotoCoreError: it could not be reached, and there are no keys from before.
+        """
+        if self._keys and self._clock() - self._read_at < MAX_AGE_SECONDS:
+            return self._keys
+        return self.latest()
+
+    def latest(self) -> tuple[str, ...]:
+        """Return the valid keys, at most ten seconds old if they can be read; raises as ``keys`` does."""
+        now = self._clock()
+        if self._keys and now - self._tried_at < MIN_AGE_SECONDS:
+            return self._keys
+        try:
+            self._keys, self._read_at = self._read(), now
+        except (ClientError, BotoCoreError) as error:
+            if not self._keys:
+                raise
+            logger.warning("the keys can't be read; going on with those from before", error=str(error))
+        finally:
+            self._tried_at = self._clock()  # an attempt may take longer than the pause until the next
+        return self._keys
+
+    def _read(self) -> tuple[str, ...]:
+        versions = (self._version(stage) for stage in VALID_STAGES)
+        return tuple(key for key in versions if key is not None)
+
+    def _version(self, stage: str) -> str | None:
+        try:
+            answer = self._client.get_secret_value(SecretId=self._secret_arn, VersionStage=stage)
+        except ClientError as error:
+            never_rotated = error.response["Error"]["Code"] == "ResourceNotFoundException"
+            if never_rotated and stage == "AWSPREVIOUS":
+                return None
+            raise
+        key: str = answer["SecretString"]
+        return key

@@ -1,0 +1,105 @@
+"""Who gets a channel's updates, and until when."""
+
+import contextlib
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from entity_push.channels import subscriber_lists
+from entity_push.table import keys
+from entity_push.table.keys import Item
+
+NEVER = 2**53
+"""When an item without a ttl expires, in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of a channel's subscribers.
+
+    Attributes:
+        subscribers: by connection id, when the right to updates ends, in seconds since 1970.
+        last: whether no page follows.
+    """
+
+    subscribers: dict[str, int]
+    last: bool
+
+
+class Subscribers:
+    """Reads subscription items.
+
+    Args:
+        read: makes DynamoDB queries, all at once, and returns their answers (`LeanClient.queries`).
+        name: the table's name.
+    """
+
+    def __init__(self, read: Callable[[Sequence[Item]], Sequence[Item]], name: str):
+        self._read, self._name = read, name
+
+    def pages(self, channel: str, *, after: str | None = None) -> Iterator[Page]:
+        """Yield who gets a channel's updates, page by page, strongly consistent, each connection once.
+
+        They may be in several lists, of the channel and of patterns that cover it. All lists are in the order
+        of the connection ids, so they are merged as they are read: a page goes as far as the list that has
+        been read least far. Each is read when it is asked for; one Query returns at most 1 MB, about 10,000
+        subscribers.
+
+        Args:
+            channel: the channel.
+            after: a connection id; only those behind it in the table's order.
+        """
+        queries = [self._query(name, after) for name in subscriber_lists(channel)]
+        to_read = list(range(len(queries)))
+        reached: dict[int, str] = {}  # of the lists that go on: the last id that was read
+        waiting: dict[str, int] = {}
+        while True:
+            with _without_collection():
+                answers = self._read([queries[number] for number in to_read])
+                for number, answer in zip(to_read, answers, strict=True):
+                    waiting |= _subscribers(answer["Items"])
+                    reached.pop(number, None)
+                    if goes_on := answer.get("LastEvaluatedKey"):
+                        queries[number]["ExclusiveStartKey"] = goes_on
+                        reached[number] = goes_on["sk"]["S"].removeprefix(keys.SUBSCRIBER)
+            if not reached:
+                yield Page(waiting, last=True)
+                return
+            frontier = min(reached.values())
+            ready = [connection_id for connection_id in sorted(waiting) if connection_id <= frontier]
+            yield Page({connection_id: waiting.pop(connection_id) for connection_id in ready}, last=False)
+            to_read = [number for number, read_to in reached.items() if read_to == frontier]
+
+    def _query(self, name: str, after: str | None) -> Item:
+        query: Item = {
+            "TableName": self._name,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :subscriber)",
+            "ExpressionAttributeValues": {
+                ":pk": {"S": f"{keys.CHANNEL}{name}"},
+                ":subscriber": {"S": keys.SUBSCRIBER},
+            },
+            "ProjectionExpression": "sk, #ttl",
+            "ExpressionAttributeNames": {"#ttl": "ttl"},  # the bare word is reserved
+            "ConsistentRead": True,
+        }
+        if after is not None:
+            query["ExclusiveStartKey"] = keys.subscription(name, after)
+        return query
+
+
+def _subscribers(items: list[Item]) -> dict[str, int]:
+    start = len(keys.SUBSCRIBER)
+    return {
+        item["sk"]["S"][start:]: int(item["ttl"]["N"]) if "ttl" in item else NEVER  # in the table's order
+        for item in items
+    }
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Keep the garbage collector from 30,000 new objects that hold no cycles: it takes as long as they do."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

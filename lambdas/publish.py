@@ -1,0 +1,35 @@
+"""``publish`` and ``onMessage``: a client's message becomes an event, and travels as every event does."""
+
+from entity_push import aws, frames
+from entity_push.admission import admitted
+from entity_push.bus import Bus, NotPutError
+from entity_push.environment import variable
+from entity_push.events import CLIENT_SOURCE
+from entity_push.frames import ErrorCode, Frame, ProtocolError
+from entity_push.publications import publication_in
+from entity_push.routes import Request, message_route
+from entity_push.table.connections import Connections
+from entity_push.telemetry import logger
+
+connections = Connections(aws.client("dynamodb"), variable("TABLE_NAME"))
+bus = Bus(aws.client("events"), variable("EVENT_BUS_NAME"), CLIENT_SOURCE)
+
+
+@message_route
+def handler(request: Request) -> Frame:
+    """Publish what the frame says, if the connection's token grants it."""
+    publication = publication_in(request.frame.fields)
+    bearer = admitted(connections, request.connection_id).bearer
+    if not bearer.grants.may_publish(publication.grant):
+        raise ProtocolError(
+            ErrorCode.FORBIDDEN, f"Your token has no grant to publish to {publication.grant}."
+        )
+    sender = {} if bearer.user_id is None else {"from": bearer.user_id}
+    try:
+        event_id = bus.put(publication.detail_type, {**publication.detail, **sender})
+    except NotPutError as error:
+        logger.error("not published", connection_id=request.connection_id, reason=str(error))
+        raise ProtocolError(
+            ErrorCode.NOT_PUBLISHED, "EventBridge did not take the event. Try again after a pause."
+        ) from error
+    return frames.published(publication.named, event_id)

@@ -1,0 +1,136 @@
+"""Making tokens: what a deployment in the mode ``jwt`` lets in.
+
+A token is signed with the deployment's secret, so whoever may read the secret may let anybody in as anyone.
+A service does the same in its own language: a JWT, HS256, with the claims of `mint`.
+"""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import jwt
+from entity_push.bearer import checked_user_id
+from entity_push.grants import Grants
+
+DEFAULT_SECONDS = 3600.0
+MAX_SECONDS = 366 * 24 * 3600.0
+"""Whoever finds a token is its user until it expires; there is no other end to it but the secret's."""
+
+
+class MintingError(Exception):
+    """No token can be made for the deployment; the message says what to do instead."""
+
+
+def mint(
+    secret: str,
+    *,
+    user: str,
+    subscribe: Sequence[str] = (),
+    publish: Sequence[str] = (),
+    issuer: str,
+    audience: str,
+    seconds: float = DEFAULT_SECONDS,
+    now: float | None = None,
+) -> str:
+    """Return a signed token.
+
+    Args:
+        secret: the key, as the deployment's secret has it.
+        user: who connects with it.
+        subscribe: patterns of the entities that the user may subscribe to.
+        publish: patterns of the entities that the user may publish to.
+        issuer: the deployment's output `TokenIssuer`.
+        audience: the deployment's output `TokenAudience`.
+        seconds: how long it is good for.
+        now: when it is made, in seconds since 1970; by default, now.
+
+    Raises:
+        ValueError: the user, a pattern or the time is none; the message says what is.
+    """
+    if not 0 < seconds <= MAX_SECONDS:
+        raise ValueError(f"A token is good for more than 0 and at most {MAX_SECONDS / 60:,.0f} minutes.")
+    now = time.time() if now is None else now
+    grants = Grants.from_claims(list(subscribe), list(publish))
+    claims = {
+        "sub": checked_user_id(user),
+        "iss": issuer,
+        "aud": audience,
+        "iat": int(now),
+        "exp": math.ceil(now + seconds),
+        "subscribe": grants.subscribe,
+        "publish": grants.publish,
+    }
+    return jwt.encode(claims, secret, algorithm="HS256")
+
+
+@dataclass(frozen=True)
+class TokenSigner:
+    """Makes tokens for one deployment, with the secret that it has now.
+
+    Attributes:
+        secret: the key.
+        issuer: the output `TokenIssuer`.
+        audience: the output `TokenAudience`.
+    """
+
+    secret: str = field(repr=False)
+    issuer: str
+    audience: str
+
+    @classmethod
+    def of(cls, outputs: Mapping[str, str], secrets_manager: Any) -> Self:
+        """Read a deployment's secret.
+
+        Args:
+            outputs: the stack's outputs.
+            secrets_manager: a Secrets Manager client that may read the secret.
+
+        Raises:
+            MintingError: this deployment has no secret: it takes no tokens, or not of its own.
+            ClientError: the secret can't be read.
+        """
+        secret = secrets_manager.get_secret_value(SecretId=secret_arn(outputs))["SecretString"]
+        return cls(secret, outputs["TokenIssuer"], outputs["TokenAudience"])
+
+    def token(
+        self,
+        user: str,
+        *,
+        subscribe: Sequence[str] = (),
+        publish: Sequence[str] = (),
+        seconds: float = DEFAULT_SECONDS,
+    ) -> str:
+        """Return a token; see `mint`."""
+        return mint(
+            self.secret,
+            user=user,
+            subscribe=subscribe,
+            publish=publish,
+            issuer=self.issuer,
+            audience=self.audience,
+            seconds=seconds,
+        )
+
+
+def secret_arn(outputs: Mapping[str, str]) -> str:
+    """Return the ARN of the secret that signs a deployment's tokens.
+
+    Raises:
+        MintingError: it has none.
+    """
+    match outputs.get("Authorization"):
+        case "jwt":
+            return outputs["TokenSecretArn"]
+        case "oidc":
+            raise MintingError(
+                f"This deployment takes the tokens of {outputs['TokenIssuer']} (authorization=oidc) and has "
+                f"no secret of its own: get a token for the audience {outputs['TokenAudience']} there."
+            )
+        case "none":
+            raise MintingError("This deployment takes no tokens (authorization=none): connect without one.")
+        case _:
+            raise MintingError(
+                "The stack has no output Authorization: is it an Entity Push of this version? See --stack."
+            )

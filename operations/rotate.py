@@ -1,0 +1,61 @@
+"""A new secret for a deployment's tokens, without an outage.
+
+make rotate
+"""
+
+import argparse
+import sys
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from operations import deployment
+from operations.deployment import Deployment, DeploymentError
+from operations.minting import MintingError, secret_arn
+
+SECRET_CHARACTERS = 64
+
+MEANING = """\
+The secret is rotated. New tokens are signed with the new one. Tokens of the one before stay good until they
+expire or the secret is rotated again; older ones are refused, everywhere within five minutes.
+So rotating twice revokes for good every token made until now: do it at once if the secret has leaked. Open
+connections stay until their token expires.
+"""
+
+
+def rotate(found: Deployment) -> None:
+    """Put a new random secret in the place of the one that signs, which becomes the previous one.
+
+    Secrets Manager moves AWSCURRENT to the new version and AWSPREVIOUS to the one that had it
+    (API reference, PutSecretValue).
+
+    Raises:
+        MintingError: the deployment has no secret of its own.
+        ClientError: the rights to do it are missing.
+    """
+    arn, secrets_manager = secret_arn(found.outputs), found.client("secretsmanager")
+    secret = secrets_manager.get_random_password(PasswordLength=SECRET_CHARACTERS, ExcludePunctuation=True)
+    secrets_manager.put_secret_value(SecretId=arn, SecretString=secret["RandomPassword"])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="make rotate",
+        description="Put a new random secret in the place of the one that signs a deployment's tokens. "
+        "Tokens of the old one stay good until the next rotation.",
+    )
+    deployment.add_arguments(parser)
+    try:
+        rotate(deployment.find(parser.parse_args(arguments)))
+    except (DeploymentError, MintingError) as error:
+        print(f"rotate: {error}", file=sys.stderr)
+        return 1
+    except (ClientError, BotoCoreError) as error:
+        print(f"rotate: The secret could not be rotated: {error}", file=sys.stderr)
+        return 1
+    print(MEANING, end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""A token to connect with, printed alone, so that a shell can take it over.
+
+make token ARGS="--user alice --subscribe 'orders/*'"
+"""
+
+import argparse
+import sys
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from operations import deployment
+from operations.deployment import DeploymentError
+from operations.minting import DEFAULT_SECONDS, MintingError, TokenSigner
+
+EXAMPLES = """\
+examples:
+  make token ARGS="--user alice --subscribe 'orders/*' users/alice"
+  make token ARGS="--user shop --publish '*' --minutes 1440 --stack Orders --profile production"
+
+  token=$(make -s token ARGS="--user me --subscribe '*'")
+  wscat -c <WebSocketUrl> -s websocket -H "Authorization: Bearer $token"
+
+patterns:
+  orders/42   this entity
+  orders/*    every entity below orders/
+  *           every entity
+  '#everyone' with --publish: all connections at once
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    chosen = _parse(arguments)
+    try:
+        found = deployment.find(chosen)
+        signer = TokenSigner.of(found.outputs, found.client("secretsmanager"))
+        token = signer.token(
+            chosen.user,
+            subscribe=chosen.subscribe,
+            publish=chosen.publish,
+            seconds=chosen.minutes * 60,
+        )
+    except (DeploymentError, MintingError, ValueError) as error:
+        return _failed(str(error))
+    except (ClientError, BotoCoreError) as error:
+        return _failed(f"The deployment's secret could not be read: {error}")
+    if not chosen.subscribe and not chosen.publish:
+        _note("this token may connect, and nothing else: it has neither --subscribe nor --publish.")
+    print(token)
+    return 0
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="make token",
+        description="Print a token for a user of a deployment (authorization=jwt).",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--user", required=True, help="who connects with it")
+    for name, what in (("subscribe", "subscribe"), ("publish", "publish")):
+        parser.add_argument(
+            f"--{name}",
+            nargs="+",
+            action="extend",
+            default=[],
+            metavar="PATTERN",
+            help=f"entities that the user may {what} to",
+        )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=DEFAULT_SECONDS / 60,
+        help="how long it is good for (default: %(default)g)",
+    )
+    deployment.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def _failed(why: str) -> int:
+    _note(why)
+    return 1
+
+
+def _note(text: str) -> None:
+    print(f"token: {text}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

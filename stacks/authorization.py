@@ -1,0 +1,100 @@
+"""Who may connect: the authorizer of ``$connect``, and the secret that tokens are signed with."""
+
+from aws_cdk import Annotations, Duration
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from stacks.acknowledge import acknowledge
+from stacks.encryption import Encryption
+from stacks.function import AppFunction
+from stacks.retention import removal_policy
+from stacks.settings import Settings
+
+SECRET_LENGTH = 64
+"""Characters of the secret, about 380 bits: more than HS256's 256 (RFC 7518, section 3.2)."""
+
+
+class Authorization(Construct):
+    """Lets in whom the setting ``authorization`` names, and nobody else.
+
+    Attributes:
+        authorizer: for ``$connect``; None if anybody may connect.
+        secret: what tokens are signed with; None if somebody else signs them, or there are none.
+        outputs: what the stack tells of it: name to value and description.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings):
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self.authorizer: apigatewayv2.IWebSocketRouteAuthorizer | None = None
+        self.secret: secretsmanager.Secret | None = None
+        self.outputs = {"Authorization": (settings.authorization, "Who may connect: jwt, oidc or none")}
+        if settings.authorization == "none":
+            Annotations.of(self).add_warning_v2(
+                "entity-push:no-authorization",
+                "NO AUTHORIZATION: anybody who knows the URL can connect, and subscribe and publish to "
+                "everything. Deploy without -c authorization=none unless that is what you want.",
+            )
+            return
+        if settings.authorization == "jwt":
+            self.secret = self._secret()
+        self.authorizer = authorizers.WebSocketLambdaAuthorizer(
+            "Authorizer",
+            self._function().function,
+            # API Gateway would refuse who lacks an identity source, and a token may come in three places.
+            identity_source=[],
+        )
+        self.outputs |= {
+            "TokenIssuer": (settings.issuer, "The iss of tokens"),
+            "TokenAudience": (settings.audience, "The aud of tokens"),
+        }
+        if self.secret:
+            self.outputs["TokenSecretArn"] = (
+                self.secret.secret_arn,
+                "The secret that signs tokens: make token",
+            )
+
+    def _secret(self) -> secretsmanager.Secret:
+        secret = secretsmanager.Secret(
+            self,
+            "TokenSecret",
+            description=f"Entity Push ({self._settings.stack_name}): signs the tokens of clients",
+            encryption_key=Encryption.of(self).key,
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                password_length=SECRET_LENGTH, exclude_punctuation=True
+            ),
+            removal_policy=removal_policy(self._settings),
+        )
+        acknowledge(
+            secret,
+            "SMG4",
+            "Issuers of tokens elsewhere may hold a copy, so its owner says when it is rotated: make rotate.",
+        )
+        return secret
+
+    def _function(self) -> AppFunction:
+        settings = self._settings
+        environment = {
+            "STACK_NAME": settings.stack_name,
+            "AUTHORIZATION": settings.authorization,
+            "TOKEN_ISSUER": settings.issuer,
+            "TOKEN_AUDIENCE": settings.audience,
+            "USER_CLAIM": settings.user_claim,
+            "SUBSCRIBE_CLAIM": settings.subscribe_claim,
+            "PUBLISH_CLAIM": settings.publish_claim,
+        }
+        if self.secret:
+            environment["TOKEN_SECRET_ARN"] = self.secret.secret_arn
+        authorize = AppFunction(
+            self,
+            "Authorize",
+            settings=settings,
+            module="authorize",
+            environment=environment,
+            timeout=Duration.seconds(20),  # the three attempts of a call that fails take 12
+        )
+        if self.secret:
+            authorize.allow(("secretsmanager:GetSecretValue",), self.secret.secret_arn)
+        return authorize

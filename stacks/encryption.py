@@ -1,0 +1,105 @@
+"""With which key data is encrypted at rest: AWS's own keys, or one that belongs to the deployment."""
+
+from collections.abc import Iterable
+from typing import Self
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct, IConstruct
+
+from stacks.retention import removal_policy
+from stacks.settings import Settings
+
+_ID = "Encryption"
+
+# What a service does with the key in the name of a role that calls it.
+_KEY_ACTIONS = {
+    # The table's key (DynamoDB Developer Guide, "DynamoDB encryption at rest"; what the CDK grants writers).
+    "dynamodb": (
+        *("kms:DescribeKey", "kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"),
+        *("kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"),
+    ),
+    # A queue's data keys, of producers and consumers (SQS Developer Guide, "Amazon SQS Key management").
+    "sqs": ("kms:Decrypt", "kms:GenerateDataKey"),
+    # The token secret, to read it (Secrets Manager User Guide, "Secret encryption and decryption").
+    "secretsmanager": ("kms:Decrypt",),
+}
+
+
+class Encryption(Construct):
+    """The key of everything that the stack stores: table, queues, alarm topic, log groups, token secret.
+
+    Every stack has one; constructs below find it with ``Encryption.of``.
+
+    Attributes:
+        key: the key that the stack made (setting ``encryption=customer``), or ``None``: then each service
+            encrypts with a key of AWS.
+    """
+
+    def __init__(self, scope: Stack, *, settings: Settings):
+        super().__init__(scope, _ID)
+        self.key: kms.Key | None = self._key(settings) if settings.encryption == "customer" else None
+
+    @classmethod
+    def of(cls, construct: IConstruct) -> Self:
+        """Return the one of a construct's stack, which has to be made before it is asked for."""
+        found = Stack.of(construct).node.find_child(_ID)
+        assert isinstance(found, cls)
+        return found
+
+    def let_use(self, role: iam.IRole, actions: Iterable[str]) -> None:
+        """Let a role use the key through the services whose actions it may do, and not by itself."""
+        if not self.key:
+            return
+        region = Stack.of(self).region
+        for service in sorted({action.split(":")[0] for action in actions} & _KEY_ACTIONS.keys()):
+            role.add_to_principal_policy(
+                iam.PolicyStatement(
+                    actions=list(_KEY_ACTIONS[service]),
+                    resources=[self.key.key_arn],
+                    conditions={"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}},
+                )
+            )
+
+    def _key(self, settings: Settings) -> kms.Key:
+        key = kms.Key(
+            self,
+            "Key",
+            description=f"Entity Push ({settings.stack_name}): everything that is stored",
+            enable_key_rotation=True,  # every 365 days
+            removal_policy=removal_policy(settings),
+        )
+        stack = Stack.of(self)
+        of_this_account = {"StringEquals": {"aws:SourceAccount": stack.account}}
+        # The rule writes to the queue and to its dead letters (SQS Developer Guide, "Amazon SQS Key
+        # management"). Not narrowed to the rule, which needs the queue, which needs this key; the queues'
+        # own policies are.
+        self._let_service(
+            key, "events.amazonaws.com", ("kms:GenerateDataKey", "kms:Decrypt"), of_this_account
+        )
+        # Alarms publish to the topic (SNS Developer Guide, "Managing Amazon SNS encryption keys and costs").
+        self._let_service(
+            key, "cloudwatch.amazonaws.com", ("kms:GenerateDataKey*", "kms:Decrypt"), of_this_account
+        )
+        # CloudFormation names log groups after the stack (CloudWatch Logs User Guide, "Encrypt log data").
+        log_groups = stack.format_arn(service="logs", resource=f"log-group:{settings.stack_name}-*")
+        self._let_service(
+            key,
+            f"logs.{stack.region}.amazonaws.com",
+            ("kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"),
+            {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
+        )
+        return key
+
+    def _let_service(
+        self, key: kms.Key, service: str, actions: Iterable[str], conditions: dict[str, dict[str, str]]
+    ) -> None:
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal(service)],
+                actions=list(actions),
+                resources=["*"],  # of a key policy: this key
+                conditions=conditions,
+            )
+        )

@@ -1,0 +1,89 @@
+"""The setting ``eventRules``: which of a team's own events become updates, and how."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from aws_cdk import aws_events as events
+from entity_push.channels import InvalidEntityIdError, entity_channel
+from entity_push.events import ENTITY_UPDATED
+
+_FIELDS = {"pattern", "entityId", "message"}
+_PATH = re.compile(r"\$(\.[A-Za-z0-9_-]+|\[\d+\])*")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+EVENT_RULES_RULE = (
+    'a list of objects such as {"pattern":{"source":["shop"],"detail-type":["OrderShipped"]},'
+    '"entityId":"orders/{$.detail.order.id}","message":"$.detail.order"}'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EventRule:
+    """Own events that become updates.
+
+    Attributes:
+        pattern: which events: an EventBridge event pattern (EventBridge User Guide, "Event patterns").
+        entity_id: the entity's id, with JSON paths into the event in braces.
+        message: JSON path of the update's message; None for updates without one.
+    """
+
+    pattern: Mapping[str, Any]
+    entity_id: str
+    message: str | None = None
+
+    @classmethod
+    def read(cls, value: Any) -> Self:
+        """Read one rule of the setting.
+
+        Raises:
+            ValueError: it is not of the documented form.
+        """
+        match value:
+            case {"pattern": dict(pattern), "entityId": str(entity_id)} if (
+                pattern and not value.keys() - _FIELDS
+            ):
+                message = value.get("message")
+            case _:
+                raise ValueError("it has a pattern and an entityId, maybe a message, and nothing else")
+        paths = _PLACEHOLDER.findall(entity_id)
+        paths += [] if message is None else [message]
+        for path in paths:
+            if not isinstance(path, str) or not _PATH.fullmatch(path):
+                raise ValueError(f"{path!r} is no JSON path such as $.detail.order.id")
+        try:
+            entity_channel(_PLACEHOLDER.sub("x", entity_id))
+        except InvalidEntityIdError as error:
+            raise ValueError(str(error)) from error
+        return cls(pattern, entity_id, message)
+
+    def target_input(self) -> events.RuleTargetInput:
+        """Return what EventBridge makes of such an event: one of ours, with the same id and time.
+
+        Source: EventBridge User Guide, "Amazon EventBridge input transformation".
+        """
+        entity_id = _PLACEHOLDER.sub(lambda found: events.EventField.from_path(found[1]), self.entity_id)
+        message = {} if self.message is None else {"message": events.EventField.from_path(self.message)}
+        return events.RuleTargetInput.from_object(
+            {
+                "id": events.EventField.event_id,
+                "time": events.EventField.time,
+                "source": events.EventField.source,
+                "detail-type": ENTITY_UPDATED,
+                "detail": {"entityId": entity_id, **message},
+            }
+        )
+
+
+def read_rules(value: Any) -> tuple[EventRule, ...]:
+    """Read the setting: JSON, or what cdk.json has as its value.
+
+    Raises:
+        ValueError: it is not a list of such rules.
+    """
+    rules = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(rules, list):
+        raise ValueError
+    return tuple(map(EventRule.read, rules))

@@ -1,0 +1,47 @@
+"""Closes the connections whose token has expired: API Gateway has no timer for them."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from constructs import Construct
+
+from stacks.function import AppFunction
+from stacks.settings import Settings
+
+
+class Expiry(Construct):
+    """A function that runs every minute.
+
+    Attributes:
+        function: the function.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        table: dynamodb.ITable,
+        stage: apigatewayv2.WebSocketStage,
+    ):
+        super().__init__(scope, construct_id)
+        self.function = AppFunction(
+            self,
+            "Expire",
+            settings=settings,
+            module="expire",
+            environment={"TABLE_NAME": table.table_name, "CALLBACK_URL": stage.callback_url},
+            timeout=Duration.seconds(55),  # so that runs do not meet
+        )
+        self.function.allow(("dynamodb:Query", "dynamodb:BatchWriteItem"), table.table_arn)
+        self.function.allow_connections(stage, "DELETE")
+        events.Rule(
+            self,
+            "EveryMinute",
+            description="Entity Push: closes connections whose token has expired",
+            schedule=events.Schedule.rate(Duration.minutes(1)),
+            targets=[targets.LambdaFunction(self.function.function)],
+        )

@@ -1,0 +1,106 @@
+"""Kinds of values that settings have: what is allowed, in words, and how it is read and written."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of value: what is allowed, in words, how it is read (ValueError: not allowed) and written."""
+
+    allowed: str
+    read: Callable[[Any], Any]
+    write: Callable[[Any], str] = str
+
+
+def choice(*values: str) -> Kind:
+    """One of some words."""
+
+    def read(value: Any) -> str:
+        if value not in values:
+            raise ValueError
+        return str(value)
+
+    return Kind("one of " + ", ".join(values), read)
+
+
+def matching(pattern: str, allowed: str) -> Kind:
+    """A string that matches a pattern; ``allowed`` says it in words."""
+
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError
+        return value
+
+    return Kind(allowed, read)
+
+
+def whole(low: int, high: int) -> Kind:
+    """A whole number within bounds."""
+
+    def read(value: Any) -> int:
+        number = int(value) if isinstance(value, str) else value
+        if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
+            raise ValueError
+        return number
+
+    return Kind(f"a whole number from {low} to {high}", read)
+
+
+def one_of_numbers(*numbers: int) -> Kind:
+    """One of some whole numbers."""
+
+    def read(value: Any) -> int:
+        if int(value) not in numbers:
+            raise ValueError
+        return int(value)
+
+    return Kind("one of " + ", ".join(map(str, numbers)), read)
+
+
+def flag() -> Kind:
+    """Yes or no."""
+
+    def read(value: Any) -> bool:
+        text = str(value).lower()
+        if text not in ("true", "false"):
+            raise ValueError
+        return text == "true"
+
+    return Kind("true or false", read, lambda value: str(value).lower())
+
+
+def list_of(pattern: str, allowed: str) -> Kind:
+    """A list of strings that match a pattern: separated by commas, or typed as in cdk.json."""
+
+    def read(value: Any) -> tuple[str, ...]:
+        items = value.split(",") if isinstance(value, str) else value
+        if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
+            raise ValueError
+        trimmed = tuple(item.strip() for item in items)
+        if trimmed == ("",):  # the empty list, as the command line gives it
+            return ()
+        if not all(re.fullmatch(pattern, item) for item in trimmed):
+            raise ValueError
+        return trimmed
+
+    return Kind(f"{allowed}, separated by commas, or nothing", read, ",".join)
+
+
+def rates(low: int, high: int) -> Kind:
+    """Routes, each with a rate: ``route=rate`` separated by commas, or an object as in cdk.json."""
+    pairs = list_of(r"[$A-Za-z0-9_-]{1,128}=[0-9]{1,9}", "routes with their rates, such as subscribe=500")
+
+    def read(value: Any) -> tuple[tuple[str, int], ...]:
+        if isinstance(value, Mapping):
+            value = [f"{route}={rate}" for route, rate in value.items()]
+        split = (pair.partition("=") for pair in pairs.read(value))
+        found = tuple((route, int(rate)) for route, _, rate in split)
+        if len(dict(found)) < len(found) or not all(low <= rate <= high for _, rate in found):
+            raise ValueError
+        return found
+
+    allowed = f"{pairs.allowed}; a rate is a whole number from {low} to {high}, and no route comes twice"
+    return Kind(allowed, read, lambda found: ",".join(f"{route}={rate}" for route, rate in found))

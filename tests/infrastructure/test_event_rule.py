@@ -1,0 +1,39 @@
+"""Which events the rule takes, and who may put them."""
+
+from typing import Any
+
+from aws_cdk import assertions
+from entity_push.events import CLIENT_SOURCE, DETAIL_TYPES
+
+from tests.infrastructure.conftest import make_stack, of_type
+
+
+def pattern(resources: dict[str, Any]) -> dict[str, Any]:
+    """Return the pattern of the rule that takes the documented events."""
+    (found,) = (
+        item["EventPattern"]
+        for item in of_type(resources, "AWS::Events::Rule").values()
+        if "EventPattern" in item
+    )
+    assert isinstance(found, dict)
+    return found
+
+
+def test_every_source_is_taken_by_default(resources: dict[str, Any]) -> None:
+    assert pattern(resources) == {"detail-type": list(DETAIL_TYPES)}
+
+
+def test_named_sources_and_prefixes_and_clients_are_taken_and_no_others() -> None:
+    template = assertions.Template.from_stack(make_stack({"eventSources": "orders.service, shop.*"}))
+    assert pattern(template.to_json()["Resources"]) == {
+        "detail-type": list(DETAIL_TYPES),
+        "source": ["orders.service", {"prefix": "shop."}, CLIENT_SOURCE],
+    }
+
+
+def test_no_policy_opens_the_bus_to_another_account() -> None:
+    template = assertions.Template.from_stack(make_stack({"eventBus": "own"}))
+    template.resource_count_is("AWS::Events::EventBus", 1)
+    template.resource_count_is("AWS::Events::EventBusPolicy", 0)
+    (bus,) = template.find_resources("AWS::Events::EventBus").values()
+    assert "Policy" not in bus["Properties"]
