@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
 
 from entity_push import strict_json
+from entity_push.channels import MAX_ENTITY_ID_LENGTH
 from entity_push.cursors import Cursor
 
 Frame = dict[str, Any]
@@ -215,8 +216,9 @@ def error(code: ErrorCode, message: str, request_id: RequestId | None = None) ->
 
 
 def error_about(entity_id: object, problem: ProtocolError) -> Frame:
-    """Return the answer about one of several entities; it repeats the entity's id, if that is a text."""
-    named = {"entityId": entity_id} if isinstance(entity_id, str) else {}
+    """Return the answer about one of several entities; it repeats the id if that is a text, not too long."""
+    usable = isinstance(entity_id, str) and len(entity_id) <= MAX_ENTITY_ID_LENGTH
+    named = {"entityId": entity_id} if usable else {}
     return {**error(problem.code, problem.message), **named}
 
 

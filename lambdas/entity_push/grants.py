@@ -20,7 +20,8 @@ MAX_GRANTS_BYTES = 6000
 ("Amazon API Gateway quotas", authorizer result size)."""
 
 GRANT_RULE = (
-    'A grant is an entityId, an entityId followed by "/*" (all below it), or "*" (all). '
+    'A grant is an entityId, an entityId followed by "/*" (all below it), "*" (all), or, to publish to '
+    'everyone, "#everyone". '
     "Grants are a list of them, or one string with spaces between them."
 )
 

@@ -15,8 +15,12 @@ from entity_push.telemetry import logger
 MAX_AGE_SECONDS = 5 * 60
 """After this, the keys are read again: so long does a key that was taken away stay valid at the most."""
 
-MIN_AGE_SECONDS = 10
-"""Not read again before: whoever forges tokens must not be able to use up the quota of Secrets Manager."""
+EARLY_READS = 3
+"""For tokens that fit no key the secret is read before its time, so that a new key works at once; so often
+in a row, since whoever forges tokens must not be able to use up the quota of Secrets Manager ..."""
+
+EARLY_READ_SECONDS = 10
+"""... and after that once in this time."""
 
 VALID_STAGES = ("AWSCURRENT", "AWSPREVIOUS")
 """Labels of the secret's versions ("What's in a Secrets Manager secret?", Secrets Manager User Guide)."""
@@ -34,7 +38,8 @@ class SecretKeys:
     def __init__(self, client: Any, secret_arn: str, clock: Callable[[], float] = time.time):
         self._client, self._secret_arn, self._clock = client, secret_arn, clock
         self._keys: tuple[str, ...] = ()
-        self._read_at = self._tried_at = 0.0
+        self._read_at = 0.0
+        self._early_reads, self._counted_at = float(EARLY_READS), clock()
 
     def keys(self) -> tuple[str, ...]:
         """Return the valid keys, the current one first; at most five minutes old if they can be read.
@@ -48,19 +53,28 @@ class SecretKeys:
         return self.latest()
 
     def latest(self) -> tuple[str, ...]:
-        """Return the valid keys, at most ten seconds old if they can be read; raises as ``keys`` does."""
-        now = self._clock()
-        if self._keys and now - self._tried_at < MIN_AGE_SECONDS:
+        """Return the valid keys, read just now unless that was done too often; raises as ``keys`` does."""
+        if self._keys and not self._may_read():
             return self._keys
         try:
-            self._keys, self._read_at = self._read(), now
+            self._keys, self._read_at = self._read(), self._clock()
         except (ClientError, BotoCoreError) as error:
+            # A read that fails takes seconds: the next handshakes must not wait for another one.
+            self._early_reads, self._counted_at = 0.0, self._clock()
             if not self._keys:
                 raise
             logger.warning("the keys can't be read; going on with those from before", error=str(error))
-        finally:
-            self._tried_at = self._clock()  # an attempt may take longer than the pause until the next
         return self._keys
+
+    def _may_read(self) -> bool:
+        """Tell whether there is an early read left, and use it up."""
+        now = self._clock()
+        gained = (now - self._counted_at) / EARLY_READ_SECONDS
+        self._early_reads, self._counted_at = min(EARLY_READS, self._early_reads + gained), now
+        if self._early_reads < 1:
+            return False
+        self._early_reads -= 1
+        return True
 
     def _read(self) -> tuple[str, ...]:
         versions = (self._version(stage) for stage in VALID_STAGES)

@@ -2,10 +2,16 @@
 
 import json
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
+from urllib.parse import quote
 
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
+
+Place = Literal["header", "subprotocol", "query"]
+"""Where a token is: `Authorization: Bearer`, after `websocket` in the subprotocols, or `access_token`."""
+
+PLACES: tuple[Place, ...] = ("header", "subprotocol", "query")
 
 
 class Client:
@@ -14,11 +20,35 @@ class Client:
     Args:
         url: the API's URL.
         subprotocols: what to offer in ``Sec-WebSocket-Protocol``.
+        token: what to connect with; None for nothing.
+        place: where the token is; a tuple for several places at once.
     """
 
-    def __init__(self, url: str, subprotocols: tuple[str, ...] = ()):
-        offered = [Subprotocol(name) for name in subprotocols] or None
-        self._connecting = connect(url, subprotocols=offered, open_timeout=30, proxy=None, max_size=None)
+    def __init__(
+        self,
+        url: str,
+        subprotocols: tuple[str, ...] = (),
+        *,
+        token: str | None = None,
+        place: Place | tuple[Place, ...] = "header",
+    ):
+        headers = {}
+        places = (place,) if isinstance(place, str) else place
+        if token is not None and "header" in places:
+            headers["Authorization"] = f"Bearer {token}"
+        if token is not None and "subprotocol" in places:
+            subprotocols = ("websocket", token)
+        if token is not None and "query" in places:
+            url += f"?access_token={quote(token, safe='')}"
+        self._connecting = connect(
+            url,
+            subprotocols=[Subprotocol(name) for name in subprotocols] or None,
+            additional_headers=headers,
+            open_timeout=30,
+            proxy=None,
+            max_size=None,
+            max_queue=None,  # a test that reads late must not hold up pongs, and then lose its connection
+        )
 
     def __enter__(self) -> Self:
         self.socket = self._connecting.__enter__()

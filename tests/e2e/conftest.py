@@ -1,11 +1,11 @@
 """The app, deployed once by the real CDK CLI into a local AWS that enforces IAM."""
 
+import itertools
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,37 +13,76 @@ import pytest
 
 from local.aws import LocalAws
 from local.deployment import Outputs, deploy
-from tests.e2e.client import Client
+from operations import deployment
+from operations.minting import TokenSigner
+from tests.e2e.client import Client, Place
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@dataclass(frozen=True)
 class App:
     """The deployed app.
 
     Attributes:
         aws: the local AWS.
         outputs: the stack's outputs.
+        signer: makes tokens with the deployment's secret, as it was when it was last read.
     """
 
-    aws: LocalAws
-    outputs: Outputs
+    def __init__(self, aws: LocalAws, outputs: Outputs):
+        self.aws, self.outputs = aws, outputs
+        self._events, self._dynamodb = aws.client("events"), aws.client("dynamodb")
+        self._numbers = itertools.count(1)
+        self.read_secret()
+
+    def read_secret(self) -> None:
+        """Read the secret, which a test has rotated."""
+        self.signer = TokenSigner.of(self.outputs.stack, self.aws.client("secretsmanager"))
+
+    def token(
+        self,
+        user: str | None = None,
+        *,
+        subscribe: Sequence[str] = ("*",),
+        publish: Sequence[str] = ("*",),
+        minutes: float = 60,
+    ) -> str:
+        """Return a token; by default, of a user of its own who may do everything."""
+        user = user or f"user {next(self._numbers)}"
+        return self.signer.token(user, subscribe=subscribe, publish=publish, seconds=minutes * 60)
+
+    def client(
+        self,
+        *subprotocols: str,
+        token: str | None = None,
+        place: Place | tuple[Place, ...] = "header",
+        **bearer: Any,
+    ) -> Client:
+        """Return a client that connects when it is entered.
+
+        Args:
+            *subprotocols: what it offers.
+            token: what it connects with; by default, a new one.
+            place: where the token is; a tuple for several places at once.
+            **bearer: what the new token says; see `token`.
+        """
+        token = self.token(**bearer) if token is None else token
+        return Client(self.outputs.web_socket_url, subprotocols, token=token, place=place)
 
     def put_event(
         self, detail: dict[str, Any], *, detail_type: str = "Entity Updated", source: str = "test"
     ) -> str:
         """Put one event; return its id."""
         entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
-        answer = self.aws.client("events").put_events(Entries=[entry])
+        answer = self._events.put_events(Entries=[entry])
         assert answer["FailedEntryCount"] == 0, answer
         event_id: str = answer["Entries"][0]["EventId"]
         return event_id
 
-    def put_example(self) -> None:
-        """Put examples/entity-updated.json with the real aws CLI."""
+    def put_example(self, name: str = "entity-updated") -> None:
+        """Put one of the events in examples/ with the real aws CLI."""
         subprocess.run(
-            ["aws", "events", "put-events", "--entries", "file://examples/entity-updated.json"],
+            ["aws", "events", "put-events", "--entries", f"file://examples/{name}.json"],
             cwd=ROOT,
             env=self.aws.environment(),
             check=True,
@@ -52,7 +91,7 @@ class App:
 
     def items(self) -> list[dict[str, Any]]:
         """Return every connection and subscription in the table."""
-        found = self.aws.client("dynamodb").scan(TableName=self.outputs.table_name, ConsistentRead=True)
+        found = self._dynamodb.scan(TableName=self.outputs.table_name, ConsistentRead=True)
         assert "LastEvaluatedKey" not in found
         return [item for item in found["Items"] if item["sk"]["S"].startswith(("CONNECTION", "SUBSCRIBER#"))]
 
@@ -76,11 +115,19 @@ def app() -> Iterator[App]:
 
 
 @pytest.fixture
+def as_local(app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the operations commands take this deployment for the one of `make local`."""
+    path = tmp_path / "outputs.json"
+    app.outputs.save(path)
+    monkeypatch.setattr(deployment, "LOCAL_OUTPUTS", path)
+
+
+@pytest.fixture
 def connect(app: App) -> Iterator[Callable[..., Client]]:
-    """Open connections that are closed when the test ends."""
+    """Open connections, as `App.client` describes them, that are closed when the test ends."""
     with ExitStack() as stack:
 
-        def open_client(*subprotocols: str) -> Client:
-            return stack.enter_context(Client(app.outputs.web_socket_url, subprotocols))
+        def open_client(*subprotocols: str, **options: Any) -> Client:
+            return stack.enter_context(app.client(*subprotocols, **options))
 
         yield open_client

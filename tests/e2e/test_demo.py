@@ -10,12 +10,18 @@ def test_the_demo_works_and_cleans_up(app: App) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "local", "demo"],
         cwd=ROOT,
-        env={**app.aws.environment(), "LOCAL_PORT": "0", "AWS_ENDPOINT_URL": ""},
+        env={
+            **app.aws.environment(),
+            **{"LOCAL_PORT": "0", "AWS_ENDPOINT_URL": "", "PYTHONPATH": f"{ROOT}:{ROOT / 'lambdas'}"},
+        },
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for line in ('"type":"subscribed"', "The example worked!", '"type":"unsubscribed"', "nothing arrived"):
+    for line in (
+        *("< 401", '"type":"subscribed"', '"code":"forbidden"', "The example worked!"),
+        *('"type":"unsubscribed"', "nothing arrived"),
+    ):
         assert line in done.stdout

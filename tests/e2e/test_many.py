@@ -14,7 +14,7 @@ def test_the_living_get_each_update_once_and_the_dead_are_forgotten(app: App) ->
     with ExitStack() as stack, ThreadPoolExecutor(16) as pool:
 
         def join(_number: int) -> Client:
-            client = stack.enter_context(Client(app.outputs.web_socket_url))
+            client = stack.enter_context(app.client())
             client.subscribe("crowd")
             return client
 

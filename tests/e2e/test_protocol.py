@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from stacks.settings import Settings
 from tests.e2e.client import Client
 from tests.e2e.conftest import App, eventually
 
 Connect = Callable[..., Client]
+
+LARGEST = Settings().client_frame_kilobytes * 1024
 
 
 @pytest.mark.parametrize(
@@ -29,13 +32,15 @@ def test_an_unknown_subprotocol_is_not_echoed(connect: Connect) -> None:
 
 def test_connecting_and_leaving_writes_and_removes_every_item(app: App) -> None:
     eventually(lambda: not app.items())  # the tests before have left
-    with Client(app.outputs.web_socket_url) as client:
+    # The token outlives the connection, which nobody therefore has to close.
+    with app.client(user="alice", minutes=180) as client:
+        by_connecting = len(app.items())
         for number in range(30):
             client.subscribe(f"many/{number}")
-        assert len(app.items()) == 31
-        connection = next(
-            item for item in app.items() if "channels" in item and len(item["channels"]["SS"]) == 30
-        )
+        assert len(app.items()) == by_connecting + 30
+        connection = next(item for item in app.items() if "channels" in item)
+        assert len(connection["channels"]["SS"]) == len(app.items()) - 1
+        assert connection["userId"]["S"] == "alice"
         assert connection["ipAddress"]["S"] == "127.0.0.1"
         assert int(connection["ttl"]["N"]) - int(connection["connectedAt"]["N"]) // 1000 == 2 * 3600 + 600
     eventually(lambda: not app.items())
@@ -103,13 +108,20 @@ def test_frames_that_api_gateway_does_not_take_close_the_connection(
     assert closed.value.rcvd.code == close_code
 
 
-def test_the_largest_message_is_taken(connect: Connect) -> None:
+@pytest.mark.parametrize(
+    ("size", "code"),
+    [(LARGEST, "unknown_action"), (LARGEST + 1, "frame_too_large"), (128 * 1024, "frame_too_large")],
+)
+def test_the_largest_message_is_taken_and_a_larger_one_answered(
+    connect: Connect, size: int, code: str
+) -> None:
     frame = json.dumps({"action": "fly", "padding": ""})
-    message = frame[:-2] + "x" * (128 * 1024 - len(frame)) + '"}'
+    message = frame[:-2] + "x" * (size - len(frame)) + '"}'
     client = connect()
     # In WebSocket frames of 32 KB, the most that API Gateway takes in one.
     client.socket.send(message[start : start + 32 * 1024] for start in range(0, len(message), 32 * 1024))
-    assert client.receive()["code"] == "unknown_action"
+    assert client.receive()["code"] == code
+    assert client.ask({"action": "ping"}) == {"type": "pong"}
 
 
 def test_subscribing_on_a_connection_that_is_gone_is_refused_and_leaves_no_item(
@@ -117,12 +129,15 @@ def test_subscribing_on_a_connection_that_is_gone_is_refused_and_leaves_no_item(
 ) -> None:
     client = connect()
     client.subscribe("gone/1")
-    connection = next(item for item in app.items() if item.get("channels") == {"SS": ["entity/gone/1"]})
-    app.aws.client("dynamodb").delete_item(
-        TableName=app.outputs.table_name, Key={"pk": connection["pk"], "sk": connection["sk"]}
-    )
+    connection = next(item for item in app.items() if "entity/gone/1" in str(item.get("channels")))
+    dynamodb: Any = app.aws.client("dynamodb")
+    key = {"pk": connection["pk"], "sk": connection["sk"]}
+    dynamodb.delete_item(TableName=app.outputs.table_name, Key=key)
     assert client.ask({"action": "subscribe", "entityId": "gone/2"})["code"] == "connection_gone"
     assert "gone/2" not in str(app.items())
+    # What it has besides goes as it closes.
+    connection["channels"]["SS"].remove("entity/gone/1")
+    dynamodb.put_item(TableName=app.outputs.table_name, Item=connection)
     client.socket.close()
 
     def repaired() -> bool:

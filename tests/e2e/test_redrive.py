@@ -14,12 +14,12 @@ from tests.e2e.conftest import App, eventually
 Connect = Callable[..., Client]
 
 
+pytestmark = pytest.mark.usefixtures("as_local")
+
+
 @pytest.fixture(autouse=True)
-def _outputs(app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have --local mean this deployment, and start with empty dead-letter queues."""
-    path = tmp_path / "outputs.json"
-    app.outputs.save(path)
-    monkeypatch.setattr(deployment, "LOCAL_OUTPUTS", path)
+def _empty(app: App) -> None:
+    """Start with empty dead-letter queues."""
     sqs = app.aws.client("sqs")
     for url in (app.outputs.dead_letter_queue_url, app.outputs.target_dead_letter_queue_url):
         sqs.purge_queue(QueueUrl=url)

@@ -85,3 +85,28 @@ def test_a_function_gets_a_callback_url_that_it_can_reach(aws: LocalAws, api: We
 
     body = aws.client("cloudformation").get_template(StackName="web-socket")["TemplateBody"]
     assert "127.0.0.1" not in str(body)
+
+
+def secret_template(description: str) -> dict[str, Any]:
+    properties = {"Description": description, "GenerateSecretString": {"PasswordLength": 64}}
+    return {
+        "Resources": {"Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": properties}},
+        "Outputs": {"Ref": {"Value": {"Ref": "Secret"}}},
+    }
+
+
+def test_a_reference_to_a_secret_is_its_arn_also_after_an_update(aws: LocalAws) -> None:
+    arn = create_stack(aws, "secret", secret_template("one"))["Ref"]
+    secrets = aws.client("secretsmanager")
+    assert secrets.describe_secret(SecretId=arn)["ARN"] == arn
+    before = secrets.get_secret_value(SecretId=arn)["SecretString"]
+
+    assert update_stack(aws, "secret", secret_template("two"))["Ref"] == arn
+    assert secrets.describe_secret(SecretId=arn)["Description"] == "two"
+    assert secrets.get_secret_value(SecretId=arn)["SecretString"] == before
+
+    cloudformation = aws.client("cloudformation")
+    cloudformation.delete_stack(StackName="secret")
+    waiting = {"Delay": 0.1, "MaxAttempts": 50}
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="secret", WaiterConfig=waiting)
+    assert arn not in [secret["ARN"] for secret in secrets.list_secrets()["SecretList"]]

@@ -41,6 +41,15 @@ def handler(event, context):
     return os.getpid()
 """
 
+FAIL = """
+import os
+
+def handler(event, context):
+    if event == "die":
+        os._exit(1)
+    raise RuntimeError(os.getpid())
+"""
+
 
 Deploy = Callable[[str, dict[str, str]], None]
 
@@ -117,6 +126,25 @@ def test_a_function_has_a_bounded_number_of_processes(aws: LocalAws, deploy: Dep
         calls = [pool.submit(invoke, functions, "sleeper", {"seconds": 0.3}) for _ in range(WORKERS + 3)]
         processes = {call.result() for call in calls}
     assert len(processes) == WORKERS
+
+
+def test_a_handler_that_raises_keeps_its_process_and_one_that_dies_does_not(
+    aws: LocalAws, deploy: Deploy
+) -> None:
+    deploy("failing", {"index.py": FAIL})
+    functions = aws.client("lambda")
+
+    def failure(event: object) -> str:
+        answer = functions.invoke(FunctionName="failing", Payload=json.dumps(event))
+        assert answer["FunctionError"] == "Unhandled"
+        message: str = json.loads(answer["Payload"].read())["errorMessage"]
+        return message
+
+    process = failure(1)
+    assert process.isdecimal()
+    assert failure(2) == process
+    assert not failure("die").isdecimal()
+    assert failure(3) not in ("", process)
 
 
 def test_a_silent_function_does_not_wait_for_its_logs(aws: LocalAws, deploy: Deploy) -> None:

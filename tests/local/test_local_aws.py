@@ -58,7 +58,7 @@ def test_the_commands_say_so_without_a_stack_trace(busy_port: int, command: str)
     done = subprocess.run(
         [sys.executable, "-m", "local", command],
         cwd=ROOT,
-        env={"LOCAL_PORT": str(busy_port)},
+        env={"LOCAL_PORT": str(busy_port), "PYTHONPATH": f"{ROOT}:{ROOT / 'lambdas'}"},
         capture_output=True,
         text=True,
         check=False,

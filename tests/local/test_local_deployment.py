@@ -1,6 +1,7 @@
 """What a deployment gives back, and `make local` as a whole."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from local.steps import StepError
 from local.up import instructions
 from tests.local.processes import gone, group_of
 
+SH = "/bin/sh"
 STACK = {
     "WebSocketUrl": "wss://abc123.execute-api.us-east-1.amazonaws.com/prod",
     "TableName": "table",
@@ -49,8 +51,29 @@ def test_outputs_are_saved_flat(tmp_path: Path) -> None:
 
 def test_the_instructions_are_complete_commands() -> None:
     text = instructions(read_outputs(LocalAws(port=4711), STACK))
-    assert "node_modules/.bin/wscat -c ws://127.0.0.1:4711/_aws/execute-api/abc123/prod -s websocket" in text
     assert "aws events put-events --entries file://examples/entity-updated.json" in text
+
+
+def test_the_shown_wscat_connects_with_a_token(tmp_path: Path) -> None:
+    """What is shown is pasted into sh, with programs that show what they get."""
+    programs = {"make": f'#!{SH}\n[ $1 = -s ] && echo "token of <$*>"', "node": f"#!{SH}"}
+    programs["node_modules/.bin/wscat"] = f"#!{SH}\nprintf '%s\\n' \"$@\""
+    for name, text in programs.items():
+        program = tmp_path / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(text)
+        program.chmod(0o755)
+    shown = instructions(read_outputs(LocalAws(port=4711), STACK))
+    command = re.search(r"^ +(?:PATH=.*)?node_modules(?:.*\\\n)*.*", shown, re.MULTILINE)
+    assert command is not None
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(
+        ["sh", "-c", command[0]], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        *("-c", "ws://127.0.0.1:4711/_aws/execute-api/abc123/prod", "-s", "websocket"),
+        *("-H", "Authorization: Bearer token of <-s token ARGS=--user me --subscribe myEntityId>"),
+    ]
 
 
 def test_the_shown_variables_are_enough_for_the_aws_command(aws: LocalAws) -> None:
@@ -94,7 +117,7 @@ def test_make_local_stays_until_ctrl_c_and_stops_what_it_started(tmp_path: Path)
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={"LOCAL_PORT": "0"},
+        env={"LOCAL_PORT": "0", "PYTHONPATH": f"{ROOT}:{ROOT / 'lambdas'}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -19,10 +19,12 @@ from websockets.exceptions import ConnectionClosed
 
 from local.aws import LocalAws
 from local.deployment import Outputs
+from operations.minting import TokenSigner
 from tests.reference_client import Applied, Place, ReferenceClient, Refetch
 
 FOLLOWS = 3
 QUIET_SECONDS = 60
+HOUR = 3600
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,9 @@ class Figures:
 class SoakClient:
     """The reference client on a socket that comes and goes."""
 
-    def __init__(self, name: str, url: str, entities: list[str], figures: Figures):
-        self.name, self._url, self.entities, self._figures = name, url, entities, figures
+    def __init__(self, name: str, url: str, token: str, entities: list[str], figures: Figures):
+        self.name, self.entities = name, entities
+        self._url, self._token, self._figures = url, token, figures
         self.state = ReferenceClient()
         for entity_id in entities:
             self.state.subscribe(entity_id)
@@ -81,7 +84,10 @@ class SoakClient:
             await asyncio.sleep(random.uniform(0, 2) if not last.is_set() else 0.1)
 
     async def _connection(self, stay: float | None, last: asyncio.Event) -> None:
-        async with connect(self._url, proxy=None, open_timeout=30, max_size=None) as socket:
+        bearer = {"Authorization": f"Bearer {self._token}"}
+        async with connect(
+            self._url, additional_headers=bearer, proxy=None, open_timeout=30, max_size=None
+        ) as socket:
             self._figures.connections += 1
             self.state.connected()
             ends = None if stay is None else time.monotonic() + stay
@@ -116,10 +122,7 @@ async def soak(aws: LocalAws, outputs: Outputs, plan: Plan) -> Figures:
     """Run a plan against a deployment; what went wrong is in the figures' problems."""
     figures, last = Figures(), asyncio.Event()
     names = [f"soak/{number}" for number in range(plan.entities)]
-    clients = [
-        SoakClient(f"client {n}", outputs.web_socket_url, random.sample(names, FOLLOWS), figures)
-        for n in range(plan.clients)
-    ]
+    clients = _clients(aws, outputs, plan, names, figures)
     tasks = [asyncio.create_task(client.run(plan, last)) for client in clients]
     put = await _publish(aws, plan, names, figures)
     last.set()
@@ -136,6 +139,19 @@ async def soak(aws: LocalAws, outputs: Outputs, plan: Plan) -> Figures:
     await asyncio.gather(*tasks, return_exceptions=True)
     _compare(clients, stored, put, figures)
     return figures
+
+
+def _clients(
+    aws: LocalAws, outputs: Outputs, plan: Plan, names: list[str], figures: Figures
+) -> list[SoakClient]:
+    """Return the clients, each a user of its own who may subscribe to what it follows and nothing else."""
+    signer = TokenSigner.of(outputs.stack, aws.client("secretsmanager"))
+    clients = []
+    for number in range(plan.clients):
+        name, entities = f"client {number}", random.sample(names, FOLLOWS)
+        token = signer.token(name, subscribe=entities, seconds=plan.seconds + HOUR)
+        clients.append(SoakClient(name, outputs.web_socket_url, token, entities, figures))
+    return clients
 
 
 async def _publish(aws: LocalAws, plan: Plan, names: list[str], figures: Figures) -> set[str]:

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from entity_push.batch import Batch, Numbers
 from entity_push.bearer import Bearer
+from entity_push.channels import everyone_list
 from entity_push.chunks import MAX_ATTEMPTS, Chunk
 from entity_push.dead_letters import DeadLetters
 from entity_push.delivery import Outcome, Post, Result
@@ -159,6 +160,35 @@ def test_an_update_is_posted_to_each_subscriber_of_its_channel_once(bench: Bench
     assert sorted(name for name, _ in bench.engine.posted) == ["a", "b", "c"]
     assert not bench.sqs.queued
     assert not bench.sqs.dead
+
+
+def test_an_event_of_several_entities_goes_back_to_the_queue_as_one_message_for_each(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "a")
+    bench.subscribe("entity/e2", "a", "b")
+    body = json.loads(event("e1"))
+    body["detail"] = {"entityIds": ["e1", "e2"], "message": "m"}
+    assert bench.push(json.dumps(body)) == []
+    assert bench.engine.posted == []
+    assert bench.push(*(entry["MessageBody"] for entry in bench.sqs.queued)) == []
+    assert sorted(name for name, _ in bench.engine.posted) == ["a", "a", "b"]
+
+
+def test_a_connection_that_is_subscribed_both_ways_gets_the_frame_once(bench: Bench) -> None:
+    bench.subscribe("entity/orders/1", "a", "b")
+    bench.subscribe("entity/orders/*", "b", "c")
+    bench.subscribe("entity/*", "c", "d")
+    bench.subscribe("entity/rooms/*", "e")
+    assert bench.push(event("orders/1")) == []
+    assert sorted(name for name, _ in bench.engine.posted) == ["a", "b", "c", "d"]
+
+
+def test_a_broadcast_reaches_all_of_everyones_lists(bench: Bench) -> None:
+    names = [f"c{number}" for number in range(20)]
+    for name in names:
+        bench.subscribe(everyone_list(name), name)
+    body = {**json.loads(event("e1")), "detail-type": "Broadcast", "detail": {"message": "m"}}
+    assert bench.push(json.dumps(body)) == []
+    assert sorted(name for name, _ in bench.engine.posted) == sorted(names)
 
 
 def test_updates_of_one_channel_are_posted_in_order(bench: Bench) -> None:

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from entity_push import aws
-from entity_push.secret_keys import MAX_AGE_SECONDS, MIN_AGE_SECONDS, SecretKeys
+from entity_push.secret_keys import EARLY_READ_SECONDS, EARLY_READS, MAX_AGE_SECONDS, SecretKeys
 from entity_push.tokens import SecretVerifier
 from moto import mock_aws
 
@@ -94,18 +94,23 @@ def test_keys_are_remembered_for_five_minutes(
     assert keys.keys() == (NEW, OLD)
 
 
-def test_the_latest_keys_are_read_at_most_every_ten_seconds(
+def test_tokens_that_fit_no_key_have_the_secret_read_three_times_and_then_every_ten_seconds(
     keys: SecretKeys, client: CountingClient, clock: Clock, secrets_manager: Any
 ) -> None:
     keys.keys()
-    rotate(secrets_manager)
     for _ in range(100):
-        assert keys.latest() == (OLD,)
-    assert client.calls == 2
-    clock.now += MIN_AGE_SECONDS
+        keys.latest()
+    assert client.calls == 2 * (1 + EARLY_READS)
+    rotate(secrets_manager)
+    assert keys.latest() == (OLD,)
+    clock.now += EARLY_READ_SECONDS
     for _ in range(100):
         assert keys.latest() == (NEW, OLD)
-    assert client.calls == 4
+    assert client.calls == 2 * (1 + EARLY_READS + 1)
+    clock.now += 3600
+    for _ in range(100):
+        keys.latest()
+    assert client.calls == 2 * (1 + EARLY_READS + 1 + EARLY_READS)
 
 
 def test_a_token_of_the_new_key_is_valid_at_once_and_of_the_old_one_still(
@@ -115,7 +120,6 @@ def test_a_token_of_the_new_key_is_valid_at_once_and_of_the_old_one_still(
     old, new = (valid_token(key, "i", "a", clock.now) for key in (OLD, NEW))
     assert verifier.claims(old) == claims
     rotate(secrets_manager)
-    clock.now += MIN_AGE_SECONDS
     assert verifier.claims(new) == claims
     assert verifier.claims(old) == claims
 
@@ -138,7 +142,7 @@ def test_without_secrets_manager_the_keys_from_before_stay_valid(
         assert keys.keys() == (OLD,)
     assert client.calls == 3  # it is not asked for each token while it is down
     client.error = None
-    clock.now += MIN_AGE_SECONDS
+    clock.now += EARLY_READ_SECONDS
     keys.keys()
     assert client.calls == 5
 
