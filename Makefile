@@ -12,7 +12,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local synth bootstrap deploy destroy test lint format unit e2e token rotate redrive soak bench audit lock clean
+.PHONY: help setup demo local synth bootstrap deploy destroy test lint format unit e2e token rotate redrive soak fuzz bench audit lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -80,6 +80,9 @@ redrive: setup  ## Dead letters: make redrive ARGS="list --help"
 
 soak: setup  ## Clients that come and go, for minutes: make soak ARGS="--minutes 30"
 	@python -m tests.soak $(ARGS)
+
+fuzz: setup  ## Anything at all to every function, 100,000 times: make fuzz ARGS="--inputs 1000"
+	@python -m tests.fuzz $(ARGS)
 
 bench: setup  ## Measure: tables here, numbers in build/bench.json
 	@python -m benchmarks $(ARGS)

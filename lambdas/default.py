@@ -10,8 +10,9 @@ def handler(request: Request) -> Frame:
     if "action" not in request.frame.fields:
         raise ProtocolError(
             ErrorCode.MISSING_ACTION,
-            'The frame has no "action". Actions: subscribe, unsubscribe, ping.',
+            'The frame has no "action". Actions: subscribe, unsubscribe, publish, onMessage, ping.',
         )
     raise ProtocolError(
-        ErrorCode.UNKNOWN_ACTION, "There is no such action. Actions: subscribe, unsubscribe, ping."
+        ErrorCode.UNKNOWN_ACTION,
+        "There is no such action. Actions: subscribe, unsubscribe, publish, onMessage, ping.",
     )

@@ -11,7 +11,7 @@ from entity_push.channels import InvalidEntityIdError, entity_channel
 from entity_push.events import ENTITY_UPDATED
 
 _FIELDS = {"pattern", "entityId", "message"}
-_PATH = re.compile(r"\$(\.[A-Za-z0-9_-]+|\[\d+\])*")
+_PATH = re.compile(r"\$(\.[A-Za-z0-9_-]+)*")  # dots only (EventBridge API Reference, InputTransformer)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 EVENT_RULES_RULE = (

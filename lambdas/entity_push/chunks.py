@@ -21,6 +21,12 @@ MAX_ATTEMPTS = 8
 
 LONGEST_DELAY_SECONDS = 60
 
+MAX_ID_BYTES = 1000
+"""A sort key has at most 1,024 bytes ("Quotas in Amazon DynamoDB")."""
+
+MAX_CHANNEL_BYTES = 1100
+"""With a user id of up to 256 characters of 4 bytes each; a partition key has at most 2,048."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -49,7 +55,9 @@ class Chunk:
             UnusableEventError: it is not a chunk of this form.
         """
         match message["chunk"]:
-            case {"subscribers": dict(subscribers), "attempt": int(attempt)} if _are_times(subscribers):
+            case {"subscribers": dict(subscribers), "attempt": int(attempt)} if (
+                _are_times(subscribers) and 0 <= attempt <= 100
+            ):
                 return cls(_update_in(message["chunk"]), subscribers, attempt)
         raise UnusableEventError("the message is not a chunk of a form that this version reads")
 
@@ -89,7 +97,7 @@ class Rest:
             UnusableEventError: it is not of this form.
         """
         match message["rest"]:
-            case {"after": str(after), "before": int(before)}:
+            case {"after": str(after), "before": int(before)} if _are_ids(after) and before >= 0:
                 return cls(_update_in(message["rest"]), after, before)
         raise UnusableEventError("the message is not a rest of a form that this version reads")
 
@@ -117,13 +125,30 @@ def _update_in(fields: Mapping[str, Any]) -> Update:
             "frame": str(frame),
             "sentAt": int(sent_at),
             "sequence": int(sequence),
-        }:
-            return Update(channel, event_id, frame.encode(), sent_at, sequence)
+        } if (
+            _are_ids(event_id)
+            and _are_ids(channel, most=MAX_CHANNEL_BYTES)
+            and 0 <= sent_at < 2**53
+            and 0 <= sequence < 2**53
+        ):
+            try:
+                return Update(channel, event_id, frame.encode(), sent_at, sequence)
+            except UnicodeEncodeError as error:
+                raise UnusableEventError("the message's frame can't be written as UTF-8") from error
     raise UnusableEventError("the message's update is not of a form that this version reads")
 
 
 def _are_times(subscribers: dict[str, Any]) -> bool:
-    return all(type(expires) is int for expires in subscribers.values())  # a bool is an int, too
+    # A bool is an int, too.
+    return all(type(expires) is int for expires in subscribers.values()) and _are_ids(*subscribers)
+
+
+def _are_ids(*texts: str, most: int = MAX_ID_BYTES) -> bool:
+    """Tell whether texts fit into keys: ours do, but others may be allowed to write to the queue, too."""
+    try:
+        return all(1 <= len(text.encode()) <= most for text in texts)
+    except UnicodeEncodeError:
+        return False
 
 
 def split(chunk: Chunk) -> Iterator[Chunk]:

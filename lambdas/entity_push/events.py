@@ -1,11 +1,10 @@
 """What arrives on the queue: EventBridge events, read into updates of channels."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from entity_push import frames
+from entity_push import frames, strict_json
 from entity_push.bearer import InvalidUserIdError, checked_user_id
 from entity_push.channels import EVERYONE, InvalidEntityIdError, entity_channel, user_channel
 from entity_push.cursors import Cursor
@@ -17,6 +16,8 @@ BROADCAST = "Broadcast"
 
 CLIENT_SOURCE = "entity-push.client"
 """Source of the events that clients publish; only they say ``from`` whom they are."""
+
+MAX_TEXT_LENGTH = 256
 
 MAX_ENTITIES = 100
 """Entities that one event may name."""
@@ -90,7 +91,7 @@ class EventOfSeveral:
         """Return the bodies of the queue messages, one per entity; they share the event's id."""
         rest = {name: value for name, value in self.event["detail"].items() if name != "entityIds"}
         return [
-            json.dumps({**self.event, "detail": {**rest, "entityId": entity_id}})
+            strict_json.for_queue({**self.event, "detail": {**rest, "entityId": entity_id}})
             for entity_id in self.entity_ids
         ]
 
@@ -108,7 +109,9 @@ def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event | EventOfSev
         UnusableEventError: not an event, of another kind, or without a usable id of whom it is for.
     """
     match event:
-        case {"detail-type": str(kind), "id": str(event_id), "time": str(time), "detail": dict(detail)}:
+        case {"detail-type": str(kind), "id": str(event_id), "time": str(time), "detail": dict(detail)} if (
+            _is_short(event_id) and _is_short(time)
+        ):
             pass
         case _:
             raise UnusableEventError(
@@ -118,10 +121,14 @@ def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event | EventOfSev
         raise UnusableEventError(f"the detail-type is none of {', '.join(map(repr, _KINDS))}")
     if kind == ENTITY_UPDATED and "entityIds" in detail:
         return EventOfSeveral(event, _entity_ids(detail))
-    sender = detail.get("from") if event.get("source") == CLIENT_SOURCE else None
-    pushed = Pushed(event_id=event_id, time=time, detail=detail, sender=sender)
+    pushed = Pushed(event_id=event_id, time=time, detail=detail, sender=_sender(event))
     channel, frame = _KINDS[kind](pushed)
     return Event(channel, event_id, frame, sent_at)
+
+
+def _is_short(text: str) -> bool:
+    """Tell whether a text can be part of a key: EventBridge's ids and times are far shorter."""
+    return 1 <= len(text) <= MAX_TEXT_LENGTH and text.isascii() and text.isprintable()
 
 
 def _entity_ids(detail: Mapping[str, Any]) -> tuple[str, ...]:
@@ -153,11 +160,22 @@ def _of_entity(pushed: Pushed) -> tuple[str, Frame]:
     return channel, frames.entity_updated(str(entity_id), **pushed)
 
 
-def _of_user(pushed: Pushed) -> tuple[str, Frame]:
+def _sender(event: Mapping[str, Any]) -> str | None:
+    """Return the user whose client published an event; None if a service put it."""
+    if event.get("source") != CLIENT_SOURCE or "from" not in event["detail"]:
+        return None
+    return _user_id(event["detail"]["from"], "detail.from")
+
+
+def _user_id(value: object, where: str) -> str:
     try:
-        user_id = checked_user_id(pushed["detail"].get("userId"))
+        return checked_user_id(value)
     except InvalidUserIdError as error:
-        raise UnusableEventError(f"detail.userId: {error}") from error
+        raise UnusableEventError(f"{where}: {error}") from error
+
+
+def _of_user(pushed: Pushed) -> tuple[str, Frame]:
+    user_id = _user_id(pushed["detail"].get("userId"), "detail.userId")
     return user_channel(user_id), frames.user_push_notification(**pushed)
 
 

@@ -30,6 +30,9 @@ MAX_ANSWER_BYTES = 32_000
 UPDATES_ROOM = MAX_ANSWER_BYTES - 2048
 """What a subscribe's answer has for updates: the rest is for its other fields."""
 
+MAX_FRAME_LEVELS = 100
+"""How deep a client's frame may be nested: on its way its message is put into other objects."""
+
 MAX_REQUEST_ID_LENGTH = 128
 MAX_REQUEST_ID_NUMBER = 2**53  # beyond it, JavaScript would echo another number than it sent
 
@@ -93,7 +96,7 @@ def parse_client_frame(text: str | None, *, most_bytes: int = MAX_FRAME_BYTES) -
             ErrorCode.FRAME_TOO_LARGE, f"The frame is larger than {most_bytes:,} bytes. Send less at once."
         )
     try:
-        fields = strict_json.loads(text or "")
+        fields = strict_json.loads(text or "", levels=MAX_FRAME_LEVELS)
     except strict_json.NotJSONError as error:
         raise ProtocolError(
             ErrorCode.INVALID_JSON, 'The frame is not JSON. Send text like {"action":"ping"}.'
@@ -256,5 +259,6 @@ def small(wire: bytes, most: int) -> bytes:
 
 
 def without_message(frame: Frame) -> Frame:
-    """Return a frame that is too large to push as one that tells at least that the entity changed."""
-    return {**{name: value for name, value in frame.items() if name != "message"}, "oversize": True}
+    """Return a frame that is too large to push as one that tells at least that there is something."""
+    kept = {name: value for name, value in frame.items() if name not in ("message", "callback")}
+    return {**kept, "oversize": True}

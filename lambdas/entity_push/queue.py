@@ -23,7 +23,7 @@ class NotSentError(Exception):
 
 
 class Message(NamedTuple):
-    """A message to send: its body, in ASCII, and how long it stays invisible, in seconds (at most 900)."""
+    """A message to send: its body, of characters that SQS takes, and its delay in seconds (at most 900)."""
 
     body: str
     delay: int = 0
@@ -99,10 +99,11 @@ def _batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
     batch: list[Message] = []
     size = 0
     for message in messages:
-        if batch and (len(batch) == MAX_ENTRIES or size + len(message.body) > MAX_BATCH_BYTES):
+        length = len(message.body.encode())
+        if batch and (len(batch) == MAX_ENTRIES or size + length > MAX_BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(message)
-        size += len(message.body)
+        size += length
     if batch:
         yield batch

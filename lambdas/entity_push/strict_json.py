@@ -1,7 +1,17 @@
 """JSON as RFC 8259 has it: Python's reader also takes NaN and Infinity, and fails on deep nesting."""
 
 import json
+import math
+import re
 from typing import Any
+
+MOST_LEVELS = 200
+"""Far below what Python's reader and writer take (about 1,000), since values are put into others."""
+
+_OPENING = re.compile(r"[\[{]")
+
+# What SQS refuses in a message (SQS API Reference, SendMessage): it can only be written as an escape.
+_NOT_FOR_SQS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class NotJSONError(ValueError):
@@ -12,13 +22,49 @@ def _refuse_constant(name: str) -> None:
     raise NotJSONError(f"{name} is not JSON")
 
 
-def loads(text: str) -> Any:
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):  # it would be written as Infinity
+        raise NotJSONError("a number is larger than any that a double can be")
+    return value
+
+
+def loads(text: str, *, levels: int = MOST_LEVELS) -> Any:
     """Return the value of a JSON text.
 
+    Args:
+        text: the text.
+        levels: how deep arrays and objects may be nested.
+
     Raises:
-        NotJSONError: for every text that has no value, including a number of over 4,300 digits.
+        NotJSONError: for every text that has no value, including a number of over 4,300 digits or beyond the
+            range of a double, and nesting that is too deep.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise NotJSONError(str(error)) from error
+    if len(_OPENING.findall(text)) > levels and _is_deeper(value, levels):
+        raise NotJSONError(f"it is nested deeper than {levels} levels")
+    return value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return any(isinstance(inner, list | dict) for inner in level)
+
+
+def _inside(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def for_queue(value: Any) -> str:
+    """Return a value as compact JSON in characters that SQS takes, as short as they allow."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _NOT_FOR_SQS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

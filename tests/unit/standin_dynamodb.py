@@ -56,11 +56,16 @@ class StandIn:
 
     Attributes:
         script: the answers, in order; the last one repeats. `CLOSE` closes the connection unanswered.
+        answers: instead of the script, the answers to calls whose body contains a text, in order; the last
+            one repeats.
+        together: answers no call before as many have come as this waits for.
         closes: closes each connection after its answer, though it has promised to keep it.
         calls: what came.
     """
 
     script: list[bytes] = field(default_factory=lambda: [answer(200, {})])
+    answers: dict[str, list[bytes]] = field(default_factory=dict)
+    together: threading.Barrier | None = None
     tls: ssl.SSLContext | None = None
     closes: bool = False
     calls: list[Call] = field(default_factory=list)
@@ -77,9 +82,9 @@ class StandIn:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 operation = headers["x-amz-target"].removeprefix("DynamoDB_20120810.")
-                number = len(standin.calls)
-                standin.calls.append(Call(operation, self.path, headers, body, self.client_address))
-                found = standin.script[min(number, len(standin.script) - 1)]
+                found = standin.answer_to(Call(operation, self.path, headers, body, self.client_address))
+                if standin.together is not None:
+                    standin.together.wait()
                 self.close_connection = standin.closes or found in (CLOSE, SILENCE)
                 if found == SILENCE:
                     time.sleep(2)
@@ -96,6 +101,15 @@ class StandIn:
         self.url = f"{'https' if self.tls else 'http'}://{host}:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
+
+    def answer_to(self, call: Call) -> bytes:
+        """Take down a call, and return its answer."""
+        script, before = self.script, len(self.calls)
+        for text, answers in self.answers.items():
+            if text.encode() in call.body:
+                script, before = answers, sum(text.encode() in other.body for other in self.calls)
+        self.calls.append(call)
+        return script[min(before, len(script) - 1)]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

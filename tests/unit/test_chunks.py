@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from entity_push.chunks import CHUNK_SIZE, MAX_ATTEMPTS, Chunk, delay_seconds, split
+from entity_push.chunks import CHUNK_SIZE, MAX_ATTEMPTS, Chunk, Rest, delay_seconds, split
 from entity_push.events import UnusableEventError, Update
 from entity_push.messages import read_message
 from hypothesis import given
@@ -27,7 +27,9 @@ def test_a_chunk_survives_the_queue(frame: str, subscribers: dict[str, int], att
 @pytest.mark.parametrize(
     "change",
     [
-        *({"channel": 1}, {"frame": None}, {"attempt": "1"}),
+        *({"channel": 1}, {"frame": None}, {"attempt": "1"}, {"attempt": -1}, {"attempt": 10**9}),
+        *({"channel": "x" * 16_384}, {"channel": ""}, {"eventId": "x" * 1025}, {"frame": "\ud800"}),
+        *({"sentAt": -1}, {"sentAt": 10**30}, {"sequence": -1}, {"subscribers": {"x" * 2000: 7}}),
         *({"subscribers": ["c1"]}, {"subscribers": {"c1": None}}, {"subscribers": {"c1": True}}),
     ],
     ids=repr,
@@ -35,6 +37,14 @@ def test_a_chunk_survives_the_queue(frame: str, subscribers: dict[str, int], att
 def test_a_chunk_of_another_form_is_unusable(change: dict[str, Any]) -> None:
     message = json.loads(Chunk(UPDATE, {"c1": 7}).to_message())
     message["chunk"].update(change)
+    with pytest.raises(UnusableEventError):
+        read_message(json.dumps(message), sent_at=7)
+
+
+@pytest.mark.parametrize("change", [{"after": ""}, {"after": "x" * 2000}, {"before": -1}], ids=repr)
+def test_a_rest_of_another_form_is_unusable(change: dict[str, Any]) -> None:
+    message = json.loads(Rest(UPDATE, "c1", 7).to_message())
+    message["rest"].update(change)
     with pytest.raises(UnusableEventError):
         read_message(json.dumps(message), sent_at=7)
 

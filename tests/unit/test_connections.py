@@ -1,4 +1,4 @@
-"""What is written of a connection, and that nothing of it is left (see also test_connect.py, test_expire.py)."""
+"""What is written of a connection, and that nothing of it is left."""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
 import json
+import re
 from typing import Any
 
 import pytest
@@ -57,6 +58,9 @@ def test_an_event_becomes_an_update() -> None:
         ({"detail": {"entityIds": [f"e{number}" for number in range(101)]}}, "1 to 100"),
         ({"detail": {"entityIds": ["e1"], "entityId": "e2"}}, "both"),
         ({"detail": {"entityId": "orders/*"}}, "entityId"),
+        ({"id": "x" * 257}, "not an EventBridge event"),
+        ({"id": ""}, "not an EventBridge event"),
+        ({"source": "entity-push.client", "detail": {"entityId": "e1", "from": "x" * 257}}, "detail.from"),
         ({"detail-type": "Send User Push Notification", "detail": {"message": 1}}, "userId"),
         ({"detail-type": "Send User Push Notification", "detail": {"userId": "a\nb"}}, "userId"),
     ],
@@ -134,3 +138,13 @@ def test_an_event_of_several_entities_becomes_a_message_for_each_of_them() -> No
         )
         for entity_id in ("e1", "e2")
     ]
+
+
+def test_the_messages_of_an_event_of_several_are_no_larger_than_it_and_in_characters_that_sqs_takes() -> None:
+    detail = {"entityIds": ["e1", "e2"], "message": "ü" * 1000 + "\uffff\ud800\x00\x7f"}
+    several = parse_event({**EVENT, "detail": detail}, sent_at=7)
+    assert isinstance(several, EventOfSeveral)
+    for body in several.messages():
+        assert len(body.encode()) < len(json.dumps({**EVENT, "detail": detail}, ensure_ascii=False)) + 1200
+        assert not re.search("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", body)
+        assert json.loads(body)["detail"]["message"] == detail["message"]

@@ -26,6 +26,9 @@ JSON = st.recursive(
         '{"a":Infinity}',
         "[" * 100_000,
         '{"a":' + "9" * 5000 + "}",
+        '{"a":1e400}',
+        '{"a":-1e400}',
+        '{"a":' + "[" * 100 + "]" * 100 + "}",
     ],
     ids=lambda text: repr(text)[:20],
 )
@@ -158,6 +161,22 @@ def test_a_small_frame_stays_as_it_is_and_a_large_one_loses_its_message() -> Non
     assert json.loads(frames.small(wire, len(wire) - 1)) == {
         "type": "Entity Updated",
         "entityId": "e1",
+        "id": "i",
+        "oversize": True,
+    }
+
+
+def test_a_frame_may_be_nested_a_hundred_levels_deep() -> None:
+    text = '{"a":' + "[" * 99 + "]" * 99 + "}"
+    assert parse_client_frame(text).fields == json.loads(text)
+    flat = json.dumps({"a": [[]] * 1000})
+    assert parse_client_frame(flat).fields == json.loads(flat), "brackets side by side are not levels"
+
+
+def test_a_frame_without_its_message_is_without_everything_that_may_be_large() -> None:
+    frame = {"type": "User Push Notification", "message": 1, "callback": "x" * 200_000, "id": "i"}
+    assert frames.without_message(frame) == {
+        "type": "User Push Notification",
         "id": "i",
         "oversize": True,
     }

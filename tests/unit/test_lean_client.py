@@ -1,4 +1,7 @@
+import itertools
+import json
 import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials as BotocoreCredentials
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
 from entity_push.signing import Credentials
 from entity_push.table import lean_client
 from entity_push.table.lean_client import TRIES, LeanClient
@@ -240,3 +243,119 @@ def test_tls_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(HTTPClientError, match="CERTIFICATE_VERIFY_FAILED"):
             wary.query(**QUERY)
     assert len(dynamodb.calls) == 1
+
+
+NAMES = ("one", "two", "three")
+ANSWERS = [{"Items": [{"sk": {"S": name}}]} for name in NAMES]
+
+
+def query_of(name: str) -> dict[str, Any]:
+    return {**QUERY, "ExpressionAttributeValues": {":pk": {"S": f"CHANNEL#{name}"}}}
+
+
+SEVERAL = [query_of(name) for name in NAMES]
+
+
+@pytest.fixture
+def several(dynamodb: StandIn) -> StandIn:
+    """Answers each of three queries with what is its own."""
+    dynamodb.answers = {
+        f"CHANNEL#{name}": [answer(200, found)] for name, found in zip(NAMES, ANSWERS, strict=True)
+    }
+    return dynamodb
+
+
+def test_several_queries_go_over_connections_of_their_own_that_are_kept(
+    several: StandIn, client: LeanClient, pauses: list[float]
+) -> None:
+    for _ in range(3):
+        assert client.queries(SEVERAL) == ANSWERS
+    assert client.queries(SEVERAL[::-1]) == ANSWERS[::-1]
+    assert client.queries(SEVERAL[1:2]) == ANSWERS[1:2]
+    assert client.queries([]) == []
+    assert len(several.calls) == 13
+    assert len({call.connection for call in several.calls}) == 3
+    assert pauses == []
+
+
+def test_several_queries_are_under_way_at_once(several: StandIn, client: LeanClient) -> None:
+    several.together = threading.Barrier(3, timeout=20)
+    assert client.queries(SEVERAL) == ANSWERS
+
+
+@pytest.mark.parametrize("what", PASSING)
+@pytest.mark.parametrize("name", NAMES)
+def test_of_several_queries_the_one_that_fails_is_tried_again_by_itself(
+    several: StandIn, client: LeanClient, name: str, what: str
+) -> None:
+    several.closes = what == "half an answer"
+    several.answers[f"CHANNEL#{name}"].insert(0, PASSING[what])
+    assert client.queries(SEVERAL) == ANSWERS
+    assert sorted(call.body for call in several.calls).count(bytes_of(name)) == 2
+    assert len(several.calls) == 4
+    assert client.queries(SEVERAL) == ANSWERS
+
+
+def bytes_of(name: str) -> bytes:
+    return json.dumps(query_of(name), separators=(",", ":")).encode()
+
+
+def test_kept_connections_that_were_closed_meanwhile_cost_several_queries_no_pause(
+    several: StandIn, client: LeanClient, pauses: list[float]
+) -> None:
+    several.closes = True
+    for _ in range(4):
+        assert client.queries(SEVERAL) == ANSWERS
+    assert pauses == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_refusal_of_one_query_leaves_no_answer_for_the_next_ones(
+    several: StandIn, client: LeanClient, pauses: list[float], name: str
+) -> None:
+    refusal = error(400, "AccessDeniedException")
+    several.answers[f"CHANNEL#{name}"][:0] = [refusal, refusal]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client.queries(SEVERAL)
+    assert client.queries(SEVERAL[::-1]) == ANSWERS[::-1]
+    assert pauses == []
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_an_exception_between_several_queries_leaves_no_answer_for_the_next_ones(
+    several: StandIn, pauses: list[float], number: int
+) -> None:
+    asked = itertools.count(1)
+
+    def credentials() -> Credentials:
+        if next(asked) == number:
+            raise NoCredentialsError
+        return CREDENTIALS
+
+    client = LeanClient(several.url, "eu-west-1", credentials, pause=pauses.append)
+    with pytest.raises(NoCredentialsError):
+        client.queries(SEVERAL)
+    assert client.queries(SEVERAL[::-1]) == ANSWERS[::-1]
+    assert client.query(**SEVERAL[1]) == ANSWERS[1]
+    assert len(several.calls) == number - 1 + 4, "nothing was asked again"
+    assert pauses == []
+
+
+def test_an_answer_that_is_not_json_leaves_no_answer_for_the_next_ones(
+    several: StandIn, client: LeanClient, pauses: list[float]
+) -> None:
+    several.answers["CHANNEL#one"].insert(0, answer(200, b"<html>"))
+    with pytest.raises(ValueError, match="Expecting value"):
+        client.queries(SEVERAL)
+    assert client.queries(SEVERAL) == ANSWERS
+    assert len(several.calls) == 6, "nothing was asked again"
+    assert pauses == []
+
+
+def test_several_queries_take_up_rotated_credentials(several: StandIn) -> None:
+    current = [CREDENTIALS] * 3 + [Credentials("AKIDNEXT", "other")] * 3
+    client = LeanClient(several.url, "eu-west-1", lambda: current.pop(0))
+    for _ in range(2):
+        assert client.queries(SEVERAL) == ANSWERS
+    keys = [call.headers["authorization"].partition("/")[0] for call in several.calls]
+    assert [key.rpartition("=")[2] for key in keys] == ["AKIDEXAMPLE"] * 3 + ["AKIDNEXT"] * 3

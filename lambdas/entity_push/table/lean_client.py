@@ -134,8 +134,13 @@ class LeanClient:
         while len(self._lanes) < len(several):
             self._lanes.append(_Lane(self._url))
         lanes = self._lanes[: len(several)]
-        begun = [self._begin(lane, parameters) for lane, parameters in zip(lanes, several, strict=True)]
-        done = [self._finish(lane) if began else None for lane, began in zip(lanes, begun, strict=True)]
+        try:
+            begun = [self._begin(lane, parameters) for lane, parameters in zip(lanes, several, strict=True)]
+            done = [self._finish(lane) if began else None for lane, began in zip(lanes, begun, strict=True)]
+        except BaseException:
+            for lane in lanes:  # there may be answers that nobody has read
+                lane.close()
+            raise
         return [
             self.query(**parameters) if answer is None else answer
             for answer, parameters in zip(done, several, strict=True)

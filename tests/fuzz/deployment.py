@@ -1,0 +1,267 @@
+"""All functions of a deployment in this process, as Lambda loads them, over stand-ins of what they call."""
+
+import contextlib
+import importlib.util
+import io
+import json
+import pickle
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, Self
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from entity_push import authorization, aws, delivery
+from entity_push.bearer import ANONYMOUS, Bearer
+from entity_push.channels import everyone_list, user_channel
+from entity_push.grants import EVERYTHING, Grants
+from entity_push.table import history, lean_client
+from entity_push.table.connections import Connection, Connections
+from entity_push.telemetry import logger
+from moto import mock_aws
+from moto.dynamodb.models import dynamodb_backends
+
+from tests import forged_tokens
+from tests.fuzz.bodies import EPOCH, LARGE_ENTITIES
+from tests.fuzz.services import Bus, Deliverer, Queues, Secrets, Table, event_id
+from tests.model.moto_tables import MotoTables
+from tests.table_schema import TABLE_SCHEMA
+
+LAMBDAS = Path(__file__).parents[2] / "lambdas"
+TABLE = "table"
+SUBSCRIPTIONS = 12  # so that LARGE_ENTITIES fit, and a frame can name more than fit
+ISSUER, AUDIENCE = "https://issuer.example.com", "EntityPush"
+SECRET = "fuzzed-".ljust(64, "s")
+ISSUERS_KEY = ec.derive_private_key(0xF0225, ec.SECP256R1())
+
+MAX_CLIENT_FRAME_BYTES = 128 * 1024
+"""The most that the setting allows: the largest answers come of the largest frames."""
+
+ENVIRONMENT = {
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "TABLE_NAME": TABLE,
+    "CONNECTIONS_PER_USER": "2",
+    "SUBSCRIPTIONS_PER_CONNECTION": str(SUBSCRIPTIONS),
+    "CLIENT_FRAME_BYTES": "32768",
+    "EVERYONE": "true",
+    "REPLAY_SECONDS": "86400",
+    "HEAD_SECONDS": "2592000",
+    "EVENT_BUS_NAME": "default",
+    "CALLBACK_URL": "https://api.execute-api.us-east-1.amazonaws.com/prod",
+    "QUEUE_URL": "queue",
+    "DEAD_LETTER_QUEUE_URL": "dead-letters",
+    "TOKEN_ISSUER": ISSUER,
+    "TOKEN_AUDIENCE": AUDIENCE,
+    "TOKEN_SECRET_ARN": "secret-arn",
+    "USER_CLAIM": "sub",
+    "SUBSCRIBE_CLAIM": "subscribe",
+    "PUBLISH_CLAIM": "publish",
+    "AUTHORIZATION": "jwt",
+}
+
+LISTENER = "all="
+"""A connection that gets every update, every broadcast, and what is for alice."""
+
+CONNECTIONS = (LISTENER, "some=", "none=", "full=", "expired=", "anonymous=", "gone=")
+
+
+class IssuerKeys:
+    """The keys of an issuer that has one, whose id is ``key``."""
+
+    def __init__(self, issuer: str):
+        assert issuer == ISSUER
+        jwk = jwt.algorithms.ECAlgorithm.to_jwk(ISSUERS_KEY.public_key(), as_dict=True)
+        self._key = jwt.PyJWK({**jwk, "alg": "ES256"})
+
+    def key(self, kid: str) -> jwt.PyJWK | None:
+        return self._key if kid == "key" else None
+
+
+class Deployment:
+    """The functions, some connections, and what happened to them.
+
+    Use it as a context manager: it patches what the functions find around them.
+
+    Attributes:
+        table: the table.
+        queues: both queues.
+        bus: EventBridge.
+        deliverer: posts frames.
+        output: what the functions have printed during the last call.
+    """
+
+    def __init__(self) -> None:
+        self.table = Table(MotoTables())
+        self.queues, self.bus, self.deliverer = Queues(), Bus(), Deliverer()
+        self.output = io.StringIO()
+        self._functions: dict[str, ModuleType] = {}
+        self._clean = b""
+        self._writes = 0
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            stack.enter_context(mock_aws())
+            for name, value in ENVIRONMENT.items():
+                patch.setenv(name, value)
+            self._replace_services(patch)
+            self._load(patch)
+            self._furnish()
+            self._exits = stack.pop_all()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._exits.close()
+
+    def call(self, function: str, event: dict[str, Any]) -> Any:
+        """Invoke a function; raises what it raises."""
+        self.output.seek(0)
+        self.output.truncate()
+        context = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
+        handlers = logger.handlers
+        streams = [handler.stream for handler in handlers]  # type: ignore[attr-defined]
+        try:
+            for handler in handlers:
+                handler.setStream(self.output)  # type: ignore[attr-defined]
+            with contextlib.redirect_stdout(self.output):
+                return self._functions[function].handler(event, context)
+        finally:
+            for handler, stream in zip(handlers, streams, strict=True):
+                handler.setStream(stream)  # type: ignore[attr-defined]
+
+    def reset(self) -> None:
+        """Make everything as it was at first."""
+        self.queues.queued.clear()
+        self.queues.dead.clear()
+        self.bus.entries.clear()
+        self.deliverer.posts.clear()
+        if self.table.writes != self._writes:
+            self._items = pickle.loads(self._clean)  # noqa: S301 - our own; five times as fast as a deep copy
+            self._writes = self.table.writes
+
+    def items(self) -> dict[tuple[str, str], Any]:
+        """Return all items by their keys, to be compared."""
+        found = (item.to_json()["Attributes"] for items in self._items.values() for item in items.values())
+        return {(item["pk"]["S"], item["sk"]["S"]): item for item in found}
+
+    @property
+    def _items(self) -> Any:
+        return self._backend.items
+
+    @_items.setter
+    def _items(self, items: Any) -> None:
+        self._backend.items = items
+
+    @property
+    def _backend(self) -> Any:
+        (table,) = dynamodb_backends["123456789012"]["us-east-1"].tables.values()
+        return table
+
+    def _replace_services(self, patch: pytest.MonkeyPatch) -> None:
+        clients = {
+            "dynamodb": self.table,
+            "sqs": self.queues,
+            "events": self.bus,
+            "secretsmanager": Secrets(SECRET),
+        }
+        patch.setattr(aws, "client", clients.__getitem__)
+        patch.setattr(lean_client, "LeanClient", lambda *_arguments: self.table)
+        patch.setattr(delivery, "Deliverer", lambda *_arguments: self.deliverer)
+        patch.setattr(authorization, "IssuerKeys", IssuerKeys)
+        patch.setattr("entity_push.routes.MOST_FRAME_BYTES", MAX_CLIENT_FRAME_BYTES)
+        patch.setattr(history, "new_epoch", lambda: EPOCH)
+
+    def _load(self, patch: pytest.MonkeyPatch) -> None:
+        for name in ("connect", "disconnect", "subscribe", "unsubscribe", "publish", "default", "push"):
+            self._functions[name] = _loaded(name)
+        self._functions["authorize jwt"] = _loaded("authorize")
+        patch.setenv("AUTHORIZATION", "oidc")
+        self._functions["authorize oidc"] = _loaded("authorize")
+        patch.setenv("AUTHORIZATION", "none")
+        self._functions["connect without tokens"] = _loaded("connect")
+
+    def _furnish(self) -> None:
+        """Make the table, with connections of every kind, and with entities that have a past."""
+        self.table.create_table(TableName=TABLE, **TABLE_SCHEMA)
+        for connection in _connections():
+            Connections(self.table, TABLE).open(connection)
+        past: dict[str, list[Any]] = {
+            "orders/1": [1, {"a": [None]}, "x" * 30_000],
+            **{name: ["y" * 15_000] for name in LARGE_ENTITIES},
+        }
+        number = 0
+        for entity_id, messages in past.items():
+            for message in messages:
+                number += 1
+                detail = {"entityId": entity_id, "message": message}
+                self.push([json.dumps(event("Entity Updated", detail, event_id(number)))])
+        self._clean = pickle.dumps(self._items)
+        self._writes = self.table.writes
+
+    def push(self, bodies: list[str]) -> list[str]:
+        """Invoke the push function; return the message ids that come back."""
+        sent_at = str(round(time.time() * 1000))
+        records = [
+            {
+                "messageId": f"m{number}",
+                "receiptHandle": f"r{number}",
+                "body": body,
+                "attributes": {"SentTimestamp": sent_at, "ApproximateReceiveCount": "1"},
+            }
+            for number, body in enumerate(bodies)
+        ]
+        answer = self.call("push", {"Records": records})
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def event(kind: str, detail: Any, identity: str, source: str = "shop") -> dict[str, Any]:
+    """Return an event as EventBridge puts it on the queue."""
+    return {
+        "version": "0",
+        "id": identity,
+        "detail-type": kind,
+        "source": source,
+        "account": "111122223333",
+        "time": "2026-11-22T18:43:48Z",
+        "region": "us-east-1",
+        "resources": [],
+        "detail": detail,
+    }
+
+
+def claims() -> dict[str, Any]:
+    """Return the claims of a valid token."""
+    return forged_tokens.valid_claims(ISSUER, AUDIENCE, time.time() + 3600)
+
+
+def _connections() -> Iterator[Connection]:
+    now = int(time.time())
+    later = now + 24 * 3600
+    listener = (user_channel("alice"), everyone_list(LISTENER), "entity/orders/1", "entity/*")
+    many = tuple(f"entity/e{number}" for number in range(SUBSCRIPTIONS))
+    some = Grants(("orders/*", "large/3"), ("rooms/7", "orders/*"))
+    for connection_id, bearer, channels in (
+        (LISTENER, Bearer("alice", EVERYTHING, later), listener),
+        ("some=", Bearer("bob", some, later), (user_channel("bob"),)),
+        ("none=", Bearer("carol", Grants(), later), ()),
+        ("full=", Bearer("dave", EVERYTHING, later), many),
+        ("expired=", Bearer("eve", EVERYTHING, now - 1), ()),
+        ("anonymous=", ANONYMOUS, ()),
+    ):
+        yield Connection(connection_id, now * 1000, "192.0.2.1", "fuzz", bearer, frozenset(channels))
+
+
+def _loaded(name: str) -> ModuleType:
+    """Return a function's module, loaded anew and for nobody else."""
+    spec = importlib.util.spec_from_file_location(f"fuzzed_{name}", LAMBDAS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
