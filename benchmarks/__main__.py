@@ -9,9 +9,11 @@ NAMES = {
     "delivery": "what a post costs, against boto3 and a C client",
     "reading": "what reading a page of subscribers costs",
     "growth": "time to the last of 1,000 to 100,000 subscribers",
+    "patterns": "what patterns add to a push: read units and time",
     "numbering": "updates per second into one channel, 1 to 8 workers",
     "authorizer": "what verifying a token costs, cold and warm",
     "latency": "put-events to frame on the local AWS",
+    "chat": "a chat with 200 clients on the local AWS",
 }
 
 

@@ -11,23 +11,34 @@ shell around it says when a connection is open or lost:
     client.receive(json.loads(received))
     print(client.entities["orders/42"].changes)
 
-The rules, per entity:
+The rules, per entity; `USER` and `EVERYONE` stand for the two channels that every connection is in from the
+start, and are entities here:
 
 - The cursor of the last update seen goes along as ``since`` with every ``subscribe`` but the first.
-- While an answer is awaited, pushed frames wait too. The answer comes first, then what waited.
+- While an answer is awaited, pushed frames wait too, and nothing else is asked. The answer comes first, then
+  what waited.
 - ``recovered: true``: ``updates`` are the next ones. ``more``: ask again, with the answer's cursor.
 - ``recovered: false``: the state is to be fetched anew (`Refetch`), and goes on from the answer's cursor.
 - A pushed frame with a number seen before is dropped, the next number is applied, and any other number or
   epoch is a reason to ask. The frame itself is dropped then: it was stored before it was pushed, so the
   answer covers it.
+- A pattern is subscribed to first, then what it covers and is known from before. What is heard of for the
+  first time, through a pattern or as one of the two channels, has its state fetched then (`Heard`).
 """
 
 import itertools
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 Frame = dict[str, Any]
+
+USER, EVERYONE = "#user", "#everyone"  # no entity can have these ids
+FROM_THE_START = {USER: "user", EVERYONE: "everyone"}
+"""The channels that a connection is in without asking, and how the protocol names them."""
+
+MAX_ENTITY_IDS = 25
 
 
 class Place(NamedTuple):
@@ -51,18 +62,28 @@ class Refetch:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """The entity is new to the client: fetch its state; updates after this frame follow."""
+
+    frame: Frame
+
+
+@dataclass(frozen=True)
 class Applied:
     """The entity was updated."""
 
     frame: Frame
 
 
+Change = Refetch | Heard | Applied
+
+
 @dataclass
 class Entity:
-    """What the client knows of one entity.
+    """What the client knows of one entity, or a pattern that it follows.
 
     Attributes:
-        changes: what a screen is told, in order.
+        changes: what a screen is told, in order; of a pattern, nothing.
         wanted: whether to be subscribed.
         question: requestId of the answer that is awaited.
         cursor: of the last update seen; None: there was none yet.
@@ -70,7 +91,7 @@ class Entity:
         unnumbered: ids of the frames seen that carry no number, since nothing is stored.
     """
 
-    changes: list[Refetch | Applied] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     wanted: bool = False
     question: str | None = None
     cursor: str | None = None
@@ -78,11 +99,31 @@ class Entity:
     unnumbered: set[str] = field(default_factory=set)
 
 
+def is_pattern(name: str) -> bool:
+    """Tell whether a name stands for all entities that it covers."""
+    return name.endswith("*")
+
+
+def covers(pattern: str, name: str) -> bool:
+    """Tell whether a pattern covers an entity."""
+    return is_pattern(pattern) and name not in FROM_THE_START and name.startswith(pattern[:-1])
+
+
+def name_in(frame: Frame) -> str:
+    """Return the entity that an answer or a pushed frame is about."""
+    match frame:
+        case {"channel": "user"} | {"type": "User Push Notification"}:
+            return USER
+        case {"channel": "everyone"} | {"type": "Broadcast"}:
+            return EVERYONE
+    return str(frame["entityId"])
+
+
 class ReferenceClient:
     """One client and the entities it follows.
 
     Attributes:
-        entities: by their ids.
+        entities: by their ids, those that it follows or has followed, and patterns.
         outgoing: frames to send, oldest first.
     """
 
@@ -95,9 +136,11 @@ class ReferenceClient:
     def connected(self) -> None:
         """Subscribe to everything that is wanted: a connection is open."""
         self._open = True
-        for entity_id, entity in self.entities.items():
-            if entity.wanted:
-                self._ask(entity_id, "subscribe")
+        self._subscribe(
+            name
+            for name, entity in self.entities.items()
+            if entity.wanted or (entity.changes and name in FROM_THE_START)
+        )
 
     def disconnected(self) -> None:
         """Forget what was under way: the connection is lost, and no answer will come on it."""
@@ -107,58 +150,112 @@ class ReferenceClient:
             entity.question = None
             entity.waiting.clear()
 
-    def subscribe(self, entity_id: str) -> None:
-        """Follow an entity from now on, whenever there is a connection."""
-        self._want(entity_id, True)
+    def subscribe(self, name: str) -> None:
+        """Follow an entity, or all that a pattern covers, from now on, whenever there is a connection."""
+        self._want(name, True)
 
-    def unsubscribe(self, entity_id: str) -> None:
-        """Follow an entity no more; the place in it is kept."""
-        self._want(entity_id, False)
+    def unsubscribe(self, name: str) -> None:
+        """Follow an entity, or a pattern, no more; the place in it is kept."""
+        self._want(name, False)
+
+    def follows(self, name: str) -> bool:
+        """Tell whether an entity's updates are wanted: by its id, by a pattern, or from the start."""
+        entity = self.entities.get(name)
+        if name in FROM_THE_START or (entity and entity.wanted):
+            return True
+        return any(other.wanted and covers(pattern, name) for pattern, other in self.entities.items())
 
     def repeat(self) -> None:
         """Ask again what is not answered, as after some seconds without an answer."""
-        for entity_id, entity in self.entities.items():
+        for name, entity in self.entities.items():
             if entity.question:
-                self._ask(entity_id, "subscribe" if entity.wanted else "unsubscribe")
+                self._ask(name, entity.question.partition("-")[0])
 
     def receive(self, frame: Frame) -> None:
         """Take a frame from the server."""
         match frame:
-            case {"type": "subscribed" | "unsubscribed", "entityId": str(entity_id)}:
-                entity = self.entities[entity_id]
-                if entity.question is not None and entity.question == frame.get("requestId"):
-                    entity.question = None
-                    if frame["type"] == "subscribed" and entity.wanted:
-                        self._caught_up(entity_id, entity, frame)
-            case {"type": "Entity Updated", "entityId": str(entity_id)}:
-                entity = self.entities[entity_id]
-                if not entity.wanted:
-                    return
-                if entity.question:
-                    entity.waiting.append(frame)
-                else:
-                    self._pushed(entity_id, entity, frame)
+            case {"type": "answers", "answers": list(answers)}:
+                for answer in answers:
+                    self.receive({**answer, "requestId": frame.get("requestId")})
+            case {"type": "subscribed" | "unsubscribed"}:
+                self._answered(name_in(frame), frame)
+            case {"type": "Entity Updated" | "User Push Notification" | "Broadcast"}:
+                if self.follows(name := name_in(frame)):
+                    entity = self.entities.setdefault(name, Entity())
+                    if entity.question:
+                        entity.waiting.append(frame)
+                    else:
+                        self._pushed(name, entity, frame)
             case {"type": "error", "code": "internal_error"} | {"message": "Internal server error"}:
                 self.repeat()
 
-    def _want(self, entity_id: str, wanted: bool) -> None:
-        entity = self.entities.setdefault(entity_id, Entity())
+    def _want(self, name: str, wanted: bool) -> None:
+        entity = self.entities.setdefault(name, Entity())
         if entity.wanted == wanted:
             return
         entity.wanted = wanted
-        entity.waiting.clear()
-        if self._open:
-            self._ask(entity_id, "subscribe" if wanted else "unsubscribe")
+        if not self._open or self._is_leaving(entity):
+            return  # when that is answered, what is wanted then is asked
+        if wanted:  # even if it is asked already: frames that came in between were dropped
+            self._ask(name, "subscribe")
+        elif not entity.question and not self.follows(name):  # what a pattern covers comes in any case
+            self._ask(name, "unsubscribe")
 
-    def _ask(self, entity_id: str, action: str) -> None:
-        entity = self.entities[entity_id]
-        entity.question = f"{action}-{next(self._numbers)}"
-        frame = {"action": action, "entityId": entity_id, "requestId": entity.question}
-        if action == "subscribe" and entity.cursor is not None:
-            frame["since"] = entity.cursor
+    @staticmethod
+    def _is_leaving(entity: Entity) -> bool:
+        return entity.question is not None and entity.question.startswith("unsubscribe")
+
+    def _subscribe(self, names: Iterable[str]) -> None:
+        """Subscribe to several, with as few frames as possible."""
+        entity_ids = []
+        for name in names:
+            if is_pattern(name) or name in FROM_THE_START:
+                self._ask(name, "subscribe")
+            else:
+                entity_ids.append(name)
+        for start in range(0, len(entity_ids), MAX_ENTITY_IDS):
+            some = entity_ids[start : start + MAX_ENTITY_IDS]
+            question = self._question("subscribe", some)
+            cursors = {name: self.entities[name].cursor for name in some}
+            since = {name: cursor for name, cursor in cursors.items() if cursor is not None}
+            self.outgoing.append(
+                {"action": "subscribe", "entityIds": some, "since": since, "requestId": question}
+            )
+
+    def _ask(self, name: str, action: str) -> None:
+        named = {"channel": FROM_THE_START[name]} if name in FROM_THE_START else {"entityId": name}
+        frame = {"action": action, **named, "requestId": self._question(action, [name])}
+        cursor = self.entities[name].cursor
+        if action == "subscribe" and cursor is not None:
+            frame["since"] = cursor
         self.outgoing.append(frame)
 
-    def _caught_up(self, entity_id: str, entity: Entity, answer: Frame) -> None:
+    def _question(self, action: str, names: Iterable[str]) -> str:
+        question = f"{action}-{next(self._numbers)}"
+        for name in names:
+            self.entities[name].question = question
+        return question
+
+    def _answered(self, name: str, answer: Frame) -> None:
+        entity = self.entities[name]
+        if entity.question is None or entity.question != answer.get("requestId"):
+            return
+        entity.question = None
+        subscribed, follows = answer["type"] == "subscribed", self.follows(name)
+        if not (subscribed and follows):
+            entity.waiting.clear()
+        if subscribed != follows:  # that has changed since it was asked
+            self._ask(name, "subscribe" if follows else "unsubscribe")
+        elif subscribed and is_pattern(name):
+            self._subscribe(
+                other
+                for other, known in self.entities.items()
+                if covers(name, other) and known.changes and not known.wanted and not self._is_leaving(known)
+            )
+        elif subscribed:
+            self._caught_up(name, entity, answer)
+
+    def _caught_up(self, name: str, entity: Entity, answer: Frame) -> None:
         if answer["recovered"]:
             for update in answer["updates"]:
                 self._apply_unless_seen(entity, update)
@@ -166,20 +263,24 @@ class ReferenceClient:
             entity.changes.append(Refetch(answer["cursor"], answer["latest"]))
         entity.cursor = answer["cursor"]
         if answer["more"]:
-            self._ask(entity_id, "subscribe")
+            self._ask(name, "subscribe")
             return
         waiting, entity.waiting = entity.waiting, []
         for number, frame in enumerate(waiting):
-            self._pushed(entity_id, entity, frame)
+            self._pushed(name, entity, frame)
             if entity.question:
                 entity.waiting = waiting[number + 1 :]
                 return
 
-    def _pushed(self, entity_id: str, entity: Entity, frame: Frame) -> None:
+    def _pushed(self, name: str, entity: Entity, frame: Frame) -> None:
         if "sequence" not in frame:
             if frame["id"] not in entity.unnumbered:
                 entity.unnumbered.add(frame["id"])
                 entity.changes.append(Applied(frame))
+            return
+        if not entity.changes:
+            entity.cursor = frame["cursor"]
+            entity.changes.append(Heard(frame))
             return
         place = Place.of(frame["cursor"])
         # Subscribed before there was any update: the first one has the number 1.
@@ -187,7 +288,7 @@ class ReferenceClient:
         if place == (seen.epoch, seen.sequence + 1):
             self._apply_unless_seen(entity, frame)
         elif place.epoch != seen.epoch or place.sequence > seen.sequence:
-            self._ask(entity_id, "subscribe")
+            self._ask(name, "subscribe")
 
     @staticmethod
     def _apply_unless_seen(entity: Entity, frame: Frame) -> None:

@@ -119,9 +119,10 @@ def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event | EventOfSev
             )
     if kind not in _KINDS:
         raise UnusableEventError(f"the detail-type is none of {', '.join(map(repr, _KINDS))}")
+    sender = _sender(event)
     if kind == ENTITY_UPDATED and "entityIds" in detail:
         return EventOfSeveral(event, _entity_ids(detail))
-    pushed = Pushed(event_id=event_id, time=time, detail=detail, sender=_sender(event))
+    pushed = Pushed(event_id=event_id, time=time, detail=detail, sender=sender)
     channel, frame = _KINDS[kind](pushed)
     return Event(channel, event_id, frame, sent_at)
 

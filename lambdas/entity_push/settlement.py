@@ -55,6 +55,7 @@ class Delivery:
         expired: how many were not sent, the connection's right to updates having ended.
         gone: connections that do not exist, or seem so.
         found_gone: how many of them this delivery's own posts found.
+        began: when it was prepared, before its first post, in seconds since 1970.
         retry: connections that failed, and may be tried again.
         unsent: connections that time did not suffice for.
     """
@@ -65,6 +66,7 @@ class Delivery:
     refused: int = 0
     expired: int = 0
     found_gone: int = 0
+    began: float = field(default_factory=time.time)
     gone: list[str] = field(default_factory=list)
     retry: list[str] = field(default_factory=list)
     unsent: list[str] = field(default_factory=list)
@@ -164,7 +166,7 @@ class Settlement:
     def _forget(self, delivery: Delivery, *, until: float) -> tuple[list[str], list[str]]:
         """Delete the gone, as far as time allows; return who is only opening, and who was not looked at."""
         young: list[str] = []
-        channel, opened_before = delivery.update.channel, round((time.time() - OPENING_SECONDS) * 1000)
+        channel, opened_before = delivery.update.channel, round((delivery.began - OPENING_SECONDS) * 1000)
         for start in range(0, len(delivery.gone), FORGET_AT_ONCE):
             some = delivery.gone[start : start + FORGET_AT_ONCE]
             try:

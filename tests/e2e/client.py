@@ -1,9 +1,10 @@
 """A WebSocket client that sends and receives frames as objects."""
 
 import json
+from http.client import HTTPConnection
 from types import TracebackType
 from typing import Any, Literal, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode, urlsplit
 
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
@@ -88,3 +89,27 @@ class Client:
         except TimeoutError:
             return True
         return False
+
+
+def status_of_handshake(url: str, given: str, place: Place | tuple[Place, ...] = "header") -> int:
+    """Ask for a connection with a token, and leave; return the handshake's status.
+
+    By hand, since a WebSocket library refuses to send what is no token at all.
+    """
+    parts = urlsplit(url)
+    headers = {
+        **{"Connection": "Upgrade", "Upgrade": "websocket"},
+        **{"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="},
+    }
+    places = (place,) if isinstance(place, str) else place
+    if "header" in places:
+        headers["Authorization"] = f"Bearer {given}"
+    if "subprotocol" in places:
+        headers["Sec-WebSocket-Protocol"] = f"websocket, {given}"
+    query = urlencode({"access_token": given}) if "query" in places else ""
+    connection = HTTPConnection(parts.netloc, timeout=60)
+    try:
+        connection.request("GET", f"{parts.path}?{query}", headers=headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()

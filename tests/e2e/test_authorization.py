@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
-from http.client import HTTPConnection
 from itertools import combinations
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 import jwt
 import pytest
@@ -16,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from operations import rotate, token
 from stacks.settings import Settings
-from tests.e2e.client import PLACES, Client, Place
+from tests.e2e.client import PLACES, Client, Place, status_of_handshake
 from tests.e2e.conftest import App, eventually
 from tests.forged_tokens import forgeries
 
@@ -24,35 +22,16 @@ Connect = Callable[..., Client]
 
 OPENED = 101
 
-EXPIRED_AND_CLOSED_SECONDS = 240
-"""At most two minutes (the next full one, and the next run), and a slow machine's share."""
+EXPIRED_AND_CLOSED_SECONDS = 180
+"""At most a minute, until the next run, and a slow machine's share."""
 
 AUTHORIZERS = 4
 """How many processes the local AWS runs one function in; each remembers the secret by itself."""
 
 
 def handshake(app: App, given: str, place: Place | tuple[Place, ...] = "header") -> int:
-    """Ask for a connection with a token, and leave; return the handshake's status.
-
-    By hand, since a WebSocket library refuses to send what is no token at all.
-    """
-    url = urlsplit(app.outputs.web_socket_url)
-    headers = {
-        **{"Connection": "Upgrade", "Upgrade": "websocket"},
-        **{"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="},
-    }
-    places = (place,) if isinstance(place, str) else place
-    if "header" in places:
-        headers["Authorization"] = f"Bearer {given}"
-    if "subprotocol" in places:
-        headers["Sec-WebSocket-Protocol"] = f"websocket, {given}"
-    query = urlencode({"access_token": given}) if "query" in places else ""
-    connection = HTTPConnection(url.netloc, timeout=60)
-    try:
-        connection.request("GET", f"{url.path}?{query}", headers=headers)
-        return connection.getresponse().status
-    finally:
-        connection.close()
+    """Ask for a connection with a token, and leave; return the handshake's status."""
+    return status_of_handshake(app.outputs.web_socket_url, given, place)
 
 
 def test_without_a_token_the_answer_is_401(app: App) -> None:

@@ -1,10 +1,11 @@
 """Both tables in moto, once for all runs, and settings so small that everything happens in short runs."""
 
 import itertools
+import time
 from collections.abc import Iterator
 
 import pytest
-from entity_push import chunks, replay, settlement
+from entity_push import admission, chunks, frames, settlement
 from entity_push.table import history
 from entity_push.telemetry import logger
 from moto import mock_aws
@@ -18,16 +19,23 @@ def _small(patch: pytest.MonkeyPatch) -> None:
     epochs = itertools.count(1)
     patch.setattr(history, "new_epoch", lambda: f"epoch{next(epochs)}")
     patch.setattr(history, "PAGE_ITEMS", 2)
-    patch.setattr(replay, "_ROOM", 450)  # two or three frames
+    patch.setattr(frames, "UPDATES_ROOM", 450)  # two or three frames
     patch.setattr(chunks, "CHUNK_SIZE", 2)
     patch.setattr(settlement, "MAX_ATTEMPTS", 3)
+    patch.setattr(admission, "time", time)  # a world puts its clock there
     patch.setattr("entity_push.push_metrics.PushMetrics.flush", lambda _self: None)
     for name, value in {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "CALLBACK_URL": "https://endpoint.invalid",
         "TABLE_NAME": TABLE,
-        "SUBSCRIPTIONS_PER_CONNECTION": "3",
+        "AUTHORIZATION": "jwt",
+        "CONNECTIONS_PER_USER": "0",
+        "EVERYONE": "true",
+        "CLIENT_FRAME_BYTES": "32768",
+        "SUBSCRIPTIONS_PER_CONNECTION": "5",
         "REPLAY_SECONDS": "86400",
         "HEAD_SECONDS": "2592000",
     }.items():

@@ -1,46 +1,49 @@
 """Ways to break the code, each of which the model has to notice."""
 
 import contextlib
+import itertools
 import json
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from unittest import mock
 
-from entity_push import frames, replay, routes
+from entity_push import replay
+from entity_push.channels import EVERYONE, everyone_list, is_entity, subscriber_lists
 from entity_push.cursors import Cursor
 from entity_push.events import Event, Update
-from entity_push.frames import CatchUp, Frame
+from entity_push.frames import CatchUp
 from entity_push.table import keys
+from entity_push.table import subscribers as subscribers_module
 from entity_push.table.history import History
-from entity_push.table.subscriptions import Page, Subscriptions
+from entity_push.table.subscribers import NEVER, Page, Subscribers
 
-from tests.model.world import World
+from tests.model.world import TABLE, World
+from tests.one_by_one import one_by_one
 
 Mutation = Callable[[World], "contextlib.AbstractContextManager[Any]"]
 
 
 class _ReadsEarly:
-    """A history that looks at the subscribers before it stores, and subscriptions that show what it saw."""
+    """A history that looks at the subscribers before it stores, and subscribers as it saw them."""
 
-    def __init__(self, subscriptions: Subscriptions, history: History):
-        self._subscriptions, self._history = subscriptions, history
+    def __init__(self, subscribers: Subscribers, history: History):
+        self._subscribers, self._history = subscribers, history
         self._seen: dict[str, list[Page]] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._subscriptions, name)
 
     def append(self, events: Sequence[Event]) -> list[Update]:
         channel = events[0].channel
-        self._seen[channel] = list(self._subscriptions.subscribers(channel))
+        self._seen[channel] = list(self._subscribers.pages(channel))
         return self._history.append(events)
 
-    def subscribers(self, channel: str, **_from: Any) -> Iterator[Page]:
+    def pages(self, channel: str, **_from: Any) -> Iterator[Page]:
         return iter(self._seen[channel])
 
 
 @contextlib.contextmanager
 def push_reads_subscribers_before_it_stores(world: World) -> Iterator[None]:
-    def early(subscriptions: Subscriptions, history: History) -> tuple[Any, Any]:
-        both = _ReadsEarly(subscriptions, history)
+    def early(subscribers: Subscribers, history: History) -> tuple[Any, Any]:
+        both = _ReadsEarly(subscribers, history)
         return both, both
 
     world.push_parts = early
@@ -51,15 +54,18 @@ def push_reads_subscribers_before_it_stores(world: World) -> Iterator[None]:
 @contextlib.contextmanager
 def subscribe_reads_history_before_it_subscribes(world: World) -> Iterator[None]:
     module = world.routes["subscribe"]
+    subscribe, asked = module._subscribe, threading.local()  # each actor has a thread of its own
 
-    @routes.message_route
-    def handler(request: routes.Request) -> Frame:
-        entity_id, channel = request.entity()
-        past = module.catch_up(module.history, channel, module._since(request))
-        already = module._subscribe(request, channel)
-        return frames.subscribed(entity_id, already_subscribed=already, catch_up=past)
+    def later(*arguments: Any) -> bool:
+        asked.arguments = arguments
+        return False
 
-    module.handler = handler
+    def catch_up(*arguments: Any, **others: Any) -> CatchUp:
+        past = replay.catch_up(*arguments, **others)
+        subscribe(*asked.arguments)
+        return past
+
+    module._subscribe, module.catch_up = later, catch_up
     yield
 
 
@@ -104,8 +110,8 @@ def the_head_moves_without_condition(world: World) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replay_does_not_look_at_the_numbers(world: World) -> Iterator[None]:
-    def catch_up(past: replay.Past, channel: str, since: Cursor | None) -> CatchUp:
-        answer = replay.catch_up(past, channel, since)
+    def catch_up(past: replay.Past, channel: str, since: Cursor | None, **others: Any) -> CatchUp:
+        answer = replay.catch_up(past, channel, since, **others)
         head = past.begin(channel)
         if since is None or since.epoch != head.epoch or since.sequence >= head.sequence or answer.recovered:
             return answer
@@ -116,6 +122,108 @@ def replay_does_not_look_at_the_numbers(world: World) -> Iterator[None]:
     yield
 
 
+def _partition(query: dict[str, Any]) -> str:
+    """Return whose items a query reads."""
+    return str(query["ExpressionAttributeValues"][":pk"]["S"].removeprefix(keys.CHANNEL))
+
+
+class _ReadsPatternsEarly(Subscribers):
+    """Subscribers whose patterns' lists are as they were before the update was stored."""
+
+    def __init__(self, world: World, history: History):
+        super().__init__(self._remembered, TABLE)
+        self._read_now, self._history = one_by_one(world.dynamodb), history
+        self._seen: dict[str, list[Any]] = {}
+
+    def append(self, events: Sequence[Event]) -> list[Update]:
+        for query in map(self._query, subscriber_lists(events[0].channel)[1:], itertools.repeat(None)):
+            if is_entity(_partition(query)):
+                self._seen[_partition(query)] = self._all(query)
+        return self._history.append(events)
+
+    def _all(self, query: dict[str, Any]) -> list[Any]:
+        items = []
+        while True:
+            (answer,) = self._read_now([query])
+            items += answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return items
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _remembered(self, queries: Sequence[Any]) -> list[Any]:
+        return [
+            {"Items": self._seen[_partition(query)]}
+            if _partition(query) in self._seen
+            else self._read_now([query])[0]
+            for query in queries
+        ]
+
+
+@contextlib.contextmanager
+def push_reads_patterns_before_it_stores(world: World) -> Iterator[None]:
+    def early(_subscribers: Subscribers, history: History) -> tuple[Any, Any]:
+        both = _ReadsPatternsEarly(world, history)
+        return both, both
+
+    world.push_parts = early
+    world.start_workers()
+    yield
+
+
+def _with_lists(change: Callable[[str, list[str]], list[str]]) -> "contextlib.AbstractContextManager[Any]":
+    """Change which lists a push reads."""
+    return mock.patch.object(
+        subscribers_module, "subscriber_lists", lambda channel: change(channel, subscriber_lists(channel))
+    )
+
+
+@contextlib.contextmanager
+def push_forgets_a_level_of_patterns(_world: World) -> Iterator[None]:
+    with _with_lists(lambda channel, lists: lists[:-1] if is_entity(channel) else lists):
+        yield
+
+
+@contextlib.contextmanager
+def push_forgets_one_of_everyones_lists(_world: World) -> Iterator[None]:
+    forgotten = everyone_list("connection-1")
+    with _with_lists(
+        lambda channel, lists: [name for name in lists if channel != EVERYONE or name != forgotten]
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def merging_drops_what_lies_beyond_the_frontier(world: World) -> Iterator[None]:
+    def read(queries: Sequence[Any]) -> list[Any]:
+        answers = one_by_one(world.dynamodb)(queries)
+        ends = [answer["LastEvaluatedKey"]["sk"]["S"] for answer in answers if "LastEvaluatedKey" in answer]
+        for answer in answers if ends else ():
+            answer["Items"] = [item for item in answer["Items"] if item["sk"]["S"] <= min(ends)]
+        return answers
+
+    world.push_parts = lambda _subscribers, history: (Subscribers(read, TABLE), history)
+    world.start_workers()
+    yield
+
+
+class _NeverExpiring(Subscribers):
+    """Subscribers without the end of their right to updates."""
+
+    def pages(self, channel: str, *, after: str | None = None) -> Iterator[Page]:
+        for page in super().pages(channel, after=after):
+            yield Page(dict.fromkeys(page.subscribers, NEVER), last=page.last)
+
+
+@contextlib.contextmanager
+def push_ignores_the_ttl(world: World) -> Iterator[None]:
+    world.push_parts = lambda _subscribers, history: (
+        _NeverExpiring(one_by_one(world.dynamodb), TABLE),
+        history,
+    )
+    world.start_workers()
+    yield
+
+
 MUTATIONS: list[Mutation] = [
     push_reads_subscribers_before_it_stores,
     subscribe_reads_history_before_it_subscribes,
@@ -123,4 +231,9 @@ MUTATIONS: list[Mutation] = [
     no_marker_is_written,
     the_head_moves_without_condition,
     replay_does_not_look_at_the_numbers,
+    push_reads_patterns_before_it_stores,
+    push_forgets_a_level_of_patterns,
+    push_forgets_one_of_everyones_lists,
+    merging_drops_what_lies_beyond_the_frontier,
+    push_ignores_the_ttl,
 ]

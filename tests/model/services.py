@@ -12,7 +12,6 @@ from tests.model.actors import Fault, checkpoint
 Call = tuple[str, dict[str, Any]]
 
 READS = frozenset(("get_item", "query", "batch_get_item"))
-_PAGE_ITEMS = 2  # so few that a handful of clients have several pages
 
 
 class InjectedError(ClientError):
@@ -44,6 +43,7 @@ class SteppedDynamoDB:
 
     Attributes:
         lag: by how many writes the replica lags.
+        page_items: how many items a query returns; so few that a handful of clients have several pages.
         change: may change a call before it is made: this is how code is mutated.
         wrote: called after each write.
     """
@@ -51,7 +51,7 @@ class SteppedDynamoDB:
     def __init__(self, client: Any, table: str, replica: str):
         self._client, self._table, self._replica = client, table, replica
         self._writes: list[Call] = []
-        self.lag = 0
+        self.lag, self.page_items = 0, 2
         self.change: Callable[[str, dict[str, Any]], None] = lambda _name, _parameters: None
         self.wrote: Callable[[str, dict[str, Any]], None] = lambda _name, _parameters: None
 
@@ -87,7 +87,10 @@ class SteppedDynamoDB:
 
     def _read(self, name: str, parameters: dict[str, Any]) -> Any:
         if name == "query":
-            parameters = {**parameters, "Limit": min(_PAGE_ITEMS, parameters.get("Limit", _PAGE_ITEMS))}
+            parameters = {
+                **parameters,
+                "Limit": min(self.page_items, parameters.get("Limit", self.page_items)),
+            }
         if name == "batch_get_item":
             (wanted,) = parameters["RequestItems"].values()
             consistent = wanted.get("ConsistentRead")

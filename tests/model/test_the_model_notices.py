@@ -15,7 +15,7 @@ SHRINK = bool(os.environ.get("MODEL_SHRINK"))
 """``MODEL_SHRINK=1 pytest -s tests/model/test_the_model_notices.py`` prints short examples, in minutes."""
 
 RUN = settings(
-    max_examples=500,  # the first red one is the last
+    max_examples=1000,  # the first red one is the last
     stateful_step_count=9 if SHRINK else 14,
     derandomize=True,
     database=None,

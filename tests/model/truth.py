@@ -8,7 +8,7 @@ from typing import Any
 from entity_push.table import keys
 
 from tests.model.services import updates_in
-from tests.reference_client import Applied, Place, Refetch
+from tests.reference_client import Change, Heard, Place, Refetch
 
 
 @dataclass
@@ -30,12 +30,12 @@ class Truth:
     """Looks at each write, from the outside.
 
     Attributes:
-        published: the ids of all events.
-        broken: promises about numbers that a write has broken.
+        published: the channels and ids of all events.
+        broken: promises that were broken at once, not only in the end.
     """
 
     def __init__(self) -> None:
-        self.published: list[str] = []
+        self.published: set[tuple[str, str]] = set()
         self.broken: list[str] = []
         self._epochs: dict[str, list[Epoch]] = defaultdict(list)
 
@@ -74,51 +74,66 @@ class Truth:
         for epoch in self._epochs[channel]:
             epoch.lost = True
 
-    def check_numbers(self) -> None:
-        """Assert that numbers have no holes, and no event has two."""
+    def stored(self, channel: str) -> frozenset[str]:
+        """Return the ids of a channel's events so far, of all its epochs."""
+        return frozenset(event_id for epoch in self._epochs[channel] for event_id in epoch.event_ids)
+
+    def check_promises(self) -> None:
+        """Assert that numbers have no holes, that no event has two, and so on."""
         assert not self.broken, "; ".join(self.broken)
 
     def check_all_stored(self) -> None:
         """Assert that every event was stored."""
-        stored = {
-            event_id for epochs in self._epochs.values() for epoch in epochs for event_id in epoch.event_ids
-        }
-        assert stored == set(self.published), "an event was dropped"
+        stored = {(channel, event_id) for channel in self._epochs for event_id in self.stored(channel)}
+        assert stored == self.published, "an event was dropped"
 
-    def check_client(self, who: str, entity_id: str, changes: list[Refetch | Applied]) -> None:
-        """Assert that a client holds every update since it was last told to fetch its state.
+    def check_unheard_of(self, who: str, channel: str, before: frozenset[str]) -> None:
+        """Assert that a client that listened, and heard nothing, has missed nothing.
 
         Args:
             who: the client.
-            entity_id: the entity.
-            changes: all it was told.
+            channel: the channel.
+            before: what was stored when it began to listen.
         """
-        epochs = self._epochs[f"entity/{entity_id}"]
-        assert changes, f"{who} was never told anything of {entity_id}"
-        for number, change in enumerate(changes):
-            if isinstance(change, Refetch):
-                last = not any(isinstance(later, Refetch) for later in changes[number + 1 :])
-                self._check_since(f"{who}, {entity_id}", changes[number:], epochs, last=last)
+        missing = self.stored(channel) - before
+        assert not missing, f"{who} never heard of {channel}, and of {sorted(missing)}"
 
-    @staticmethod
-    def _check_since(who: str, changes: list[Refetch | Applied], epochs: list[Epoch], *, last: bool) -> None:
-        """Check what a client was told from one refetch to the next, or to the end."""
-        start = changes[0]
-        assert isinstance(start, Refetch)
-        held = []
-        for change in changes[1:]:
-            if isinstance(change, Refetch):
-                break
-            held.append((Place.of(change.frame["cursor"]), change.frame["id"]))
-        assert start.cursor, f"{who}: there is a history, so there is a cursor"
-        name, begin = Place.of(start.cursor)
+    def check_client(self, who: str, channel: str, changes: list[Change], before: frozenset[str]) -> None:
+        """Assert that a client holds every update since it last had to fetch the channel's state.
+
+        Args:
+            who: the client.
+            channel: the channel.
+            changes: all it was told; something, that is.
+            before: what was stored when it first heard of the channel without asking, so that it was in the
+                state that it fetched then.
+        """
+        starts = [number for number, change in enumerate(changes) if isinstance(change, Refetch | Heard)]
+        assert starts[0] == 0, f"{who} has updates of {channel} and no state"
+        for start, end in zip(starts, [*starts[1:], len(changes)], strict=True):
+            missing = self._missing(f"{who}, {channel}", channel, changes[start:end])
+            if isinstance(changes[start], Heard):
+                missing -= before
+        assert not missing, f"{who}, {channel}: it misses {sorted(missing)}"
+
+    def _missing(self, who: str, channel: str, changes: list[Change]) -> set[str]:
+        """Return what was stored after all that a client was told since it had to fetch the state.
+
+        Assert that it was told everything in between, in order.
+        """
+        epochs = self._epochs[channel]
+        first, *others = changes
+        cursor = first.cursor if isinstance(first, Refetch) else first.frame["cursor"]
+        assert cursor, f"{who}: there is a history, so there is a cursor"
+        name, begin = Place.of(cursor)
         (epoch,) = (epoch for epoch in epochs if epoch.name == name)
-        expected = [
-            (Place(name, begin + number), event_id)
-            for number, event_id in enumerate(epoch.event_ids[begin:], 1)
-        ]
-        if not last:
-            expected = expected[: len(held)]
-        assert held == expected, f"{who}: since {start.cursor} it holds {held} instead of {expected}"
-        newer = [later for later in epochs[epochs.index(epoch) + 1 :] if later.event_ids]
-        assert not last or not newer, f"{who}: it never heard of {newer}"
+        held = []
+        for change in others:
+            assert not isinstance(change, Refetch)
+            held.append((Place.of(change.frame["cursor"]), change.frame["id"]))
+        after = list(enumerate(epoch.event_ids, 1))[begin:]
+        expected = [(Place(name, number), event_id) for number, event_id in after]
+        in_order = held == expected[: len(held)]
+        assert in_order, f"{who}: since {cursor} it holds {held} instead of {expected}"
+        newer = {event_id for later in epochs[epochs.index(epoch) + 1 :] for event_id in later.event_ids}
+        return newer | {event_id for _, event_id in expected[len(held) :]}

@@ -4,36 +4,63 @@ import contextlib
 import importlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
-from entity_push import aws
+from entity_push import admission, aws
+from entity_push.bearer import Bearer
 from entity_push.dead_letters import DeadLetters
-from entity_push.delivery import Outcome, Post, Result
 from entity_push.fan_out import FanOut
+from entity_push.grants import EVERYTHING
 from entity_push.queue import Queue
-from entity_push.settlement import OPENING_SECONDS
 from entity_push.table import keys
+from entity_push.table.connections import Connections
 from entity_push.table.history import History
+from entity_push.table.subscribers import Page, Subscribers
 from entity_push.table.subscriptions import Subscriptions
 
-from tests.model.actors import Actor, Fault, checkpoint
+from tests.model.actors import Actor, checkpoint
+from tests.model.clock import Clock
 from tests.model.devices import Device
+from tests.model.endpoint import Endpoint
+from tests.model.names import CHANNELS, ENTITIES, NAMES, USER_ID, event, event_id
 from tests.model.services import INJECTED, MemorySQS, SteppedDynamoDB
 from tests.model.truth import Truth
-from tests.reference_client import Frame
+from tests.one_by_one import one_by_one
+from tests.reference_client import FROM_THE_START, Frame, Heard, covers, is_pattern, name_in
 
 TABLE, REPLICA = "table", "replica"
-ENTITIES = ("e1", "e2")
+TOKEN_SECONDS = 120
 INVOCATION_SECONDS = 10_000.0
 
-PushParts = Callable[[Subscriptions, History], tuple[Any, Any]]
+PushParts = Callable[[Subscribers, History], tuple[Any, Any]]
 """What the push function works with; a mutation puts something else in between."""
 
 
 def _no_pause(_seconds: float) -> None:
     """Between two attempts, only the other actors matter, not the time."""
+
+
+class EachOnce(Subscribers):
+    """Subscribers who look whether every connection comes once, however many lists it is in.
+
+    Args:
+        read: as Subscribers has it.
+        truth: learns of those that came twice.
+    """
+
+    def __init__(self, read: Any, truth: Truth):
+        super().__init__(read, TABLE)
+        self._truth = truth
+
+    def pages(self, channel: str, *, after: str | None = None) -> Iterator[Page]:
+        seen: set[str] = set()
+        for page in super().pages(channel, after=after):
+            if twice := seen & page.subscribers.keys():
+                self._truth.broken.append(f"{channel} has {twice} on two pages")
+            seen |= page.subscribers.keys()
+            yield page
 
 
 class Worker:
@@ -66,10 +93,15 @@ class World:
         self.dynamodb.wrote = self.truth.wrote
         self.actors: list[Actor] = []
         self.devices = [Device(f"client {number}") for number in range(1, devices + 1)]
+        self.clock = Clock()
+        admission.time = self.clock  # type: ignore[assignment, attr-defined]
+        self.endpoint = Endpoint(self.devices, self.clock, self.truth)
         self.routes = {
-            name: self._route(name) for name in ("connect", "disconnect", "subscribe", "unsubscribe")
+            name: self._route(name)
+            for name in ("connect", "disconnect", "subscribe", "unsubscribe", "expire")
         }
-        self.push_parts: PushParts = lambda subscriptions, history: (subscriptions, history)
+        self.routes["expire"].LOOK_BACK_MINUTES = 60  # a run may be that far off here
+        self.push_parts: PushParts = lambda subscribers, history: (subscribers, history)
         self.workers = [Worker() for _ in range(workers)]
         self.start_workers()
         self._connections = self._events = 0
@@ -79,9 +111,13 @@ class World:
     def _route(self, name: str) -> Any:
         with mock.patch.object(aws, "client", return_value=self.dynamodb):
             module = importlib.reload(importlib.import_module(name))
-        for attribute in ("table", "subscriptions"):
+        module.time = self.clock  # type: ignore[attr-defined]
+        module.deliverer = self.endpoint  # type: ignore[attr-defined]
+        for attribute in ("table", "connections"):
             if hasattr(module, attribute):
-                setattr(module, attribute, self._subscriptions())
+                setattr(module, attribute, Connections(self.dynamodb, TABLE, pause=_no_pause))
+        if hasattr(module, "subscriptions"):
+            module.subscriptions = self._subscriptions()  # type: ignore[attr-defined]
         if hasattr(module, "history"):
             module.history = self._history()  # type: ignore[attr-defined]
         return module
@@ -93,77 +129,68 @@ class World:
         return History(self.dynamodb, TABLE, replay_seconds=86400, head_seconds=10**6, pause=_no_pause)
 
     def _fan_out(self) -> FanOut:
-        queue = Queue(self.sqs, "queue", pause=_no_pause)
-        dead_letters = DeadLetters(self.sqs, "dead")
-        subscriptions, history = self.push_parts(self._subscriptions(), self._history())
-        return FanOut(subscriptions, history, self, queue, dead_letters)
+        everybody = EachOnce(one_by_one(self.dynamodb), self.truth)
+        subscribers, history = self.push_parts(everybody, self._history())
+        return FanOut(
+            subscribers=subscribers,
+            connections=Connections(self.dynamodb, TABLE, pause=_no_pause),
+            numbers=history,
+            deliverer=self.endpoint,
+            queue=Queue(self.sqs, "queue", pause=_no_pause),
+            dead_letters=DeadLetters(self.sqs, "dead"),
+        )
 
     def start_workers(self) -> None:
         """Give every worker a new execution environment."""
         for worker in self.workers:
             worker.fan_out = self._fan_out()
 
-    # What a delivery engine does
-
-    def deliver(self, posts: Iterable[Post], *, deadline: float) -> Iterator[Result]:
-        """Post frames into the inboxes of those that are connected."""
-        assert deadline > time.monotonic()
-        for post in posts:
-            fault = checkpoint(f"post {json.loads(post.frame)['cursor']} to {post.connection_id}")
-            yield Result(post.connection_id, self._post(post, fault), 0, "scripted", tag=post.tag)
-
-    def _post(self, post: Post, fault: Fault) -> Outcome:
-        device = self._device(post.connection_id)
-        if fault is Fault.UNSENT:
-            return Outcome.UNSENT
-        if fault is Fault.FAILURE:
-            return Outcome.RETRY
-        if device is None:
-            return Outcome.GONE
-        if fault is Fault.GONE and device.connected_at > (time.time() - OPENING_SECONDS / 2) * 1000:
-            return Outcome.GONE
-        device.inbox.append(json.loads(post.frame))
-        return Outcome.RETRY if fault is Fault.LOST_ANSWER else Outcome.DELIVERED
-
-    def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
-        """Close connections from our side."""
-        assert deadline > time.monotonic()
-        for connection_id in connection_ids:
-            fault = checkpoint(f"disconnect {connection_id}")
-            outcome = Outcome.DELIVERED
-            if fault in (Fault.FAILURE, Fault.UNSENT):
-                outcome = Outcome.RETRY
-            elif device := self._device(connection_id):
-                device.close()
-            yield Result(connection_id, outcome, 0, "scripted")
-
-    def _device(self, connection_id: str) -> Device | None:
-        return next((device for device in self.devices if device.connection_id == connection_id), None)
-
     # What can happen
 
-    def publish(self, entity_id: str) -> None:
-        """Put an event on EventBridge, which puts it on the queue."""
+    def publish(self, *names: str) -> None:
+        """Put an event on EventBridge, which puts it on the queue: for one channel, or several entities."""
         self._events += 1
-        event_id = f"event-{self._events}"
-        self.truth.published.append(event_id)
-        event = {
-            "id": event_id,
-            "detail-type": "Entity Updated",
-            "time": "2026-11-22T18:43:48Z",
-            "detail": {"entityId": entity_id, "message": self._events},
-        }
-        self.sqs.put(json.dumps(event))
+        self.truth.published |= {(CHANNELS[name], event_id(self._events)) for name in names}
+        self.sqs.put(event(self._events, *names))
 
     def connect(self, device: Device, *, young: bool) -> None:
         """Open a connection; `$connect` returns before its client may send anything."""
         self._connections += 1
         device.connection_id = f"connection-{self._connections}"
         device.connected_at = round((time.time() - (0 if young else 3600)) * 1000)
-        context = self._context(device) | {"identity": {"sourceIp": "192.0.2.1", "userAgent": "test"}}
+        device.expires = int(self.clock.time()) + TOKEN_SECONDS
+        context = self._context(device) | {
+            "identity": {"sourceIp": "192.0.2.1", "userAgent": "test"},
+            "authorizer": Bearer(USER_ID, EVERYTHING, device.expires).to_context(),
+        }
         self.routes["connect"].handler({"requestContext": context, "headers": {}}, None)
+        for name in FROM_THE_START:
+            device.listening[name] = {name: self.truth.stored(CHANNELS[name])}
         device.client.connected()
         self.send(device)
+
+    def expire_token(self, device: Device) -> None:
+        """Let time go by until a client's token has ended; its connection is still open then."""
+        self.clock.ahead += max(0.0, device.expires - self.clock.time())
+
+    def has_expired(self, device: Device) -> bool:
+        """Tell whether a client is connected with a token that has ended."""
+        return device.connection_id is not None and device.expires <= self.clock.time()
+
+    def close_expired(self) -> None:
+        """Have the function run that closes them, as every minute; a run that fails is followed by others."""
+        self.clock.ahead += 60
+
+        def work() -> None:
+            with contextlib.suppress(*INJECTED):
+                self.routes["expire"].handler({}, self)
+
+        self._start(Actor("expire", work, lambda _done: None))
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> float:
+        """Tell how long an invocation may take, as Lambda's context does."""
+        return INVOCATION_SECONDS * 1000
 
     def drop(self, device: Device, *, notice: bool) -> None:
         """Cut a connection; `$disconnect` is called if API Gateway takes notice."""
@@ -188,9 +215,13 @@ class World:
         context = self._context(device)
         handler = self.routes[frame["action"]].handler
         answers: list[Frame] = []
+        expired = self.has_expired(device)
 
         def work() -> None:
             answer = json.loads(handler({"requestContext": context, "body": json.dumps(frame)}, None)["body"])
+            if expired and answer["type"] != "error":
+                self.truth.broken.append(f"{device.name} is answered after its token's end: {answer}")
+            device.answered[frame["requestId"]] = {name: self.truth.stored(CHANNELS[name]) for name in NAMES}
             checkpoint("answer")
             answers.append(answer)
 
@@ -204,7 +235,14 @@ class World:
         """Let a client read a frame; two that were on their way at the same time may change places."""
         frame = device.inbox[number % len(device.inbox)]
         device.inbox.remove(frame)
+        unknown = [name for name in NAMES if not device.changes(name)]
         device.client.receive(frame)
+        for name in unknown:
+            if any(isinstance(change, Heard) for change in device.changes(name)):
+                device.before[name] = self.truth.stored(CHANNELS[name])
+        if frame.get("type") == "subscribed" and is_pattern(pattern := name_in(frame)):
+            stored = device.answered[frame["requestId"]]
+            device.listening[pattern] = {name: stored[name] for name in ENTITIES if covers(pattern, name)}
         if device.connection_id:
             self.send(device)
 
@@ -228,19 +266,40 @@ class World:
         number = self.workers.index(worker) + 1
         self._start(Actor(f"push worker {number}", work, finished))
 
-    def expire_updates(self, entity_id: str, count: int, start: int) -> None:
+    def expire_updates(self, name: str, count: int, start: int) -> None:
         """Delete some stored updates, as their ttl would; not always the oldest first."""
-        channel = f"entity/{entity_id}"
+        channel = CHANNELS[name]
         found = self._items(channel, keys.UPDATE)[start : start + count]
         self._delete(found)
 
-    def lose_head(self, entity_id: str, *, markers: bool) -> None:
+    def lose_head(self, name: str, *, markers: bool) -> None:
         """Delete a channel's past, as after the life of its head."""
-        channel = f"entity/{entity_id}"
+        channel = CHANNELS[name]
         self._delete(self._items(channel, "HEAD") + self._items(channel, keys.UPDATE))
         if markers:
             self._delete(self._items(channel, keys.EVENT))
         self.truth.lost(channel)
+
+    def check(self, when: str) -> None:
+        """Compare what the connected clients hold with what was stored; everything is at rest."""
+        self.truth.check_promises()
+        for device in self.devices:
+            if device.connection_id is not None:
+                self._check(device, f"{device.name} {when}")
+
+    def _check(self, device: Device, who: str) -> None:
+        followed = {name: entity for name, entity in device.client.entities.items() if entity.wanted}
+        for name, entity in followed.items():
+            assert not entity.question, f"{who} is not answered about {name}"
+            assert entity.changes or is_pattern(name), f"{who} was never told anything of {name}"
+        for name in filter(device.client.follows, NAMES):
+            if changes := device.changes(name):
+                known = device.before.get(name, frozenset())
+                self.truth.check_client(who, CHANNELS[name], changes, known)
+                continue
+            for source, stored in device.listening.items():
+                if name in stored and (source in followed or source in FROM_THE_START):
+                    self.truth.check_unheard_of(who, CHANNELS[name], stored[name])
 
     # Helpers
 
@@ -281,7 +340,9 @@ class World:
             if not self.running() and self.sqs.waiting:
                 self.invoke_worker(self.workers[0], 10, 0)
             if not self.running() and not any(device.inbox for device in self.devices):
-                return
+                if not any(map(self.has_expired, self.devices)):
+                    return
+                self.close_expired()
         raise AssertionError("it never came to rest")
 
     def close(self) -> None:

@@ -60,6 +60,7 @@ def test_an_event_becomes_an_update() -> None:
         ({"detail": {"entityId": "orders/*"}}, "entityId"),
         ({"id": "x" * 257}, "not an EventBridge event"),
         ({"id": ""}, "not an EventBridge event"),
+        ({"source": "entity-push.client", "detail": {"entityIds": ["e1"], "from": None}}, "detail.from"),
         ({"source": "entity-push.client", "detail": {"entityId": "e1", "from": "x" * 257}}, "detail.from"),
         ({"detail-type": "Send User Push Notification", "detail": {"message": 1}}, "userId"),
         ({"detail-type": "Send User Push Notification", "detail": {"userId": "a\nb"}}, "userId"),

@@ -142,7 +142,9 @@ class Connections:
             assert connection.bearer.expires is not None
             minute = _minute(connection.bearer.expires)
             later = {"N": str(connection.bearer.expires + CONNECTION_SECONDS)}  # not before it is read
-            items.append({**keys.expiration(minute, connection.connection_id), "ttl": later})
+            expires = {"N": str(connection.bearer.expires)}
+            key = keys.expiration(minute, connection.connection_id)
+            items.append({**key, "expires": expires, "ttl": later})
         self._batches.put(items)
 
     def find(self, connection_id: str) -> Connection | None:
@@ -245,18 +247,19 @@ class Connections:
             now: seconds since 1970.
             minutes: how many minutes to look back.
         """
-        last = int(now) // 60
+        last = _minute(int(now))  # of which some are still to come
         for minute in range(last - minutes, last + 1):
             query = {
                 "TableName": self._name,
                 "KeyConditionExpression": "pk = :pk",
                 "ExpressionAttributeValues": {":pk": {"S": f"{keys.EXPIRES}{minute}"}},
-                "ProjectionExpression": "sk",
+                "ProjectionExpression": "sk, expires",
             }
             while True:
                 page = self._client.query(**query)
-                if page["Items"]:
-                    yield minute, [item["sk"]["S"].removeprefix(keys.CONNECTION) for item in page["Items"]]
+                expired = [item["sk"]["S"] for item in page["Items"] if int(item["expires"]["N"]) <= now]
+                if expired:
+                    yield minute, [sort_key.removeprefix(keys.CONNECTION) for sort_key in expired]
                 if "LastEvaluatedKey" not in page:
                     break
                 query["ExclusiveStartKey"] = page["LastEvaluatedKey"]

@@ -1,0 +1,43 @@
+"""What the clients of the model can listen to."""
+
+import json
+
+from entity_push import channels
+
+from tests.reference_client import EVERYONE, FROM_THE_START, USER
+
+USER_ID = "alice"
+"""The user of all clients."""
+
+ENTITIES = ("a/1", "a/2")
+PATTERNS = ("a/*", "*")
+
+NAMES = (*ENTITIES, *FROM_THE_START)
+"""All that has updates, as the reference client names it."""
+
+CHANNELS = {
+    USER: channels.user_channel(USER_ID),
+    EVERYONE: channels.EVERYONE,
+    **{entity_id: channels.entity_channel(entity_id) for entity_id in ENTITIES},
+}
+
+
+def event(number: int, *names: str) -> str:
+    """Return the body of the queue message with an event for a channel, or for several entities."""
+    detail: dict[str, object] = {"message": number}
+    match names:
+        case ["#user"]:
+            kind, detail["userId"] = "Send User Push Notification", USER_ID
+        case ["#everyone"]:
+            kind = "Broadcast"
+        case [entity_id]:
+            kind, detail["entityId"] = "Entity Updated", entity_id
+        case _:
+            kind, detail["entityIds"] = "Entity Updated", list(names)
+    time = "2026-11-22T18:43:48Z"
+    return json.dumps({"id": event_id(number), "detail-type": kind, "time": time, "detail": detail})
+
+
+def event_id(number: int) -> str:
+    """Return the id of an event."""
+    return f"event-{number}"
