@@ -10,9 +10,9 @@ def handler(request: Request) -> Frame:
     if "action" not in request.frame.fields:
         raise ProtocolError(
             ErrorCode.MISSING_ACTION,
-            'The frame has no "action". Actions: subscribe, unsubscribe, publish, onMessage, ping.',
+            'The frame has no "action". Actions: subscribe, unsubscribe, publish, onMessage, message, ping.',
         )
     raise ProtocolError(
         ErrorCode.UNKNOWN_ACTION,
-        "There is no such action. Actions: subscribe, unsubscribe, publish, onMessage, ping.",
+        "There is no such action. Actions: subscribe, unsubscribe, publish, onMessage, message, ping.",
     )

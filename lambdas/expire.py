@@ -5,6 +5,7 @@ nothing is pushed to it (`delivery`), both to the second.
 """
 
 import time
+from collections import Counter
 from typing import Any
 
 from entity_push import aws
@@ -18,25 +19,36 @@ LOOK_BACK_MINUTES = 15
 
 RESERVE_SECONDS = 5.0
 
+OPENING_SECONDS = 30
+"""Until then, a connection that is said to be gone may only be opening."""
+
 table = Connections(aws.client("dynamodb"), variable("TABLE_NAME"))
 deliverer = Deliverer(variable("CALLBACK_URL"), variable("AWS_REGION"), aws.credentials)
 
 
+class StillOpenError(Exception):
+    """Some connections could not be closed. There is an alarm on it, and the next runs try again."""
+
+
 def handler(_event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Close them; API Gateway runs ``$disconnect`` for each. What there is no time for, the next run does."""
+    """Close them; API Gateway runs ``$disconnect`` for each. What there is no time for, the next run does.
+
+    Raises:
+        StillOpenError: some could not be closed; the others are.
+    """
     ends = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-    closed, failed = 0, 0
-    for minute, connection_ids in table.expired(time.time(), minutes=LOOK_BACK_MINUTES):
-        done = [
-            result.connection_id
-            for result in deliverer.disconnect(connection_ids, deadline=ends)
-            if result.outcome in (Outcome.DELIVERED, Outcome.GONE)
-        ]
-        table.closed(minute, done)
-        closed += len(done)
-        failed += len(connection_ids) - len(done)
-    if failed:
-        logger.error("some connections with an expired token are still open", closed=closed, failed=failed)
-    elif closed:
-        logger.info("closed connections whose token has expired", closed=closed)
-    return {"closed": closed, "failed": failed}
+    now = time.time()
+    outcomes: Counter[Outcome] = Counter()
+    for minute, connection_ids in table.expired(now, minutes=LOOK_BACK_MINUTES):
+        results = list(deliverer.disconnect(connection_ids, deadline=ends))
+        outcomes.update(result.outcome for result in results)
+        closed = {Outcome.DELIVERED}
+        if now > minute * 60 + OPENING_SECONDS:
+            closed.add(Outcome.GONE)
+        table.closed(minute, [result.connection_id for result in results if result.outcome in closed])
+    counts = {outcome.value: count for outcome, count in outcomes.items()}
+    if outcomes.keys() - {Outcome.DELIVERED, Outcome.GONE}:
+        raise StillOpenError(counts)
+    if outcomes:
+        logger.info("closed connections whose token has expired", outcomes=counts)
+    return counts

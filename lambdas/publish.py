@@ -1,4 +1,4 @@
-"""``publish`` and ``onMessage``: a client's message becomes an event, and travels as every event does."""
+"""``publish``, ``onMessage``, ``message``: what a client says becomes an event, and travels as any other."""
 
 from entity_push import aws, frames
 from entity_push.admission import admitted

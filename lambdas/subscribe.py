@@ -55,10 +55,10 @@ def _cursor(since: object) -> Cursor | None:
 
 
 def _subscribe(connection: Connection, channel: str) -> bool:
-    by_itself = sum(not is_entity(name) for name in connection.channels)  # those that it was opened with
+    others = {name for name in (*connection.channels, channel) if not is_entity(name)}  # they do not count
     try:
         return subscriptions.subscribe(
-            connection.connection_id, channel, ends=connection.ends, limit=limit + by_itself
+            connection.connection_id, channel, ends=connection.ends, limit=limit + len(others)
         )
     except ConnectionGoneError as error:
         raise ProtocolError(ErrorCode.CONNECTION_GONE, "This connection is closed. Connect again.") from error

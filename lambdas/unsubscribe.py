@@ -3,8 +3,8 @@
 from entity_push import aws, frames
 from entity_push.admission import admitted
 from entity_push.environment import variable
-from entity_push.frames import Frame
-from entity_push.interests import Interest, answer_each
+from entity_push.frames import ErrorCode, Frame, ProtocolError
+from entity_push.interests import USER, Interest, answer_each
 from entity_push.routes import Request, message_route
 from entity_push.table.connections import Connections
 from entity_push.table.subscriptions import Subscriptions
@@ -20,6 +20,8 @@ def handler(request: Request) -> Frame:
     connection = admitted(connections, request.connection_id)
 
     def answer(interest: Interest, _since: object, _room: int) -> Frame:
+        if interest.named.get("channel") == USER:  # by it the user's connections are counted
+            raise ProtocolError(ErrorCode.INVALID_CHANNEL, "A connection stays in its user's channel.")
         was_subscribed = subscriptions.unsubscribe(connection.connection_id, interest.channel)
         return frames.unsubscribed(interest.named, was_subscribed=was_subscribed)
 

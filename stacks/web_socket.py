@@ -9,6 +9,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 from entity_push import frames
+from entity_push.publications import CHAT_ACTIONS
 
 from stacks.acknowledge import acknowledge
 from stacks.function import AppFunction, log_group
@@ -75,7 +76,8 @@ class WebSocket(Construct):
         )
         publish = self._route("publish", "publish", "dynamodb:GetItem")
         publish.allow(("events:PutEvents",), bus.event_bus_arn)
-        self._add_route("onMessage", publish)
+        for action in CHAT_ACTIONS:
+            self._add_route(action, publish)
         self._route("$default", "default")
         self._ping()
         self.stage = self._stage()

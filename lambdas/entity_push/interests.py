@@ -25,7 +25,7 @@ MAX_ENTITY_IDS = 25
 MAX_SEVERAL_BYTES = 120_000
 """An answer for several entities fits one message of 128 KB, whatever there is to tell."""
 
-_FIELDS_BYTES = 1500
+_FIELDS_BYTES = 2000
 """What one answer takes besides its updates: an id, a cursor, and a last frame without its message."""
 
 
@@ -108,7 +108,8 @@ def _answer_several(fields: Mapping[str, Any], answer: Callable[[Interest, objec
         raise ProtocolError(
             ErrorCode.TOO_MANY_ENTITIES, f'"entityIds" is a list of 1 to {MAX_ENTITY_IDS} entity ids.'
         )
-    since = fields.get("since", {})
+    since = fields.get("since")
+    since = {} if since is None else since
     if not isinstance(since, dict):
         raise ProtocolError(
             ErrorCode.INVALID_CURSOR, 'With "entityIds", "since" is an object: {"<entityId>":"<cursor>"}.'

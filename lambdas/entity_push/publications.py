@@ -9,7 +9,9 @@ from entity_push.events import BROADCAST, ENTITY_UPDATED
 from entity_push.frames import ErrorCode, ProtocolError
 from entity_push.grants import EVERYONE_GRANT
 
-ON_MESSAGE = "onMessage"
+CHAT_ACTIONS = ("onMessage", "message")
+"""Two names of the same: chats and messengers that are written for API Gateway use either."""
+
 ROOMS = "rooms/"
 
 
@@ -31,13 +33,13 @@ class Publication:
 
 
 def publication_in(fields: Mapping[str, Any]) -> Publication:
-    """Read a frame whose action is ``publish`` or ``onMessage``.
+    """Read a frame whose action is ``publish``, ``onMessage`` or ``message``.
 
     Raises:
         ProtocolError: ``invalid_entity_id``, or ``invalid_message``.
     """
     message = {"message": fields["message"]} if "message" in fields else {}
-    if fields.get("action") != ON_MESSAGE:
+    if fields.get("action") not in CHAT_ACTIONS:
         return _update(fields.get("entityId"), {}, message)
     if not message:
         raise ProtocolError(ErrorCode.INVALID_MESSAGE, 'The frame has no "message". It may be any JSON.')

@@ -47,7 +47,7 @@ def test_who_names_a_room_when_connecting_is_in_it_from_the_start(
     app: App, connect: Connect, enter: Callable[..., Client]
 ) -> None:
     inside, elsewhere, speaks = enter("lobby", subscribe=["rooms/lobby"]), enter("kitchen"), connect()
-    assert speaks.ask({"action": "onMessage", "roomId": "lobby", "message": "hi"})["type"] == "published"
+    assert speaks.ask({"action": "message", "roomId": "lobby", "message": "hi"})["type"] == "published"
     assert inside.receive()["message"] == "hi"
     assert elsewhere.hears_nothing(0.4)
     assert inside.ask({"action": "subscribe", "entityId": "rooms/lobby"})["alreadySubscribed"] is True

@@ -68,7 +68,7 @@ def test_the_table(template: assertions.Template) -> None:
 
 def test_routes(resources: dict[str, Any]) -> None:
     routes = {item["RouteKey"]: item for item in of_type(resources, "AWS::ApiGatewayV2::Route").values()}
-    messages = {"$default", "subscribe", "unsubscribe", "publish", "onMessage", "ping"}
+    messages = {"$default", "subscribe", "unsubscribe", "publish", "onMessage", "message", "ping"}
     assert set(routes) == {"$connect", "$disconnect", *messages}
     answering = {
         item["RouteId"]["Ref"] for item in of_type(resources, "AWS::ApiGatewayV2::RouteResponse").values()

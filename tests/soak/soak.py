@@ -106,8 +106,9 @@ class SoakClient:
             socket.transport.abort()
 
     def _take(self, frame: Mapping[str, Any]) -> None:
-        if frame.get("type") == "subscribed":
-            self._figures.caught_up += len(frame["updates"])
+        for answer in frame.get("answers", [frame]):
+            if answer.get("type") == "subscribed":
+                self._figures.caught_up += len(answer["updates"])
         self.state.receive(dict(frame))
 
     def is_at(self, heads: Mapping[str, str]) -> bool:

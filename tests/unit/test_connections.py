@@ -7,8 +7,10 @@ from entity_push.bearer import ANONYMOUS, Bearer
 from entity_push.channels import everyone_list
 from entity_push.grants import Grants
 from entity_push.table.connections import Connection, Connections
+from entity_push.table.subscribers import Subscribers
 from entity_push.table.subscriptions import Subscriptions
 
+from tests.one_by_one import one_by_one
 from tests.unit.conftest import TABLE_NAME, all_items
 
 CONNECTED_AT = 1_700_000_000_123
@@ -98,3 +100,24 @@ def test_what_was_not_processed_is_sent_again(dynamodb: Any) -> None:
     table.delete("c1")
     assert all_items(dynamodb) == []
     assert client.calls == 5
+
+
+def test_a_push_that_comes_while_a_connection_opens_does_not_forget_it(dynamodb: Any) -> None:
+    class Pushed:
+        """A client between whose writes an update finds the connection gone: its `$connect` is not over."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(dynamodb, name)
+
+        def batch_write_item(self, RequestItems: dict[str, Any]) -> Any:  # noqa: N803 - AWS's name
+            for request in reversed(RequestItems[TABLE_NAME]):  # in whatever order DynamoDB likes
+                dynamodb.batch_write_item(RequestItems={TABLE_NAME: [request]})
+                other = Connections(dynamodb, TABLE_NAME)
+                pages = Subscribers(one_by_one(dynamodb), TABLE_NAME).pages("entity/e1")
+                found = [name for page in pages for name in page.subscribers]
+                assert other.forget(found, "entity/e1", opened_before=CONNECTED_AT - 29_000) == found
+            return {}
+
+    opened = connection("c1", "entity/e1", "user/alice")
+    Connections(Pushed(), TABLE_NAME).open(opened)
+    assert len(all_items(dynamodb)) == 3

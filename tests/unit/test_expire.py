@@ -76,14 +76,25 @@ def test_a_connection_is_closed_within_a_minute_of_its_tokens_end_and_not_before
     assert len(closer.closed) == 5, "each of them once"
 
 
-def test_a_run_that_failed_is_made_up_for(
+def test_a_run_that_failed_is_an_error_and_made_up_for(
     dynamodb: Any, closer: Closer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("open", "gone", "closed"):
         open_connection(dynamodb, name, Bearer("alice", EVERYTHING, NOW + 30))
-    closer.outcomes = {"open": Outcome.RETRY, "gone": Outcome.GONE}
-    assert run_at(closer, NOW + 600, monkeypatch) == {"closed": 2, "failed": 1}
+    closer.outcomes = {"open": Outcome.REFUSED, "gone": Outcome.GONE}
+    with pytest.raises(Exception, match="refused"):
+        run_at(closer, NOW + 600, monkeypatch)
     closer.outcomes = {}
-    assert run_at(closer, NOW + 660, monkeypatch) == {"closed": 1, "failed": 0}
-    assert run_at(closer, NOW + 720, monkeypatch) == {"closed": 0, "failed": 0}
+    assert run_at(closer, NOW + 660, monkeypatch) == {"delivered": 1}
+    assert run_at(closer, NOW + 720, monkeypatch) == {}
     assert not [item for item in all_items(dynamodb) if item["pk"].startswith("EXPIRES#")]
+
+
+def test_a_connection_that_may_only_be_opening_is_closed_by_a_later_run(
+    dynamodb: Any, closer: Closer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_connection(dynamodb, "opening", Bearer("alice", EVERYTHING, NOW + 3))
+    closer.outcomes = {"opening": Outcome.GONE}
+    run_at(closer, NOW + 5, monkeypatch)
+    closer.outcomes = {}
+    assert run_at(closer, NOW + 65, monkeypatch) == {"delivered": 1}

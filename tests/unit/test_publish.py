@@ -67,7 +67,7 @@ def publish(send: Send, dynamodb: Any, events: Events) -> Publish:  # noqa: ARG0
             ({}, ("Broadcast", {"message": "Hello everyone", "from": "alice"})),
         ),
         (
-            {"action": "onMessage", "roomId": "r1", "message": None},
+            {"action": "message", "roomId": "r1", "message": None},
             "rooms/r1",
             (
                 {"roomId": "r1"},

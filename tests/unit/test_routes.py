@@ -176,6 +176,23 @@ def test_the_users_and_everyones_channel_need_no_grant_and_have_a_past(send: Sen
     assert channels == {"CHANNEL#user/alice", f"CHANNEL#{everyone_list('c1')}"}
 
 
+def test_a_connection_stays_in_its_users_channel_by_which_they_are_counted(send: Send, dynamodb: Any) -> None:
+    open_connection(dynamodb)
+    send("subscribe", {"action": "subscribe", "channel": "user"})
+    before = all_items(dynamodb)
+    assert send("unsubscribe", {"action": "unsubscribe", "channel": "user"})["code"] == "invalid_channel"
+    assert all_items(dynamodb) == before
+
+
+def test_the_limit_is_of_entities_and_patterns(send: Send, dynamodb: Any) -> None:
+    open_connection(dynamodb, "*")
+    for entity_id in ("e1", "e2", "a/*"):
+        assert send("subscribe", {"action": "subscribe", "entityId": entity_id})["type"] == "subscribed"
+    for channel in ("user", "everyone"):
+        assert send("subscribe", {"action": "subscribe", "channel": channel})["type"] == "subscribed"
+    assert send("subscribe", {"action": "subscribe", "entityId": "e3"})["code"] == "too_many_subscriptions"
+
+
 @pytest.mark.parametrize("channel", ["user/bob", "entity/e1", "", None, 7, ["user"]])
 def test_no_other_channel_can_be_named(send: Send, dynamodb: Any, channel: object) -> None:
     open_connection(dynamodb, "*")
@@ -194,6 +211,8 @@ def test_several_entities_get_an_answer_each(send: Send, dynamodb: Any) -> None:
         ("error", "invalid_entity_id", "no id"),
         ("error", "invalid_entity_id", None),
     ]
+    null = send("subscribe", {"action": "subscribe", "entityIds": ["orders/1"], "since": None})
+    assert null["answers"][0]["type"] == "subscribed"
     since = {"orders/1": answer["answers"][0]["cursor"], "orders/2": "nonsense"}
     again = send("subscribe", {"action": "subscribe", "entityIds": ["orders/1", "orders/2"], "since": since})
     assert again["answers"][0]["recovered"]

@@ -130,11 +130,12 @@ class Connections:
         """Write a connection that is being opened, and its subscriptions to the channels that it begins with.
 
         No transaction, which would cost twice as much: of a connection whose opening fails half way, what was
-        written goes with its ttl, or when the first push finds that it is gone.
+        written goes with its ttl, or when the first push finds that it is gone. The connection comes first: a
+        push that found a subscription without it would forget it.
         """
+        self._batches.put([_to_item(connection)])
         ttl = {"N": str(connection.ends)}
-        items = [_to_item(connection)]
-        items += [
+        items = [
             {**keys.subscription(channel, connection.connection_id), "ttl": ttl}
             for channel in sorted(connection.channels)
         ]
