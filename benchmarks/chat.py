@@ -1,6 +1,6 @@
 """A chat on the local AWS: 200 clients, and every line reaches each of them exactly once.
 
-    python -m benchmarks.chat [--clients 200] [--lines 200] [--rate 5]
+    python -m benchmarks.chat [--clients 200] [--lines 100] [--rate 2]
 
 As people with `wscat -s websocket -s <token>` would do it: each client is a user of its own, connects, and
 sends lines with `onMessage` at a steady rate; everyone's channel brings each line to all. The time is from
@@ -129,8 +129,8 @@ def main() -> int:
     """Chat, print, and add to build/bench.json; return 0 if every line reached every client once."""
     parser = argparse.ArgumentParser(description="A chat on the local AWS.")
     parser.add_argument("--clients", type=int, default=200, help="how many (default: %(default)s)")
-    parser.add_argument("--lines", type=int, default=200, help="how many in all (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=5.0, help="lines per second (default: %(default)s)")
+    parser.add_argument("--lines", type=int, default=100, help="how many in all (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=2.0, help="lines per second (default: %(default)s)")
     options = parser.parse_args()
     with LocalAws(port=0) as aws:
         outputs = deploy(aws)

@@ -23,6 +23,8 @@ most_per_user = int(variable("CONNECTIONS_PER_USER"))
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Accept the connection, or refuse it with 403 or 429; an exception refuses it with 502."""
+    if event["requestContext"].get("eventType") == "MESSAGE":  # a frame whose action is the route's name
+        return {"statusCode": 400}
     connection = connection_of(event, anybody=anybody)
     if everyone:
         connection = connection.listening_to(everyone_list(connection.connection_id))

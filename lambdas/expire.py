@@ -17,6 +17,9 @@ from entity_push.telemetry import logger
 LOOK_BACK_MINUTES = 15
 """A run that failed is made up for by those that follow."""
 
+LONGEST_LOOK_BACK_MINUTES = 125
+"""After a longer trouble: no connection lives for longer than two hours. Once in LOOK_BACK_MINUTES."""
+
 RESERVE_SECONDS = 5.0
 
 OPENING_SECONDS = 30
@@ -39,7 +42,9 @@ def handler(_event: dict[str, Any], context: Any) -> dict[str, int]:
     ends = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
     now = time.time()
     outcomes: Counter[Outcome] = Counter()
-    for minute, connection_ids in table.expired(now, minutes=LOOK_BACK_MINUTES):
+    now_and_then = int(now) // 60 % LOOK_BACK_MINUTES == 0
+    minutes = LONGEST_LOOK_BACK_MINUTES if now_and_then else LOOK_BACK_MINUTES
+    for minute, connection_ids in table.expired(now, minutes=minutes):
         results = list(deliverer.disconnect(connection_ids, deadline=ends))
         outcomes.update(result.outcome for result in results)
         closed = {Outcome.DELIVERED}

@@ -31,6 +31,7 @@ def mint(
     publish: Sequence[str] = (),
     issuer: str,
     audience: str,
+    claim_names: str = "sub subscribe publish",
     seconds: float = DEFAULT_SECONDS,
     now: float | None = None,
 ) -> str:
@@ -43,6 +44,7 @@ def mint(
         publish: patterns of the entities that the user may publish to.
         issuer: the deployment's output `TokenIssuer`.
         audience: the deployment's output `TokenAudience`.
+        claim_names: the deployment's output `TokenClaims`.
         seconds: how long it is good for.
         now: when it is made, in seconds since 1970; by default, now.
 
@@ -53,14 +55,15 @@ def mint(
         raise ValueError(f"A token is good for more than 0 and at most {MAX_SECONDS / 60:,.0f} minutes.")
     now = time.time() if now is None else now
     grants = Grants.from_claims(list(subscribe), list(publish))
+    user_claim, subscribe_claim, publish_claim = claim_names.split()
     claims = {
-        "sub": checked_user_id(user),
         "iss": issuer,
         "aud": audience,
         "iat": int(now),
         "exp": math.ceil(now + seconds),
-        "subscribe": grants.subscribe,
-        "publish": grants.publish,
+        user_claim: checked_user_id(user),
+        subscribe_claim: grants.subscribe,
+        publish_claim: grants.publish,
     }
     return jwt.encode(claims, secret, algorithm="HS256")
 
@@ -73,11 +76,13 @@ class TokenSigner:
         secret: the key.
         issuer: the output `TokenIssuer`.
         audience: the output `TokenAudience`.
+        claim_names: the output `TokenClaims`.
     """
 
     secret: str = field(repr=False)
     issuer: str
     audience: str
+    claim_names: str
 
     @classmethod
     def of(cls, outputs: Mapping[str, str], secrets_manager: Any) -> Self:
@@ -92,7 +97,7 @@ class TokenSigner:
             ClientError: the secret can't be read.
         """
         secret = secrets_manager.get_secret_value(SecretId=secret_arn(outputs))["SecretString"]
-        return cls(secret, outputs["TokenIssuer"], outputs["TokenAudience"])
+        return cls(secret, outputs["TokenIssuer"], outputs["TokenAudience"], outputs["TokenClaims"])
 
     def token(
         self,
@@ -110,6 +115,7 @@ class TokenSigner:
             publish=publish,
             issuer=self.issuer,
             audience=self.audience,
+            claim_names=self.claim_names,
             seconds=seconds,
         )
 

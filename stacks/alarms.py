@@ -10,6 +10,7 @@ from entity_push.telemetry import METRICS_NAMESPACE
 
 from stacks.encryption import Encryption
 from stacks.expiry import Expiry
+from stacks.function import AppFunction
 from stacks.notifications import Notifications
 from stacks.settings import Settings
 
@@ -30,6 +31,7 @@ class Alarms(Construct):
         *,
         settings: Settings,
         notifications: Notifications,
+        connect: AppFunction,
         expiry: Expiry | None,
     ):
         super().__init__(scope, construct_id)
@@ -74,6 +76,11 @@ class Alarms(Construct):
             "Abandoned": "Clients were disconnected because they could not be reached.",
         }.items():
             self._alarm(name, self._own_metric(name, "push"), what)
+        self._alarm(
+            "ConnectErrors",
+            connect.function.metric_errors(),
+            "Connections could not be opened, whoever asked: see the log of connect.",
+        )
         if expiry:
             self._alarm(
                 "ConnectsFailed",

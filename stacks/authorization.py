@@ -49,6 +49,10 @@ class Authorization(Construct):
         self.outputs |= {
             "TokenIssuer": (settings.issuer, "The iss of tokens"),
             "TokenAudience": (settings.audience, "The aud of tokens"),
+            "TokenClaims": (
+                " ".join((settings.user_claim, settings.subscribe_claim, settings.publish_claim)),
+                "The claims of tokens for user, subscribe grants and publish grants",
+            ),
         }
         if self.secret:
             self.outputs["TokenSecretArn"] = (

@@ -44,7 +44,14 @@ class EntityPushStack(Stack):
         expiry = None
         if authorization.authorizer:
             expiry = Expiry(self, "Expiry", settings=settings, table=storage.table, stage=web_socket.stage)
-        alarms = Alarms(self, "Alarms", settings=settings, notifications=notifications, expiry=expiry)
+        alarms = Alarms(
+            self,
+            "Alarms",
+            settings=settings,
+            notifications=notifications,
+            connect=web_socket.connect,
+            expiry=expiry,
+        )
         outputs = {
             "WebSocketUrl": (web_socket.stage.url, "Where clients connect"),
             "CallbackUrl": (

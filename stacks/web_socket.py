@@ -38,6 +38,7 @@ class WebSocket(Construct):
     Attributes:
         api: the API.
         stage: its stage, with throttle and access logs.
+        connect: the function of `$connect`.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class WebSocket(Construct):
             api_name=settings.stack_name,
             route_selection_expression="$request.body.action",
         )
-        self._route(
+        self.connect = self._route(
             *("$connect", "connect"),
             *("dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:DeleteItem"),
             authorizer=authorizer,

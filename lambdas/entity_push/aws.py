@@ -4,6 +4,7 @@ botocore, not boto3: ``boto3.client`` loads the resource machinery first, which 
 """
 
 import functools
+import logging
 from typing import Any
 
 import botocore.config
@@ -24,6 +25,11 @@ CLIENT_CONFIG = botocore.config.Config(
     parameter_validation=False,
     tcp_keepalive=True,
 )
+
+
+# At DEBUG, Lambda's root logger would have them log signed requests, which can be sent again, and messages.
+for _name in ("botocore", "urllib3"):
+    logging.getLogger(_name).setLevel(logging.INFO)
 
 
 @functools.cache

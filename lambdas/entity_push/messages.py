@@ -21,8 +21,9 @@ def read_message(body: str, *, sent_at: int) -> Event | EventOfSeveral | Chunk |
         raise UnusableEventError("the message is not JSON") from error
     if not isinstance(message, dict):
         raise UnusableEventError("the message is not a JSON object")
-    if "chunk" in message:
+    # Alone: an event of somebody's own must not become one by what is in it.
+    if message.keys() == {"chunk"}:
         return Chunk.from_message(message)
-    if "rest" in message:
+    if message.keys() == {"rest"}:
         return Rest.from_message(message)
     return parse_event(message, sent_at=sent_at)

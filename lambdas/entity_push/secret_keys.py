@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from entity_push.telemetry import logger
 
 MAX_AGE_SECONDS = 5 * 60
-"""After this, the keys are read again: so long does a key that was taken away stay valid at the most."""
+"""After this, the keys are read again: so long does a key that was rotated away stay valid at the most."""
 
 EARLY_READS = 3
 """For tokens that fit no key the secret is read before its time, so that a new key works at once; so often
@@ -21,6 +21,9 @@ in a row, since whoever forges tokens must not be able to use up the quota of Se
 
 EARLY_READ_SECONDS = 10
 """... and after that once in this time."""
+
+STALE_SECONDS = 60 * 60
+"""How long keys are relied on that can't be read again: an outage passes, a right taken away does not."""
 
 VALID_STAGES = ("AWSCURRENT", "AWSPREVIOUS")
 """Labels of the secret's versions ("What's in a Secrets Manager secret?", Secrets Manager User Guide)."""
@@ -61,7 +64,7 @@ class SecretKeys:
         except (ClientError, BotoCoreError) as error:
             # A read that fails takes seconds: the next handshakes must not wait for another one.
             self._early_reads, self._counted_at = 0.0, self._clock()
-            if not self._keys:
+            if not self._keys or self._clock() - self._read_at > STALE_SECONDS:
                 raise
             logger.warning("the keys can't be read; going on with those from before", error=str(error))
         return self._keys

@@ -1,7 +1,7 @@
 """Settling a delivery: what the outcomes of its posts mean for its connections and for its message."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -156,26 +156,39 @@ class Settlement:
         metrics.gone += delivery.found_gone
         chunk = delivery.chunk
         # First what must not be lost, then housekeeping.
-        self._try_again(chunk.again(delivery.retry), metrics, ends=ends)
         self._hand_back(chunk.only(delivery.unsent), 0, metrics)
-        young, left = self._forget(delivery, until=ends - FORGET_RESERVE_SECONDS)
+        self._try_again(chunk.again(delivery.retry), metrics, ends=ends)
+        young, left = self._forget(
+            delivery.gone,
+            delivery.update.channel,
+            opened_before=delivery.began - OPENING_SECONDS,
+            until=ends - FORGET_RESERVE_SECONDS,
+        )
         self._try_again(chunk.again(young), metrics, ends=ends)
         self._hand_back(chunk.only(left), 1, metrics)
         _log(delivery)
 
-    def _forget(self, delivery: Delivery, *, until: float) -> tuple[list[str], list[str]]:
-        """Delete the gone, as far as time allows; return who is only opening, and who was not looked at."""
+    def _forget(
+        self, gone: Sequence[str], channel: str, *, opened_before: float, until: float
+    ) -> tuple[list[str], list[str]]:
+        """Delete connections, as far as time allows; return who is only opening, and who was not looked at.
+
+        Args:
+            gone: the connections.
+            channel: whose update has found them.
+            opened_before: seconds since 1970; those opened later may only be opening.
+            until: `time.monotonic()` after which no more are deleted.
+        """
         young: list[str] = []
-        channel, opened_before = delivery.update.channel, round((delivery.began - OPENING_SECONDS) * 1000)
-        for start in range(0, len(delivery.gone), FORGET_AT_ONCE):
-            some = delivery.gone[start : start + FORGET_AT_ONCE]
+        for start in range(0, len(gone), FORGET_AT_ONCE):
+            some = gone[start : start + FORGET_AT_ONCE]
             try:
                 if time.monotonic() > until:
-                    return young, delivery.gone[start:]
-                young += self._connections.forget(some, channel, opened_before=opened_before)
+                    return young, list(gone[start:])
+                young += self._connections.forget(some, channel, opened_before=round(opened_before * 1000))
             except (StillConflictingError, ClientError, BotoCoreError) as error:
                 logger.warning("some that are gone are not forgotten yet", channel=channel, reason=str(error))
-                return young, delivery.gone[start:]
+                return young, list(gone[start:])
         return young, []
 
     def _try_again(self, chunk: Chunk, metrics: PushMetrics, *, ends: float) -> None:
@@ -202,12 +215,13 @@ class Settlement:
         for result in self._deliverer.disconnect(chunk.subscribers, deadline=ends - 1):
             done = result.outcome in (Outcome.DELIVERED, Outcome.GONE)
             (closed if done else left).append(result.connection_id)
+        self._bury(chunk.only(left), f"neither reached nor closed in {MAX_ATTEMPTS} attempts", metrics)
         if closed:
-            now = round(time.time() * 1000)
-            self._connections.forget(closed, update.channel, opened_before=now)
             metrics.abandoned += len(closed)
             logger.error("abandoned", channel=update.channel, event_id=update.event_id, connections=closed)
-        self._bury(chunk.only(left), f"neither reached nor closed in {MAX_ATTEMPTS} attempts", metrics)
+            # What there is no time for, their `$disconnect` does.
+            until = ends - FORGET_RESERVE_SECONDS
+            self._forget(closed, update.channel, opened_before=time.time(), until=until)
 
     def _bury(self, chunk: Chunk, reason: str, metrics: PushMetrics) -> None:
         for part in split(replace(chunk, attempt=0)):  # should it be redriven

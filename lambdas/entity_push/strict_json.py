@@ -29,6 +29,13 @@ def _finite(digits: str) -> float:
     return value
 
 
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):  # readers differ in which one they take (RFC 8259, section 4)
+        raise NotJSONError("a name is repeated in an object")
+    return found
+
+
 def loads(text: str, *, levels: int = MOST_LEVELS) -> Any:
     """Return the value of a JSON text.
 
@@ -38,10 +45,12 @@ def loads(text: str, *, levels: int = MOST_LEVELS) -> Any:
 
     Raises:
         NotJSONError: for every text that has no value, including a number of over 4,300 digits or beyond the
-            range of a double, and nesting that is too deep.
+            range of a double, a name twice in one object, and nesting that is too deep.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique
+        )
     except (ValueError, RecursionError) as error:
         raise NotJSONError(str(error)) from error
     if len(_OPENING.findall(text)) > levels and _is_deeper(value, levels):

@@ -239,6 +239,7 @@ def test_outputs(template: assertions.Template) -> None:
         "Authorization",
         "TokenIssuer",
         "TokenAudience",
+        "TokenClaims",
         "TokenSecretArn",
         "WebSocketUrl",
         "CallbackUrl",

@@ -68,3 +68,11 @@ def test_missing_credentials_are_an_error(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(Exception, match="credentials"):
         aws.credentials()
     aws.session.cache_clear()
+
+
+def test_signed_requests_are_in_no_log(dynamodb: Any, caplog: pytest.LogCaptureFixture) -> None:
+    assert dynamodb is not None
+    caplog.set_level("DEBUG")  # what Lambda does to the root logger with logLevel=DEBUG
+    aws.client("dynamodb").get_item(TableName=TABLE_NAME, Key={"pk": {"S": "x"}, "sk": {"S": "secret"}})
+    assert "AWS4-HMAC-SHA256" not in caplog.text
+    assert "secret" not in caplog.text

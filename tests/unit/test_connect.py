@@ -164,3 +164,13 @@ def test_a_room_is_entered_at_connect_with_a_grant_for_it(
     assert entered == ([f"CHANNEL#entity/rooms/{room_id}"] if status == 200 else [])
     if status != 200:
         assert all_items(dynamodb) == [], "who is refused leaves nothing"
+
+
+@pytest.mark.parametrize("module", ["connect", "disconnect"])
+def test_a_frame_whose_action_is_the_routes_name_changes_nothing(dynamodb: Any, module: str) -> None:
+    connect()
+    before = all_items(dynamodb)
+    bearer = Bearer("alice", Grants(("*",)), NOW + 86_400)
+    request = {**context(), "eventType": "MESSAGE", "authorizer": bearer.to_context()}
+    assert run(module, {"requestContext": request, "headers": {}})["statusCode"] == 400
+    assert all_items(dynamodb) == before

@@ -108,6 +108,30 @@ def test_a_notification_is_for_a_users_connections() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "injected",
+    [
+        '7","entityId":"users/bob',
+        '7"},"detail-type":"Broadcast","detail":{"message":"x',
+        '7"},"chunk":{"subscribers":{"c1":7},"attempt":0,"channel":"entity/e1","eventId":"i","frame":"{}",'
+        '"sentAt":7,"sequence":1},"x":{"y":"',
+    ],
+)
+def test_text_in_an_own_events_id_changes_nothing_else(injected: str) -> None:
+    template = (
+        '{"id":"i","time":"t","source":"s","detail-type":"Entity Updated","detail":{"entityId":"o/<>"}}'
+    )
+    body = template.replace("<>", injected)
+    assert isinstance(json.loads(body), dict), "it is JSON"
+    try:
+        found = read_message(body, sent_at=7)
+    except UnusableEventError:
+        return
+    assert isinstance(found, Event), "and no message of the push function's own"
+    assert found.channel == "entity/o/7"
+    assert "message" not in found.frame
+
+
 def test_a_broadcast_is_for_everyone() -> None:
     event = only({**EVENT, "detail-type": "Broadcast", "detail": {"message": "Hello"}})
     assert (event.channel, event.frame["type"], event.frame["message"]) == ("everyone", "Broadcast", "Hello")

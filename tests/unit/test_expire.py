@@ -98,3 +98,12 @@ def test_a_connection_that_may_only_be_opening_is_closed_by_a_later_run(
     run_at(closer, NOW + 5, monkeypatch)
     closer.outcomes = {}
     assert run_at(closer, NOW + 65, monkeypatch) == {"delivered": 1}
+
+
+def test_after_a_longer_trouble_what_is_still_open_is_closed_within_a_quarter_of_an_hour(
+    dynamodb: Any, closer: Closer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_connection(dynamodb, "c1", Bearer("alice", EVERYTHING, NOW + 30))
+    for minute in range(100, 115):
+        run_at(closer, NOW + minute * 60, monkeypatch)
+    assert closer.closed == ["c1"]

@@ -2,6 +2,7 @@ import itertools
 import json
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -276,6 +277,17 @@ def test_several_queries_go_over_connections_of_their_own_that_are_kept(
     assert len(several.calls) == 13
     assert len({call.connection for call in several.calls}) == 3
     assert pauses == []
+
+
+def test_a_connection_that_was_not_used_for_a_minute_is_not_trusted(
+    several: StandIn, client: LeanClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.queries(SEVERAL)
+    frozen_until = time.time() + 61
+    monkeypatch.setattr("time.time", lambda: frozen_until)
+    client.queries(SEVERAL)
+    client.queries(SEVERAL)
+    assert len({call.connection for call in several.calls}) == 6
 
 
 def test_several_queries_are_under_way_at_once(several: StandIn, client: LeanClient) -> None:

@@ -12,6 +12,7 @@ OUTPUTS = {
     "Authorization": "jwt",
     "TokenIssuer": "entity-push",
     "TokenAudience": "EntityPush",
+    "TokenClaims": "sub subscribe publish",
     "TokenSecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:tokens",
 }
 
@@ -88,7 +89,12 @@ def test_a_signer_reads_the_secret_once_for_many_tokens_and_does_not_show_it() -
     ("outputs", "says"),
     [
         (
-            {"Authorization": "oidc", "TokenIssuer": "https://id.example", "TokenAudience": "push"},
+            {
+                "Authorization": "oidc",
+                "TokenIssuer": "https://id.example",
+                "TokenAudience": "push",
+                "TokenClaims": "sub subscribe publish",
+            },
             "get a token for the audience push there",
         ),
         ({"Authorization": "none"}, "connect without one"),

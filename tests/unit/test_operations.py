@@ -37,7 +37,12 @@ class Stacks:
         if name not in ("EntityPush", "Orders"):
             message = f"Stack with id {name} does not exist"
             raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks")
-        outputs = {"Authorization": "jwt", "TokenIssuer": name, "TokenAudience": name}
+        outputs = {
+            "Authorization": "jwt",
+            "TokenIssuer": name,
+            "TokenAudience": name,
+            "TokenClaims": "sub subscribe publish",
+        }
         outputs["TokenSecretArn"] = self._secret
         return {
             "Stacks": [

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 from entity_push import frames
+from entity_push.bearer import ANONYMOUS
 from entity_push.channels import everyone_list
 from entity_push.events import Event
+from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
 
 from tests.unit.conftest import NOW, TABLE_NAME, all_items
@@ -123,6 +125,16 @@ def test_a_connection_whose_token_has_expired_can_do_nothing(send: Send, dynamod
     before = all_items(dynamodb)
     assert send("subscribe", {"action": "subscribe", "entityId": "e1"})["code"] == "token_expired"
     assert all_items(dynamodb) == before
+
+
+def test_who_came_in_before_a_token_was_asked_for_can_do_nothing_now(
+    send: Send, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = Connection("c1", NOW * 1000, "192.0.2.1", "wscat", ANONYMOUS)
+    Connections(dynamodb, TABLE_NAME).open(stranger)
+    assert send("subscribe", {"action": "subscribe", "entityId": "e1"})["code"] == "token_expired"
+    monkeypatch.setenv("AUTHORIZATION", "none")
+    assert send("subscribe", {"action": "subscribe", "entityId": "e1"})["type"] == "subscribed"
 
 
 @pytest.mark.usefixtures("connected")

@@ -7,7 +7,13 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from entity_push import aws
-from entity_push.secret_keys import EARLY_READ_SECONDS, EARLY_READS, MAX_AGE_SECONDS, SecretKeys
+from entity_push.secret_keys import (
+    EARLY_READ_SECONDS,
+    EARLY_READS,
+    MAX_AGE_SECONDS,
+    STALE_SECONDS,
+    SecretKeys,
+)
 from entity_push.tokens import SecretVerifier
 from moto import mock_aws
 
@@ -156,3 +162,15 @@ def test_without_secrets_manager_and_without_keys_it_is_a_failure(
         keys.keys()
     client.error = None
     assert keys.keys() == (OLD,)
+
+
+def test_keys_that_can_not_be_read_for_an_hour_are_relied_on_no_longer(
+    keys: SecretKeys, client: CountingClient, clock: Clock
+) -> None:
+    keys.keys()
+    client.error = UNAVAILABLE[1]
+    clock.now += STALE_SECONDS
+    assert keys.keys() == (OLD,)
+    clock.now += EARLY_READ_SECONDS
+    with pytest.raises(ClientError):
+        keys.keys()

@@ -34,6 +34,7 @@ TRIES = 4
 
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 2.0
+IDLE_SECONDS = 60.0
 
 _PASSING = frozenset(
     (
@@ -53,6 +54,7 @@ class _Lane:
 
     def __init__(self, endpoint_url: str):
         self._connection = _connection(endpoint_url)
+        self._used_at = 0.0
         self._path = urlsplit(endpoint_url).path or "/"
 
     def exchange(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
@@ -70,7 +72,15 @@ class _Lane:
         return self.finish()
 
     def begin(self, body: bytes, headers: dict[str, str]) -> None:
-        """Send a request, over a new connection if there is none."""
+        """Send a request, over a new connection if there is none, or none that was used of late.
+
+        What was idle for long may have vanished without a word while the function was frozen; to find that
+        out would take until the time-out. (The wall clock: it goes on meanwhile.)
+        """
+        now, idle_since = time.time(), self._used_at
+        self._used_at = now
+        if now - idle_since > IDLE_SECONDS:
+            self.close()
         if self._connection.sock is None:
             self._connect()
         self._connection.request("POST", self._path, body, headers)
