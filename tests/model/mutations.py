@@ -1,7 +1,6 @@
 """Ways to break the code, each of which the model has to notice."""
 
 import contextlib
-import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -127,49 +126,6 @@ def _partition(query: dict[str, Any]) -> str:
     return str(query["ExpressionAttributeValues"][":pk"]["S"].removeprefix(keys.CHANNEL))
 
 
-class _ReadsPatternsEarly(Subscribers):
-    """Subscribers whose patterns' lists are as they were before the update was stored."""
-
-    def __init__(self, world: World, history: History):
-        super().__init__(self._remembered, TABLE)
-        self._read_now, self._history = one_by_one(world.dynamodb), history
-        self._seen: dict[str, list[Any]] = {}
-
-    def append(self, events: Sequence[Event]) -> list[Update]:
-        for query in map(self._query, subscriber_lists(events[0].channel)[1:], itertools.repeat(None)):
-            if is_entity(_partition(query)):
-                self._seen[_partition(query)] = self._all(query)
-        return self._history.append(events)
-
-    def _all(self, query: dict[str, Any]) -> list[Any]:
-        items = []
-        while True:
-            (answer,) = self._read_now([query])
-            items += answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return items
-            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-    def _remembered(self, queries: Sequence[Any]) -> list[Any]:
-        return [
-            {"Items": self._seen[_partition(query)]}
-            if _partition(query) in self._seen
-            else self._read_now([query])[0]
-            for query in queries
-        ]
-
-
-@contextlib.contextmanager
-def push_reads_patterns_before_it_stores(world: World) -> Iterator[None]:
-    def early(_subscribers: Subscribers, history: History) -> tuple[Any, Any]:
-        both = _ReadsPatternsEarly(world, history)
-        return both, both
-
-    world.push_parts = early
-    world.start_workers()
-    yield
-
-
 def _with_lists(change: Callable[[str, list[str]], list[str]]) -> "contextlib.AbstractContextManager[Any]":
     """Change which lists a push reads."""
     return mock.patch.object(
@@ -231,7 +187,6 @@ MUTATIONS: list[Mutation] = [
     no_marker_is_written,
     the_head_moves_without_condition,
     replay_does_not_look_at_the_numbers,
-    push_reads_patterns_before_it_stores,
     push_forgets_a_level_of_patterns,
     push_forgets_one_of_everyones_lists,
     merging_drops_what_lies_beyond_the_frontier,
