@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from entity_push import strict_json
 from entity_push.events import UnusableEventError, Update
 
 CHUNK_SIZE = 1000
@@ -131,11 +132,22 @@ def _update_in(fields: Mapping[str, Any]) -> Update:
             and 0 <= sent_at < 2**53
             and 0 <= sequence < 2**53
         ):
-            try:
-                return Update(channel, event_id, frame.encode(), sent_at, sequence)
-            except UnicodeEncodeError as error:
-                raise UnusableEventError("the message's frame can't be written as UTF-8") from error
+            return Update(channel, event_id, _wire(frame), sent_at, sequence)
     raise UnusableEventError("the message's update is not of a form that this version reads")
+
+
+def _wire(frame: str) -> bytes:
+    """Return a frame as bytes on the wire: clients are promised JSON objects, and nothing else.
+
+    Raises:
+        UnusableEventError: it is not one.
+    """
+    try:
+        if isinstance(strict_json.loads(frame), dict):
+            return frame.encode()
+    except (strict_json.NotJSONError, UnicodeEncodeError) as error:
+        raise UnusableEventError(f"the message's frame can't be read by clients: {error}") from error
+    raise UnusableEventError("the message's frame is not a JSON object")
 
 
 def _are_times(subscribers: dict[str, Any]) -> bool:

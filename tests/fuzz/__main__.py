@@ -33,9 +33,6 @@ def main() -> int:
             failed = sum(tally.failure is not None for tally in tallies.values())
             print(f"{time.monotonic() - started:5.0f} s  {inputs:9,} inputs  {failed} failures", flush=True)
     _print_table(tallies)
-    for name, tally in tallies.items():
-        if tally.failure:
-            print(f"\n{name}: {tally.failure}")
     return int(any(tally.failure for tally in tallies.values()))
 
 
@@ -50,8 +47,10 @@ def _count(waiting: dict[Future[Tally], Round], tallies: dict[str, Tally]) -> No
     """Count the rounds that end within the next seconds; a target that has failed needs no further ones."""
     done, _ = concurrent.futures.wait(waiting, PROGRESS_SECONDS)
     for future in done:
-        a_round = waiting.pop(future)
-        tallies[a_round.target].add(future.result())
+        a_round, tally = waiting.pop(future), future.result()
+        tallies[a_round.target].add(tally)
+        if tally.failure:  # at once: what ends the campaign early must not take it along
+            print(f"\n{a_round}: {tally.failure}\n", flush=True)
     for future, a_round in list(waiting.items()):
         if tallies[a_round.target].failure and future.cancel():
             del waiting[future]

@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from moto.core.exceptions import JsonRESTError
+from moto.core.model_instances import reset_model_data
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.responses import DynamoHandler
@@ -30,6 +31,8 @@ class MotoTables:
                 result = getattr(handler, name)().result
             except JsonRESTError as error:
                 raise _client_error(error, name) from None
+            finally:
+                reset_model_data()  # moto remembers all that it ever made: gigabytes
             return json.loads(json.dumps(result, default=_plain))
 
         return call

@@ -12,12 +12,13 @@ UPDATE = Update("entity/e1", "id-1", b'{"type":"Entity Updated"}', 1_700_000_000
 
 
 @given(
-    frame=st.text(st.characters(exclude_categories=["Cs"])),
+    frame=st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.integers()),
     subscribers=st.dictionaries(st.text(min_size=1), st.integers(0, 2**53), max_size=5),
     attempt=st.integers(0, 9),
 )
-def test_a_chunk_survives_the_queue(frame: str, subscribers: dict[str, int], attempt: int) -> None:
-    chunk = Chunk(Update("entity/e1", "id-1", frame.encode(), 7), subscribers, attempt)
+def test_a_chunk_survives_the_queue(frame: dict[str, int], subscribers: dict[str, int], attempt: int) -> None:
+    wire = json.dumps(frame, ensure_ascii=False).encode()
+    chunk = Chunk(Update("entity/e1", "id-1", wire, 7), subscribers, attempt)
     body = chunk.to_message()
     assert body.isascii()
     assert body.isprintable()
@@ -28,7 +29,8 @@ def test_a_chunk_survives_the_queue(frame: str, subscribers: dict[str, int], att
     "change",
     [
         *({"channel": 1}, {"frame": None}, {"attempt": "1"}, {"attempt": -1}, {"attempt": 10**9}),
-        *({"channel": "x" * 16_384}, {"channel": ""}, {"eventId": "x" * 1025}, {"frame": "\ud800"}),
+        *({"channel": "x" * 16_384}, {"channel": ""}, {"eventId": "x" * 1025}),
+        *({"frame": text} for text in ("", "{", "7", "[]", '{"type":"', '{"a":NaN}', '{"a":"\ud800"}')),
         *({"sentAt": -1}, {"sentAt": 10**30}, {"sequence": -1}, {"subscribers": {"x" * 2000: 7}}),
         *({"subscribers": ["c1"]}, {"subscribers": {"c1": None}}, {"subscribers": {"c1": True}}),
     ],

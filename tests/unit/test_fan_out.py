@@ -150,7 +150,7 @@ def event(entity_id: str, message: Any = None) -> str:
 def chunk(*connection_ids: str, attempt: int = 0, age: float = 0) -> str:
     sent_at = round((time.time() - age) * 1000)
     subscribers = dict.fromkeys(connection_ids, NEVER)
-    return Chunk(Update("entity/e1", "id-1", b"frame", sent_at), subscribers, attempt).to_message()
+    return Chunk(Update("entity/e1", "id-1", b'{"type":"x"}', sent_at), subscribers, attempt).to_message()
 
 
 def test_an_update_is_posted_to_each_subscriber_of_its_channel_once(bench: Bench) -> None:
@@ -496,7 +496,7 @@ def test_a_page_that_is_split_tells_each_chunk_when_rights_end(bench: Bench) -> 
 
 def test_a_dead_letter_keeps_when_rights_end(bench: Bench) -> None:
     bench.engine.verdict = bench.engine.closing = lambda _name: Outcome.RETRY
-    update = Update("entity/e1", "id-1", b"frame", round(time.time() * 1000))
+    update = Update("entity/e1", "id-1", b'{"type":"x"}', round(time.time() * 1000))
     bench.push(Chunk(update, {"a": 1_800_000_000}, MAX_ATTEMPTS - 1).to_message())
     ((body, _reason),) = bench.sqs.dead
     assert Chunk.from_message(json.loads(body)).subscribers == {"a": 1_800_000_000}
