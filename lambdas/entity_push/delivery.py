@@ -32,7 +32,7 @@ __all__ = ["Credentials", "Deliverer", "Outcome", "Post", "Result"]
 _STAMP_SECONDS = 10.0  # how long one signing date (valid for 5 minutes) and set of credentials serve
 _SWEEP_SECONDS = 0.1  # how often silent requests are looked for
 _WAITING_RETRIES = 4096  # beyond this, no new post is drawn: memory stays flat whatever fails
-_THROTTLED_PAUSE = 0.02  # seconds before the first retry of a 429, doubled from then on
+_THROTTLED_PAUSE = 0.01  # seconds before the first retry of a 429, doubled with each attempt that counts
 _FAILED_PAUSE = 0.05  # the same for anything else
 
 
@@ -63,7 +63,7 @@ class Deliverer:
             the credentials; returns the current ones.
         max_in_flight: The most requests in flight, which is the most connections.
         attempts: How often one post is sent at most (not counting requests on a kept-alive
-            connection that turned out to be closed).
+            connection that turned out to be closed, nor those that met the account's throttle).
         timeout: Seconds after which an unanswered request counts as failed.
         ca_file: Authorities to trust, PEM. Default: the environment's `AWS_CA_BUNDLE`, then
             certifi's or botocore's bundle, as botocore does.
@@ -80,7 +80,7 @@ class Deliverer:
         credentials: Callable[[], SigningCredentials],
         *,
         max_in_flight: int = 256,
-        attempts: int = 5,
+        attempts: int = 6,
         timeout: float = 5.0,
         ca_file: str | None = None,
     ) -> None:
@@ -246,16 +246,19 @@ class _Run:
         if status is None:
             self._settle_failure(ended)
             return
-        job.status = status
-        if status != 429 or job.attempts == 1:  # the same client again says nothing of the others
+        if status != 429 or job.status != 429:  # the same client again says nothing of the others
             self._window.note(throttled=status == 429)
+        job.status = status
         if 200 <= status < 300:
             self._result(job, Outcome.DELIVERED, status, "")
         elif status == 410:
             self._result(job, Outcome.GONE, status, ended.reason)
-        elif status in (408, 429) or status >= 500:
-            pause = _THROTTLED_PAUSE if status == 429 else _FAILED_PAUSE
-            self._again(job, f"{status} {ended.reason}", pause)
+        elif status == 429:
+            if self._window.throttled:
+                job.attempts -= 1  # no fault of this connection
+            self._again(job, f"{status} {ended.reason}", _THROTTLED_PAUSE)
+        elif status == 408 or status >= 500:
+            self._again(job, f"{status} {ended.reason}", _FAILED_PAUSE)
         elif credentials_at_fault(status, ended.reason):
             if job.stamp is self._stamp and not self._stamp_again():
                 self._stopped = self._stopped or f"credentials: {ended.reason}"

@@ -1,7 +1,13 @@
 """How many requests may be in flight, as far as throttling decides it."""
 
+import time
+
 _SLOWEST = 16  # throttling never goes below this many requests in flight
-_FORGET_SECONDS = 0.1  # of rest, and twice as many are allowed: nobody knows what others send meanwhile
+_MEMORY = 1 / 32  # the weight of one answer in the share of throttled ones
+_TOO_MANY = 0.15  # a larger share is the account's throttle; slow clients are a few in a hundred
+_LESS = 0.7  # what is left of the window after a round that was throttled
+_MORE = 0.1  # what each answer adds otherwise
+_FORGET_SECONDS = 0.1  # nobody knows what others send meanwhile
 
 
 class Window:
@@ -10,28 +16,37 @@ class Window:
     429 means the account's throttle or one client's full buffer, and the answer does not tell
     which: `LimitExceededException` is "more than the allowed number of requests per unit of time or the
     WebSocket client side buffer is full", says PostToConnection's API reference. So what counts is their
-    share among the answers of one round (as many as were in flight): a few slow clients change nothing,
-    the throttle hits one in ten and more.
+    share among the latest answers: a few slow clients change nothing, the throttle hits many.
+
+    The window becomes smaller at most once per round (as many answers as requests may be in flight), since
+    the answers of one round tell about the same moment.
     """
 
     def __init__(self, most: int) -> None:
         self._most, self.size = most, float(most)
-        self._answers = self._throttled = 0
+        self._share = 0.0
+        self._throttled_at = 0.0
+        self._wait = 0.0  # answers until the window may become smaller again
 
     def note(self, throttled: bool) -> None:
         """Takes one answer into account."""
-        self._answers += 1
-        self._throttled += throttled
-        if self._answers < max(_SLOWEST, self.size):
-            return
-        share = self._throttled / self._answers
-        self._answers = self._throttled = 0
-        if share > 0.1:
-            self.size = max(min(_SLOWEST, self._most), self.size * 0.7)
-        elif share < 0.03:
-            self.size = min(self._most, self.size + max(1.0, self.size * 0.05))
+        self._share += (throttled - self._share) * _MEMORY
+        if throttled:
+            self._throttled_at = time.monotonic()
+        self._wait -= 1
+        if self._share <= _TOO_MANY:
+            self.size = min(self._most, self.size + _MORE)
+        elif self._wait <= 0:
+            self.size = max(min(_SLOWEST, self._most), self.size * _LESS)
+            self._wait = self.size
+
+    @property
+    def throttled(self) -> bool:
+        """Whether a 429 at this moment is most likely the account's throttle, and no client's fault."""
+        return self._share > _TOO_MANY and time.monotonic() - self._throttled_at < _FORGET_SECONDS
 
     def rest(self, seconds: float) -> None:
         """Takes into account that nothing was sent for a while: what was learned fades."""
         doublings = min(16.0, seconds / _FORGET_SECONDS)
         self.size = min(self._most, self.size * 2.0**doublings)
+        self._share *= 0.5**doublings
