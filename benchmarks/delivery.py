@@ -1,4 +1,4 @@
-"""What a post costs: this engine, boto3 with threads, and a C client, against one endpoint.
+"""What a post costs: this engine, libcurl, boto3 with threads, and a C client, against one endpoint.
 
     python -m benchmarks.delivery [--quick]
 
@@ -9,6 +9,7 @@ medians of the ratios of one round.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import random
@@ -23,11 +24,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.endpoint import Endpoint
+from benchmarks.endpoint import STAGE, Endpoint
 
 REGION = "us-east-1"
 FRAME = b'{"type":"Entity Updated","entityId":"orders/42","message":"' + b"x" * 140 + b'"}'
@@ -103,24 +105,42 @@ def run_boto3(url: str, ca_file: str, posts: int) -> dict[str, float]:
         return {"cpu": cpu() - began_cpu, "seconds": time.perf_counter() - began, "posts": float(posts)}
 
 
-def run_wrk(url: str, _ca_file: str, posts: int) -> dict[str, float]:
-    """Posts with wrk, a C client, the same requests signed beforehand, for as long as it takes."""
+def signed_requests(url: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """The headers that all requests share, and for each id its target and its signature."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "lambdas"))
     from entity_push.signing import Credentials, Signer  # noqa: PLC0415
 
     signer = Signer(url, REGION)
     stamp = signer.stamp(Credentials(ACCESS_KEY, SECRET_KEY, TOKEN))
     payload_hash = signer.payload_hash(FRAME)
-    lines = [FRAME.decode()]
-    for connection_id in connection_ids(IDS):
-        target, authorization = stamp.sign("POST", connection_id, payload_hash)
-        lines.append("\t".join([target, authorization, *stamp.headers]))
+    requests = [stamp.sign("POST", connection_id, payload_hash) for connection_id in connection_ids(IDS)]
+    return stamp.headers, requests
+
+
+def run_bare(kind: str, url: str, ca_file: str, posts: int) -> dict[str, float]:
+    """Posts what was signed beforehand, without an engine, after a warm-up that makes the connections."""
+    headers, requests = signed_requests(url)
+    from benchmarks import posters  # noqa: PLC0415 - it needs the path that was set above
+
+    poster_of = posters.TransportPoster if kind == "transport" else posters.LibcurlPoster
+    poster = poster_of(url.removesuffix(f"/{STAGE}"), ca_file, headers, FRAME)
+    poster.post(iter(requests[:1_000]))
+    began_cpu, began = cpu(), time.perf_counter()
+    delivered = poster.post(iter(requests))
+    assert delivered == IDS == posts, f"{delivered} of {posts} delivered"
+    return {"cpu": cpu() - began_cpu, "seconds": time.perf_counter() - began, "posts": float(posts)}
+
+
+def run_wrk(url: str, _ca_file: str, posts: int) -> dict[str, float]:
+    """Posts with wrk, a C client, the same requests signed beforehand, for as long as it takes."""
+    headers, requests = signed_requests(url)
+    lines = [FRAME.decode(), *("\t".join([*request, *headers]) for request in requests)]
     script = Path(__file__).with_name("wrk_posts.lua")
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as requests:
-        requests.write("\n".join(lines))
-        requests.flush()
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("\n".join(lines))
+        file.flush()
         seconds = max(2, posts // 25_000)
-        command = ["wrk", "-t1", "-c256", f"-d{seconds}s", "-s", str(script), url, "--", requests.name]
+        command = ["wrk", "-t1", "-c256", f"-d{seconds}s", "-s", str(script), url, "--", file.name]
         began = cpu(resource.RUSAGE_CHILDREN)
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         used = cpu(resource.RUSAGE_CHILDREN) - began
@@ -132,6 +152,8 @@ def run_wrk(url: str, _ca_file: str, posts: int) -> dict[str, float]:
 
 CLIENTS: dict[str, Callable[[str, str, int], dict[str, float]]] = {
     "engine": run_engine,
+    "transport": partial(run_bare, "transport"),
+    "libcurl": partial(run_bare, "libcurl"),
     "boto3": run_boto3,
     "wrk": run_wrk,
 }
@@ -147,8 +169,12 @@ def measure(client: str, endpoint: Endpoint, posts: int) -> dict[str, float]:
 
 
 def compare(rounds: int) -> list[report.Entry]:
-    """CPU per post of the engine, boto3 and C, no latency."""
+    """CPU per post, no latency."""
     clients = ["engine", "boto3"]
+    if importlib.util.find_spec("pycurl"):
+        clients += ["transport", "libcurl"]
+    else:
+        print("pycurl is not installed (`make bench` does it): no comparison with libcurl.")
     if shutil.which("wrk"):
         clients.append("wrk")
     else:
@@ -164,8 +190,9 @@ def compare(rounds: int) -> list[report.Entry]:
                 used[client].append(measured["cpu"] / measured["posts"] * 1e6)
                 speed[client].append(measured["posts"] / measured["seconds"])
     print(f"\nCPU per post, {IDS:,} distinct ids, {len(FRAME)}-byte frame, TLS, median of {rounds} rounds")
-    print("(boto3: 1,500 posts per round; its CPU per post does not depend on their number.")
-    print("engine and boto3 after a warm-up; wrk's figure includes its connections)\n")
+    print("(boto3: 1,500 posts per round; its CPU per post does not depend on their number. All after a")
+    print("warm-up, but wrk's figure includes its connections. Engine and boto3 sign; transport, which is")
+    print("the engine's HTTP, and libcurl send in one bare loop what is signed already, and so does wrk.)\n")
     print(f"{'client':10} {'CPU µs/post':>12} {'lowest':>8} {'highest':>8} {'posts/s':>9}")
     for client in clients:
         figures = used[client]
@@ -175,15 +202,17 @@ def compare(rounds: int) -> list[report.Entry]:
         )
     print(f"engine, the first 1,000 posts with its 256 connections: {statistics.median(first):.0f} ms CPU")
     entries = []
-    for other, target in (("boto3", 1 / 20), ("wrk", 3.0)):
+    for mine, other, target in (
+        ("engine", "boto3", 1 / 20),
+        ("engine", "wrk", 3.0),
+        ("transport", "libcurl", 1 / 1.5),
+    ):
         if other in used:
-            ratio = statistics.median(
-                [mine / theirs for mine, theirs in zip(used["engine"], used[other], strict=True)]
-            )
-            print(f"engine / {other}: {ratio:.3f} (target: at most {target:g})")
+            ratio = statistics.median([a / b for a, b in zip(used[mine], used[other], strict=True)])
+            print(f"{mine} / {other}: {ratio:.3f} (target: at most {target:.3g})")
             figure = report.entry(
-                f"delivery: CPU per post, engine over {other}",
-                statistics.median(used["engine"]),
+                f"delivery: CPU per post, {mine} over {other}",
+                statistics.median(used[mine]),
                 "µs",
                 statistics.median(used[other]),
             )

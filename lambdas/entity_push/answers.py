@@ -1,5 +1,6 @@
 """Reading HTTP/1.1 answers: bytes in, a status and a log's reason out. Knows no sockets."""
 
+import math
 import re
 from typing import NamedTuple
 
@@ -8,7 +9,6 @@ LONGEST = 65_536
 
 _REASON_LENGTH = 200
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?\r\n").match
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n").match
 
 
 class Answer(NamedTuple):
@@ -21,10 +21,6 @@ class Answer(NamedTuple):
 
 class NotHttpError(ValueError):
     """What came is not HTTP/1.x, so nobody knows what became of the request."""
-
-
-class _MalformedError(ValueError):
-    """The status line is fine, the rest is not."""
 
 
 def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
@@ -48,59 +44,36 @@ def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
                 raise NotHttpError("not an HTTP answer")
             return None
         status = int(line[2])
-        end = data.find(b"\r\n\r\n")
+        head, complete, body = data.partition(b"\r\n\r\n")
         if status >= 200:
             break
-        if end < 0:
+        if not complete:
             return None
-        data = data[end + 4 :]
-    if end < 0:
+        data = body
+    if not complete:
         return Answer(status, "", False) if ended else None
-    head = data[: end + 2]
     lower = head.lower()
-    try:
-        stop = _end_of_body(status, lower, data, end + 4)
-    except _MalformedError:
-        stop, ended = None, True
-    if stop is None or stop > len(data):
-        if not ended:
-            return None
-        kept = False
-    else:
-        kept = stop == len(data) and line[1] == b"1" and b"close" not in _value(lower, lower, b"connection")
-    return Answer(status, "" if status == 200 else _reason(head, lower, data[end + 4 :]), kept)
+    left = _left(status, lower, body)
+    if not (ended or left <= 0):
+        return None
+    kept = left == 0 and line[1] == b"1" and b"close" not in _value(lower, lower, b"connection")
+    return Answer(status, "" if status == 200 else _reason(head, lower, body), kept)
 
 
-def _end_of_body(status: int, lower: bytes, data: bytes, start: int) -> int | None:
-    """Returns where the body ends; None if that is not known yet."""
+def _left(status: int, lower: bytes, body: bytes) -> float:
+    """Returns how much of a body is still to come; less than 0 if its connection can't be used again.
+
+    API Gateway tells the length. What has none is taken at its end, and its connection is not kept: that is
+    never wrong, and the body is only for the log.
+    """
     if status in (204, 304):
-        return start
+        return -len(body)
     if b"\r\ntransfer-encoding:" in lower:
-        return _end_of_chunks(data, start)
+        return -1 if body.endswith(b"0\r\n\r\n") else math.inf
     length = _value(lower, lower, b"content-length")
     if not length:
-        return None  # it ends with the connection
-    if not length.isdigit():
-        raise _MalformedError
-    return start + int(length)
-
-
-def _end_of_chunks(data: bytes, at: int) -> int | None:
-    while True:
-        size = _CHUNK_SIZE(data, at)
-        if size is None:
-            if data.find(b"\n", at) >= 0:
-                raise _MalformedError
-            return None
-        length = int(size[1], 16)
-        if length == 0:  # trailers may follow, and an empty line
-            end = data.find(b"\r\n\r\n", size.end() - 2)
-            return None if end < 0 else end + 4
-        at = size.end() + length + 2
-        if at > len(data):
-            return None
-        if data[at - 2 : at] != b"\r\n":
-            raise _MalformedError
+        return math.inf  # it ends with the connection
+    return int(length) - len(body) if length.isdigit() else -1
 
 
 def _value(head: bytes, lower: bytes, name: bytes) -> bytes:
@@ -108,8 +81,7 @@ def _value(head: bytes, lower: bytes, name: bytes) -> bytes:
     at = lower.find(b"\r\n" + name + b":")
     if at < 0:
         return b""
-    at += len(name) + 3
-    return head[at : head.find(b"\r\n", at)].strip()
+    return head[at + len(name) + 3 :].partition(b"\r\n")[0].strip()
 
 
 def _reason(head: bytes, lower: bytes, body: bytes) -> str:

@@ -275,7 +275,7 @@ class _Run:
         if ended.fault is Fault.UNTRUSTED:
             self._stopped = self._stopped or ended.reason
             job.attempts -= 1
-        free = ended.fault is Fault.CLOSED  # at most once: a new connection is never at fault in this way
+        free = ended.fault is Fault.UNSEEN  # so it is not counted
         job.fresh = True
         if free:
             job.attempts -= 1

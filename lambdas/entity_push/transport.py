@@ -1,33 +1,31 @@
-"""Moving bytes: requests in, answers out, over kept-alive connections under one epoll; no policy.
+"""Moving bytes: requests in, answers out, over kept-alive connections under one selector; no policy.
 
 One thread, HTTP/1.1 without pipelining, so requests in flight = connections in use. Each connection is
 kept after a complete answer and closed after any other.
 """
 
-import contextlib
 import enum
 import errno
 import math
 import os
-import select
+import selectors
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from entity_push.addresses import Address, Addresses
 from entity_push.answers import LONGEST, Answer, NotHttpError, read_answer
 from entity_push.authorities import trusting
 
-_CONNECT_SECONDS = 3.0  # then the next address is tried
+_CONNECT_SECONDS = 3.0  # then another address is tried
 _IDLE_SECONDS = 120.0  # a connection unused for longer is not trusted any more
 _AWAY_SECONDS = 0.1  # nobody listened for longer than this: that is not the far end's silence
-_READ_SIZE = 16_384  # a whole TLS record, so that nothing is left where epoll can't see it
+_READ_SIZE = 16_384  # a whole TLS record, so that nothing is left where the selector can't see it
 
-_IN, _OUT = select.POLLIN, select.POLLOUT  # the same for epoll
+_IN, _OUT = selectors.EVENT_READ, selectors.EVENT_WRITE
 _NOTHING = memoryview(b"")
 _LATER = (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError)
 
@@ -37,7 +35,7 @@ Tag = TypeVar("Tag")
 class Fault(enum.Enum):
     """Why there was no answer."""
 
-    CLOSED = "a kept-alive connection turned out to be closed: the far end has most likely seen nothing"
+    UNSEEN = "a kept-alive connection had been closed, or an address can't be reached, while others may be"
     UNTRUSTED = "the far end's certificate is not to be trusted: nothing was sent, and nothing can be"
     LATE = "connecting took so long that the request was not to be sent any more: nothing was sent"
     FAILED = "anything else: reset, silent, not reachable, not HTTP"
@@ -62,8 +60,7 @@ class _Connection(Generic[Tag]):
     tag: Tag | None
     since: float  # when its last request began
     latest: float  # when it is too late to send it (`time.time()`)
-    opened: float
-    unsent: memoryview  # what of the request has not left yet
+    unsent: bytes | memoryview  # what of the request has not left yet
     received: bytes = b""
     ready: bool = False  # connected, and through with the TLS handshake
     answered: bool = False  # at least once
@@ -90,15 +87,13 @@ class Transport(Generic[Tag]):
         if parts.scheme == "https":
             assert ca_file is not None
             self._tls = trusting(ca_file)
-        self._session: ssl.SSLSession | None = None
         self._most = most
-        self._connections: dict[int, _Connection[Tag]] = {}
+        self._selector = selectors.DefaultSelector()
+        self._connections: set[_Connection[Tag]] = set()
         self._idle: dict[_Connection[Tag], None] = {}  # a set in order of use
-        self._elsewhere: list[_Connection[Tag]] = []  # to be opened again, at another address
         self._ended: list[Ended[Tag]] = []
         self._looked = time.monotonic()
         self.in_flight = 0
-        self._poller, self._poll = _poller()
 
     @property
     def open(self) -> int:
@@ -120,31 +115,23 @@ class Transport(Generic[Tag]):
             connection.tag, connection.since = tag, time.monotonic()
             self._send(connection, request)
         else:
-            self._open(tag, memoryview(request), time.monotonic(), latest)
+            self._open(tag, request, latest)
 
     def wait(self, seconds: float) -> list[Ended[Tag]]:
         """Moves bytes; returns the requests that ended within `seconds` (perhaps none)."""
         now = time.monotonic()
         if (away := now - self._looked) > _AWAY_SECONDS:  # the caller worked, or fetched a page
-            for connection in self._connections.values():
+            for connection in self._connections:
                 if connection.tag is not None:
                     connection.since = min(now, connection.since + away)
-                    connection.opened = min(now, connection.opened + away)
-        for fd, _ in self._poll(0.0 if self._ended else max(0.0, seconds)):
-            at = self._connections.get(fd)
-            if at is None:
-                continue
+        for key, _ in self._selector.select(0.0 if self._ended else max(0.0, seconds)):
+            at: _Connection[Tag] = key.data
             if not at.ready:
                 self._connect(at)
             elif at.unsent:
                 self._send(at, at.unsent)
             else:
                 self._receive(at)
-        # Only now, since a socket opened above would have had the number of one closed above.
-        elsewhere, self._elsewhere = self._elsewhere, []
-        for old in elsewhere:
-            assert old.tag is not None
-            self._open(old.tag, old.unsent, old.since, old.latest)
         self._looked = time.monotonic()
         return self._take_ended()
 
@@ -161,54 +148,44 @@ class Transport(Generic[Tag]):
     def silent(self, since: float) -> list[Ended[Tag]]:
         """Ends the requests that began before `since`; `wait` must have been called just before."""
         slow = time.monotonic() - _CONNECT_SECONDS
-        for connection in list(self._connections.values()):
-            if connection.tag is None:
-                continue
+        for connection in [connection for connection in self._connections if connection.tag is not None]:
             if connection.since < since:
                 self._finish(connection, "no answer")
-            elif not connection.ready and connection.opened < slow:
+            elif not connection.ready and connection.since < slow:
                 self._unreachable(connection, "connecting took too long")
         return self._take_ended()
 
     def abandon(self) -> None:
         """Ends all requests in flight, and forgets them."""
-        for connection in list(self._connections.values()):
-            if connection.tag is not None:
-                self._close(connection)
+        for connection in [connection for connection in self._connections if connection.tag is not None]:
+            self._close(connection)
         self.in_flight = 0
         self._ended.clear()
-        self._elsewhere.clear()
 
     def close(self) -> None:
         """Closes everything."""
-        for connection in list(self._connections.values()):
+        for connection in list(self._connections):
             self._close(connection)
-        if hasattr(self._poller, "close"):
-            self._poller.close()
+        self._selector.close()
 
-    def _open(self, tag: Tag, unsent: memoryview, since: float, latest: float) -> None:
+    def _open(self, tag: Tag, request: bytes, latest: float) -> None:
         """Opens a connection for a request."""
         if len(self._connections) >= self._most and self._idle:
             self._close(next(iter(self._idle)))  # the one that has been idle for longest
-        while True:
-            try:
-                address = self._addresses.next()
-            except OSError as error:
-                self._end(tag, f"{self._host}: {error}", Fault.FAILED)
-                return
-            sock = socket.socket(address[0], socket.SOCK_STREAM)
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            code = sock.connect_ex(address[1])
-            if code in (0, errno.EINPROGRESS):
-                break
-            sock.close()
-            if not self._addresses.avoid(address):
-                self._end(tag, os.strerror(code), Fault.FAILED)
-                return
-        connection = _Connection(sock, sock.fileno(), address, tag, since, latest, time.monotonic(), unsent)
-        self._connections[connection.fd] = connection
-        self._poller.register(connection.fd, _OUT)
+        try:
+            address = self._addresses.next()
+        except OSError as error:
+            self._ended.append(Ended(tag, None, f"{self._host}: {error}", Fault.FAILED))
+            return
+        sock = socket.socket(address[0], socket.SOCK_STREAM)
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = _Connection(sock, sock.fileno(), address, tag, time.monotonic(), latest, request)
+        self._connections.add(connection)
+        self._selector.register(connection.fd, _OUT, connection)
+        code = sock.connect_ex(address[1])
+        if code not in (0, errno.EINPROGRESS):
+            self._unreachable(connection, os.strerror(code))
 
     def _connect(self, connection: _Connection[Tag]) -> None:
         """Goes on with connecting, TLS handshake included; then sends the request."""
@@ -219,10 +196,7 @@ class Transport(Generic[Tag]):
             if self._tls is not None:
                 if not isinstance(sock, ssl.SSLSocket):
                     sock = connection.sock = self._tls.wrap_socket(
-                        sock,
-                        server_hostname=self._host,
-                        do_handshake_on_connect=False,
-                        session=self._session,
+                        sock, server_hostname=self._host, do_handshake_on_connect=False
                     )
                 sock.do_handshake()
         except ssl.SSLWantReadError:
@@ -241,12 +215,9 @@ class Transport(Generic[Tag]):
                 self._finish(connection, "too late to be sent", Fault.LATE)
 
     def _unreachable(self, connection: _Connection[Tag], reason: str) -> None:
-        """Tries another address, if there is one; nothing of the request was sent yet."""
-        if self._addresses.avoid(connection.address):
-            self._close(connection)
-            self._elsewhere.append(connection)
-        else:
-            self._finish(connection, reason)
+        """Ends a request of which nothing was sent yet."""
+        others = self._addresses.avoid(connection.address)
+        self._finish(connection, reason, Fault.UNSEEN if others else Fault.FAILED)
 
     def _send(self, connection: _Connection[Tag], data: bytes | memoryview) -> None:
         """Sends as much as the socket takes; large frames go in parts."""
@@ -272,7 +243,7 @@ class Transport(Generic[Tag]):
             data = connection.sock.recv(_READ_SIZE)
         except _LATER:
             if broken:
-                self._finish(connection, broken, Fault.CLOSED)
+                self._broken(connection, broken)
             return
         except OSError as error:
             data, broken = b"", broken or str(error)
@@ -280,38 +251,36 @@ class Transport(Generic[Tag]):
             self._close(connection)
             return
         if not data:
-            self._finish(connection, broken or "closed without an answer", Fault.CLOSED)
+            self._broken(connection, broken or "closed without an answer")
             return
         if connection.received:
             data = connection.received + data
+        connection.received = data
         try:
             answer = read_answer(data)
         except NotHttpError as error:
-            connection.received = b"?"
             self._finish(connection, str(error))
             return
         if answer is not None:
             self._answer(connection, answer)
-            return
-        connection.received = data
-        if len(data) > LONGEST:
+        elif len(data) > LONGEST:
             self._finish(connection, "an endless answer")
         elif broken:
             self._receive(connection, broken)
 
+    def _broken(self, connection: _Connection[Tag], reason: str) -> None:
+        """Ends a request whose connection has. A kept-alive one had most likely been closed before."""
+        unseen = connection.answered and not connection.received
+        self._finish(connection, reason, Fault.UNSEEN if unseen else Fault.FAILED)
+
     def _answer(self, connection: _Connection[Tag], answer: Answer) -> None:
         """Ends a request with its answer; keeps its connection if both ends are at a boundary."""
-        tag = connection.tag
-        assert tag is not None
-        self._ended.append(Ended(tag, answer.status, answer.reason))
+        assert connection.tag is not None
+        self._ended.append(Ended(connection.tag, answer.status, answer.reason))
         if not answer.kept or connection.unsent:
             self._close(connection)
             return
-        if not connection.answered:
-            connection.answered = True
-            if isinstance(connection.sock, ssl.SSLSocket):
-                self._session = connection.sock.session  # TLS 1.3 gives it after the handshake
-        connection.tag, connection.received = None, b""
+        connection.tag, connection.received, connection.answered = None, b"", True
         self._idle[connection] = None
 
     def _finish(self, connection: _Connection[Tag], reason: str, fault: Fault = Fault.FAILED) -> None:
@@ -323,14 +292,9 @@ class Transport(Generic[Tag]):
         if answer is not None:
             self._answer(connection, answer._replace(kept=False))
             return
-        if fault is Fault.CLOSED and (connection.received or not connection.answered):
-            fault = Fault.FAILED
         self._close(connection)
-        if connection.tag is not None:
-            self._end(connection.tag, reason, fault)
-
-    def _end(self, tag: Tag, reason: str, fault: Fault) -> None:
-        self._ended.append(Ended(tag, None, reason, fault))
+        assert connection.tag is not None
+        self._ended.append(Ended(connection.tag, None, reason, fault))
 
     def _take_ended(self) -> list[Ended[Tag]]:
         ended, self._ended = self._ended, []
@@ -340,20 +304,10 @@ class Transport(Generic[Tag]):
     def _watch(self, connection: _Connection[Tag], events: int) -> None:
         if connection.events != events:
             connection.events = events
-            self._poller.modify(connection.fd, events)
+            self._selector.modify(connection.fd, events, connection)
 
     def _close(self, connection: _Connection[Tag]) -> None:
-        del self._connections[connection.fd]
+        self._connections.discard(connection)
         self._idle.pop(connection, None)
-        with contextlib.suppress(OSError, KeyError):  # a failed `wrap_socket` has closed it already
-            self._poller.unregister(connection.fd)
+        self._selector.unregister(connection.fd)
         connection.sock.close()
-
-
-def _poller() -> tuple[Any, Callable[[float], list[tuple[int, int]]]]:
-    """Returns what sockets are registered with, and the call that waits for them, in seconds."""
-    if hasattr(select, "epoll"):
-        epoll = select.epoll()
-        return epoll, epoll.poll
-    poll = select.poll()  # macOS, for development; it has the same methods, but counts milliseconds
-    return poll, lambda seconds: poll.poll(math.ceil(seconds * 1000))

@@ -46,6 +46,7 @@ ANSWERS = {
     "error_503": _error(503, "ServiceUnavailable", b"<html>" + b"x" * 900_000 + b"</html>"),
     "timeout_504": _error(504, "IntegrationTimeout"),
     "bad_request": _error(400, "BadRequestException"),
+    "wordy": _error(400, "BadRequestException", b"w" * 9_000),
     "untyped": _head(400, length=len(_JSON)) + _JSON,
     "forbidden": _error(403, "ForbiddenException"),
     "too_large": _error(413, "PayloadTooLargeException", b"y" * 900_000),
@@ -67,7 +68,7 @@ DELIVERED = CUT | {
 }
 GONE = frozenset(("gone", "half_gone"))
 RETRIED = frozenset(("throttled", "error_500", "error_503", "timeout_504", "half_500"))
-REFUSED = frozenset(("bad_request", "untyped", "forbidden", "too_large", "redirect"))
+REFUSED = frozenset(("bad_request", "wordy", "untyped", "forbidden", "too_large", "redirect"))
 # Steps after which nobody knows whether the client got the frame.
 AMBIGUOUS = frozenset(("reset", "closed", "half_status", "only_1xx", "silent", "garbage", "endless_line"))
 

@@ -11,13 +11,9 @@ from tests.delivery.faults import ANSWERS
 
 WHOLE = {
     **ANSWERS,
-    "chunked_trailer": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nA \r\n0123456789\r\n"
-    b"0\r\nX: y\r\n\r\n",
-    "chunk_like_text": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
-    b"9\r\nA\r\n0\r\n\r\nB\r\n0\r\n\r\n",
     "no_reason": b"HTTP/1.1 200\r\ncontent-length:0\r\n\r\n",
 }
-SHORT = {name: answer for name, answer in WHOLE.items() if len(answer) < 1_000}
+SHORT = {name: answer for name, answer in WHOLE.items() if len(answer) < 1_000 and name != "ok_chunked"}
 
 
 @pytest.mark.parametrize("name", sorted(SHORT))
@@ -56,11 +52,21 @@ def test_a_connection_that_will_be_closed_is_not_kept(head: str) -> None:
 
 @pytest.mark.parametrize(
     "rest",
-    ["Content-Length: -1\r\n\r\n", "Content-Length: 1_0\r\n\r\n0123456789"]
-    + [f"Transfer-Encoding: chunked\r\n\r\n{chunk}" for chunk in ("x\r\n", "-1\r\n", "1\r\nabc\r\n")],
+    ["Content-Length: -1\r\n\r\n", "Content-Length: 1_0\r\n\r\n0123456789", "Content-Length: ²\r\n\r\n"],
 )
 def test_a_malformed_length_costs_the_connection(rest: str) -> None:
     assert read_answer(f"HTTP/1.1 200 OK\r\n{rest}".encode()) == Answer(200, "", False)
+
+
+def test_a_chunked_body_is_waited_for() -> None:
+    """What is in it may say that the credentials have expired. Where it ends is not looked at closely."""
+    for cut in range(len(ANSWERS["ok_chunked"])):
+        assert read_answer(ANSWERS["ok_chunked"][:cut]) is None
+    assert read_answer(ANSWERS["ok_chunked"]) == Answer(200, "", False)
+    answer = b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nwhy\r\n0\r\n\r\n"
+    assert read_answer(answer[:-1]) is None
+    assert read_answer(answer) == Answer(403, "3\r\nwhy\r\n0\r\n\r\n", False)
+    assert read_answer(answer[:-7], ended=True) == Answer(403, "3\r\nwhy", False)
 
 
 def test_a_body_without_a_length_ends_with_the_connection() -> None:
