@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from entity_push.chunks import Chunk, Rest, split
@@ -66,23 +66,6 @@ class Batch:
         failed = list(record_ids)
         logger.exception(what, message_ids=failed)
         self.failed += failed
-
-    def rounds(self) -> Iterator[list[Delivery]]:
-        """Yield what may be delivered at once: of each channel one update after the other, by number.
-
-        The chunks of one update go together.
-        """
-        by_channel: dict[str, dict[str, list[Delivery]]] = defaultdict(lambda: defaultdict(list))
-        for delivery in sorted(self.deliveries, key=lambda delivery: delivery.update.sequence):
-            by_channel[delivery.update.channel][delivery.update.event_id].append(delivery)
-        queues = [list(updates.values()) for updates in by_channel.values()]
-        for number in range(max(map(len, queues), default=0)):
-            going = [queue[number] for queue in queues if number < len(queue)]
-            for queue in queues:
-                for delivery in queue[number] if number < len(queue) else ():
-                    for earlier in queue[:number]:
-                        delivery.follow(earlier)
-            yield [delivery for together in going for delivery in together]
 
     def _add(self, record: Mapping[str, Any]) -> None:
         record_id = record["messageId"]

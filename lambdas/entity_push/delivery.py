@@ -94,13 +94,14 @@ class Deliverer:
         self.transport: Transport[_Job] = Transport(self.signer.origin, ca_file, max_in_flight)
 
     def deliver(
-        self, posts: Iterable[Post], *, deadline: float, expected: int | None = None
+        self, posts: Iterable[Post | None], *, deadline: float, expected: int | None = None
     ) -> Iterator[Result]:
         """Posts each frame to its connection.
 
         Args:
-            posts: Drawn lazily, a few at a time; may block for a page fetch. An exception that it
-                raises is raised here too, after the results of what was drawn before.
+            posts: Drawn lazily, a few at a time; may block for a page fetch. None among them means that
+                none is due before another result. An exception that it raises is raised here too,
+                after the results of what was drawn before.
             deadline: `time.monotonic()` at which this ends; what is unfinished then is UNSENT. The
                 rest of `posts` is still drawn, so that it is reported.
             expected: About how many posts there are, if known; otherwise `len(posts)` if it has
@@ -110,7 +111,10 @@ class Deliverer:
         Yields:
             Exactly one result per post, in the order in which they are settled.
         """
-        jobs = (_Job(post.connection_id, post.frame, tag=post.tag, expires=post.expires) for post in posts)
+        jobs = (
+            post and _Job(post.connection_id, post.frame, tag=post.tag, expires=post.expires)
+            for post in posts
+        )
         return _Run(self, jobs, deadline, expected or length_hint(posts)).results()
 
     def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
@@ -129,7 +133,9 @@ class Deliverer:
 class _Run:
     """One call: what to send next, what an answer means, and when to stop."""
 
-    def __init__(self, deliverer: Deliverer, jobs: Iterator[_Job], deadline: float, expected: int) -> None:
+    def __init__(
+        self, deliverer: Deliverer, jobs: Iterator[_Job | None], deadline: float, expected: int
+    ) -> None:
         self._deliverer, self._transport = deliverer, deliverer.transport
         self._signer, self._window = deliverer.signer, deliverer.window
         self._jobs, self._deadline, self._expected = jobs, deadline, expected
@@ -137,7 +143,7 @@ class _Run:
         now = time.monotonic()
         self._last_start = deadline - min(0.25, max(0.0, deadline - now) / 4)
         self._warm = self._drawn = self._count = 0
-        self._exhausted = False
+        self._exhausted = self._dry = False  # no further posts; none before another result
         self._stopped: str | None = None  # why nothing more is sent
         self._source_error: Exception | None = None
         self._later: list[tuple[float, int, _Job]] = []  # a heap: due time, tie-breaker, job
@@ -159,7 +165,9 @@ class _Run:
                 self._fill()
                 while self._settled:  # only now: the connections are busy while the caller works
                     yield self._settled.popleft()
-                if not self._transport.in_flight and (self._stopped or (self._exhausted and not self._later)):
+                if self._dry:
+                    self._fill()  # those results may have made more due
+                if self._is_finished:
                     break
                 for ended in self._transport.wait(self._pause()):
                     self._settle(ended)
@@ -174,9 +182,18 @@ class _Run:
         if self._source_error is not None:
             raise self._source_error
 
+    @property
+    def _is_drawn(self) -> bool:
+        return self._exhausted or self._dry
+
+    @property
+    def _is_finished(self) -> bool:
+        idle = not self._transport.in_flight and not self._settled
+        return idle and (self._stopped is not None or (self._is_drawn and not self._later))
+
     def _fill(self) -> None:
         """Starts what may be started now: retries that are due first, then new posts."""
-        now = time.monotonic()
+        now, self._dry = time.monotonic(), False
         if self._stopped is None and now >= self._last_start:
             self._stopped = "deadline"
         if self._stopped is None and now - self._stamped > _STAMP_SECONDS:
@@ -205,16 +222,19 @@ class _Run:
         return min(int(self._window.size), worth)
 
     def _draw(self) -> _Job | None:
-        if self._exhausted:
+        """Returns the next new post; None if there is none, or none yet."""
+        if self._is_drawn:
             return None
         try:
-            job = next(self._jobs, None)
-        except Exception as error:
-            self._source_error, job = error, None
-        if job is None:
+            job = next(self._jobs)
+        except StopIteration:
             self._exhausted = True
-        else:
-            self._drawn += 1
+            return None
+        except Exception as error:
+            self._source_error, self._exhausted = error, True
+            return None
+        self._dry = job is None
+        self._drawn += job is not None
         return job
 
     def _start(self, job: _Job) -> None:
@@ -325,10 +345,12 @@ class _Run:
                 self._settle(ended)
 
     def _pause(self) -> float:
+        if self._settled:
+            return 0.0
         due = self._later[0][0] if self._later else math.inf
         if self._stopped or self._transport.in_flight >= self._limit():
             due = math.inf
-        elif not self._exhausted and len(self._later) < _WAITING_RETRIES:
+        elif not self._is_drawn and len(self._later) < _WAITING_RETRIES:
             return 0.0  # much of what was drawn was settled without a request: there is room for more
         ends = min(due, self._deadline if self._stopped else self._last_start)
         return max(0.0, min(ends - time.monotonic(), _SWEEP_SECONDS))

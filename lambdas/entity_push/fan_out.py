@@ -13,7 +13,8 @@ from entity_push.batch import Batch, Numbers
 from entity_push.dead_letters import DeadLetters
 from entity_push.delivery import Post, Result
 from entity_push.queue import Queue
-from entity_push.settlement import Delivery, Disconnects, Forgets, Settlement
+from entity_push.sequencer import Sequencer
+from entity_push.settlement import Disconnects, Forgets, Settlement
 from entity_push.table.subscribers import Subscribers
 
 PREPARE_RESERVE_SECONDS = 25.0
@@ -26,8 +27,8 @@ RESERVE_SECONDS = 12.0
 class Delivers(Disconnects, Protocol):
     """What fanning out needs of a delivery engine."""
 
-    def deliver(self, posts: Iterable[Post], *, deadline: float) -> Iterator[Result]:
-        """Post frames; exactly one result per post."""
+    def deliver(self, posts: Iterable[Post | None], *, deadline: float) -> Iterator[Result]:
+        """Post frames; exactly one result per post. None among them: none is due before another result."""
 
 
 class FanOut:
@@ -71,8 +72,9 @@ class FanOut:
         for record in records:
             batch.add(record)
         batch.prepare(until=ends - PREPARE_RESERVE_SECONDS)
-        for deliveries in batch.rounds():
-            self._deliver(deliveries, ends - RESERVE_SECONDS)
+        posts = Sequencer(batch.deliveries)
+        for result in self._deliverer.deliver(posts, deadline=ends - RESERVE_SECONDS):
+            posts.note(result)
         for delivery in batch.deliveries:
             try:
                 self._settlement.settle(delivery, batch.metrics, ends=ends)
@@ -82,14 +84,3 @@ class FanOut:
         self._queue.come_back_soon(record for record in records if record["messageId"] in failed)
         batch.metrics.flush()
         return batch.failed
-
-    def _deliver(self, deliveries: Sequence[Delivery], deadline: float) -> None:
-        posts = [
-            Post(connection_id, delivery.update.frame, delivery, expires)
-            for delivery in deliveries
-            for connection_id, expires in delivery.waiting()
-        ]
-        for result in self._deliverer.deliver(posts, deadline=deadline):
-            delivery = result.tag
-            assert isinstance(delivery, Delivery)
-            delivery.note(result)

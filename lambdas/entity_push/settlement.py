@@ -43,7 +43,7 @@ class Forgets(Protocol):
         """Delete connections that are gone; return those opened later, which were left alone."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Delivery:
     """A queue message on its way to connections, and what became of its posts.
 
@@ -70,31 +70,23 @@ class Delivery:
     gone: list[str] = field(default_factory=list)
     retry: list[str] = field(default_factory=list)
     unsent: list[str] = field(default_factory=list)
-    _skip: set[str] = field(default_factory=set)
 
     @property
     def update(self) -> Update:
         """The update that is delivered."""
         return self.chunk.update
 
-    def waiting(self) -> Iterator[tuple[str, int]]:
-        """Yield the connections to post to, and when the right of each to updates ends."""
-        return (item for item in self.chunk.subscribers.items() if item[0] not in self._skip)
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known of every connection what became of it."""
+        waiting = len(self.gone) + len(self.retry) + len(self.unsent)
+        return self.delivered + self.refused + self.expired + waiting == len(self.chunk.subscribers)
 
-    def follow(self, earlier: "Iterable[Delivery]") -> None:
-        """Come after an earlier update of the channel: its frame must not be overtaken where it failed."""
-        mine = set(self.chunk.subscribers) - self._skip
-        for delivery in earlier:
-            # One that is gone may turn out to be only opening, and then waits for this update too.
-            for failed, waiting in (
-                (delivery.retry, self.retry),
-                (delivery.unsent, self.unsent),
-                (delivery.gone, self.gone),
-            ):
-                held = mine.intersection(failed)
-                mine -= held
-                self._skip |= held
-                waiting.extend(sorted(held))
+    def hold_back(self, connection_id: str, outcome: Outcome) -> None:
+        """Share the outcome of the channel's earlier update, which must not be overtaken where it failed."""
+        # One that is gone may turn out to be only opening, and then waits for this update too.
+        waiting = {Outcome.RETRY: self.retry, Outcome.UNSENT: self.unsent, Outcome.GONE: self.gone}
+        waiting[outcome].append(connection_id)
 
     def note(self, result: Result) -> None:
         """Take down what became of one post."""
@@ -148,6 +140,7 @@ class Settlement:
         Raises:
             NotSentError: what is left could not be queued; the whole message has to come back.
         """
+        assert delivery.is_settled, "a connection was forgotten"
         if delivery.delivered:
             metrics.times_to_last_post.append(round(time.time() * 1000) - delivery.update.sent_at)
         metrics.deliveries += delivery.delivered

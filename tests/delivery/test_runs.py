@@ -1,17 +1,22 @@
 """One call of the engine: its deadline, its source, its caller, its end."""
 
+import math
 import os
 import subprocess
 import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from entity_push import delivery
-from entity_push.delivery import Outcome, Post
+from entity_push.chunks import Chunk
+from entity_push.delivery import Outcome, Post, Result
+from entity_push.events import Update
+from entity_push.sequencer import Sequencer
+from entity_push.settlement import Delivery
 
 from tests.delivery.engine import FRAME, deliver, deliverer_for, outcomes, posts
 from tests.delivery.faults import FaultyEndpoint
@@ -73,6 +78,89 @@ def test_a_slow_page_or_a_slow_caller_fails_nothing_in_flight(endpoint: FaultyEn
             time.sleep(0.5)
     assert Counter(result.outcome for result in results) == {Outcome.DELIVERED: 100}
     assert all(len(requests) == 1 for requests in endpoint.requests.values())
+
+
+def _chains(links: int, chains: int) -> tuple[Iterator[Post | None], Callable[[Result], None]]:
+    """A source whose posts become due one after the other, each by the result of the one before."""
+    due = [Post(f"c{number}=", FRAME, tag=1) for number in range(chains)]
+    unsettled = chains
+
+    def source() -> Iterator[Post | None]:
+        while unsettled:
+            yield due.pop() if due else None
+
+    def note(result: Result) -> None:
+        nonlocal unsettled
+        assert isinstance(result.tag, int)
+        if result.tag == links:
+            unsettled -= 1
+            return
+        last = result.tag + 1 == links
+        due.append(Post(result.connection_id, FRAME, result.tag + 1, expires=1 if last else math.inf))
+
+    return source(), note
+
+
+def test_posts_may_become_due_by_results(endpoint: FaultyEndpoint) -> None:
+    source, note = _chains(links=40, chains=1)
+    began, got = time.monotonic(), list[Outcome]()
+    for result in deliverer_for(endpoint).deliver(source, deadline=began + 20):
+        got.append(result.outcome)
+        note(result)
+    assert got == [Outcome.DELIVERED] * 39 + [Outcome.EXPIRED]
+    assert time.monotonic() - began < 2, "it did not look for what had become due"
+
+
+def test_while_nothing_is_due_the_engine_sleeps(endpoint: FaultyEndpoint) -> None:
+    endpoint.latency = 1.0
+    source, note = _chains(links=2, chains=3)
+    began, results = time.thread_time(), 0
+    for result in deliverer_for(endpoint).deliver(source, deadline=time.monotonic() + 20):
+        note(result)
+        results += 1
+    assert results == 6
+    assert time.thread_time() - began < 0.4
+
+
+def test_what_becomes_due_after_the_deadline_is_reported_too(endpoint: FaultyEndpoint) -> None:
+    endpoint.default = ["silent"]
+    source, note = _chains(links=3, chains=300)
+    results = []
+    for result in deliverer_for(endpoint).deliver(source, deadline=time.monotonic() + 0.3):
+        results.append(result)
+        note(result)
+    assert Counter(result.outcome for result in results) == {Outcome.UNSENT: 900}
+
+
+def test_who_does_not_answer_holds_up_nobodys_later_updates(endpoint: FaultyEndpoint) -> None:
+    endpoint.scripts["c0="] = ["silent"]
+    subscribers = {post.connection_id: 2**40 for post in posts(20)}
+    deliveries = [
+        Delivery(f"r{number}", Chunk(Update("entity/e1", f"id-{number}", FRAME, 7, number), subscribers))
+        for number in (1, 2, 3)
+    ]
+    sequencer = Sequencer(deliveries)
+    deliverer = deliverer_for(endpoint, timeout=3, attempts=1)
+    began, delivered = time.monotonic(), 0.0
+    for result in deliverer.deliver(sequencer, deadline=began + 20):
+        sequencer.note(result)
+        if result.outcome is Outcome.DELIVERED:
+            delivered = time.monotonic()
+    assert delivered - began < 2.5, "the others waited for it"
+    assert [(each.delivered, each.retry) for each in deliveries] == [(19, ["c0="])] * 3
+    assert len(endpoint.requests["c0="]) == 1
+
+
+def test_a_source_that_waits_for_nothing_ends_the_run(endpoint: FaultyEndpoint) -> None:
+    def source() -> Iterator[Post | None]:
+        yield from posts(3)
+        while True:
+            yield None
+
+    began = time.monotonic()
+    results = list(deliverer_for(endpoint).deliver(source(), deadline=began + 20))
+    assert len(results) == 3
+    assert time.monotonic() - began < 5
 
 
 def test_a_failing_source_loses_nothing_drawn_before(endpoint: FaultyEndpoint) -> None:

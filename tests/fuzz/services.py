@@ -205,9 +205,10 @@ class Deliverer:
     def __init__(self) -> None:
         self.posts: list[Post] = []
 
-    def deliver(self, posts: Iterable[Post], *, deadline: float) -> Iterator[Result]:
+    def deliver(self, posts: Iterable[Post | None], *, deadline: float) -> Iterator[Result]:
         assert deadline > time.monotonic()
         for post in posts:
+            assert post is not None, "each result was noted before the next post"
             self.posts.append(post)
             outcome = Outcome.DELIVERED
             if post.expires <= time.time():

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -269,7 +270,18 @@ def test_cfn_lint_finds_nothing(encryption: str, tmp_path: Path) -> None:
     path.write_text(json.dumps(template.to_json()))
     # W3005: the CDK states dependencies that CloudFormation could derive.
     done = subprocess.run(
-        ["cfn-lint", "--ignore-checks", "W3005", "--regions", "us-east-1", "eu-central-1", "--", str(path)],
+        [
+            sys.executable,
+            "-m",
+            "cfnlint",
+            "--ignore-checks",
+            "W3005",
+            "--regions",
+            "us-east-1",
+            "eu-central-1",
+            "--",
+            str(path),
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -39,9 +39,10 @@ class Engine:
         self.expires: dict[str, float] = {}
         self.closed: list[str] = []
 
-    def deliver(self, posts: Iterable[Post], *, deadline: float) -> Iterator[Result]:
+    def deliver(self, posts: Iterable[Post | None], *, deadline: float) -> Iterator[Result]:
         assert deadline > time.monotonic()
         for post in posts:
+            assert post is not None, "each result was noted before the next post"
             self.posted.append((post.connection_id, post.frame))
             self.expires[post.connection_id] = post.expires
             yield Result(post.connection_id, self.verdict(post.connection_id), 0, "scripted", tag=post.tag)
