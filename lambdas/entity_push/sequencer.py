@@ -51,7 +51,7 @@ class Sequencer:
             for number, place in enumerate(line):
                 earlier = line[:number]
                 for connection_id in place.delivery.chunk.subscribers:
-                    if not any(other.has(connection_id) for other in earlier):
+                    if not (earlier and any(other.has(connection_id) for other in earlier)):
                         self._unsettled += 1
                         yield _post(place, connection_id)
         while self._unsettled:
