@@ -10,7 +10,7 @@ from typing import Any
 from entity_push import aws
 from entity_push.channels import InvalidEntityIdError, entity_channel, everyone_list, user_channel
 from entity_push.environment import variable
-from entity_push.handshake import accepted_subprotocol, connection_of, query_parameter
+from entity_push.handshake import accepted_subprotocol, connection_of, is_frame, query_parameter
 from entity_push.publications import room
 from entity_push.table.connections import Connection, Connections
 from entity_push.telemetry import logger
@@ -23,7 +23,7 @@ most_per_user = int(variable("CONNECTIONS_PER_USER"))
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Accept the connection, or refuse it with 403 or 429; an exception refuses it with 502."""
-    if event["requestContext"].get("eventType") == "MESSAGE":  # a frame whose action is the route's name
+    if is_frame(event):
         return {"statusCode": 400}
     connection = connection_of(event, anybody=anybody)
     if everyone:
@@ -53,7 +53,8 @@ def _may_enter(connection: Connection, entity_id: object) -> bool:
 def _too_many(connection: Connection) -> bool:
     """Tell whether the user has too many connections.
 
-    They are counted after this one is written: of several that open at once, each sees those before it.
+    They are counted after this one is written: of several that open at once, each sees those before it, and
+    may see those after it. So nobody has too many, and a burst over the limit may be refused as a whole.
     """
     user_id = connection.bearer.user_id
     if user_id is None or not most_per_user:

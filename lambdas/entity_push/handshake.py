@@ -14,6 +14,12 @@ MAX_TOKEN_LENGTH = 8192
 "Amazon API Gateway quotas".)"""
 
 
+def is_frame(event: dict[str, Any]) -> bool:
+    """Tell whether an event is neither a handshake nor a farewell, but a frame that names their route."""
+    kind: str | None = event["requestContext"].get("eventType")
+    return kind == "MESSAGE"
+
+
 def connection_of(event: dict[str, Any], *, anybody: bool) -> Connection:
     """Return the connection that a ``$connect`` event opens.
 

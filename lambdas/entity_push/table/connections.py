@@ -96,13 +96,13 @@ def _from_item(item: Item) -> Connection:
         ip_address=item["ipAddress"]["S"],
         user_agent=item["userAgent"]["S"],
         bearer=bearer,
-        channels=frozenset(item.get("channels", {}).get("SS", ())),
+        channels=keys.channels_of(item),
     )
 
 
 def dependants(connection_id: str, item: Item) -> Iterator[Item]:
     """Yield the keys of what exists only because of a connection, whose own item, maybe empty, is given."""
-    for channel in sorted(item.get("channels", {}).get("SS", ())):
+    for channel in sorted(keys.channels_of(item)):
         yield keys.subscription(channel, connection_id)
     if "expires" in item:
         yield keys.expiration(_minute(int(item["expires"]["N"])), connection_id)
@@ -222,7 +222,7 @@ class Connections:
                     continue
                 doomed.append(keys.connection(connection_id))
                 doomed += dependants(connection_id, item)
-                if not set(lists).intersection(item.get("channels", {}).get("SS", ())):
+                if keys.channels_of(item).isdisjoint(lists):
                     doomed += [keys.subscription(name, connection_id) for name in lists]
             self._batches.delete(doomed)
         return young

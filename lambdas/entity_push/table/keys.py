@@ -36,6 +36,11 @@ def update(channel: str, epoch: str, sequence: int) -> Item:
     return _key(f"{CHANNEL}{channel}", f"{UPDATE}{epoch}#{sequence:016}")
 
 
+def channels_of(connection: Item) -> frozenset[str]:
+    """Return the channels in a connection's item, which may be empty."""
+    return frozenset(connection.get("channels", {}).get("SS", ()))
+
+
 def sequence_of(item: Item) -> int:
     """Return the number of an update item."""
     return int(item["sk"]["S"].rpartition("#")[2])

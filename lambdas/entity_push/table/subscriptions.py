@@ -19,11 +19,6 @@ class TooManySubscriptionsError(Exception):
     """The connection has as many subscriptions as the deployment allows."""
 
 
-def _channels(connection: Item) -> list[str]:
-    """Return the channels in a connection's item."""
-    return sorted(connection.get("channels", {}).get("SS", ()))
-
-
 class Subscriptions:
     """Subscription items.
 
@@ -70,7 +65,7 @@ class Subscriptions:
             return False
         if not old:
             raise ConnectionGoneError(connection_id)
-        if channel not in _channels(old):
+        if channel not in keys.channels_of(old):
             raise TooManySubscriptionsError(connection_id)
         return True
 
