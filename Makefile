@@ -87,8 +87,7 @@ fuzz: setup  ## Anything at all to every function, 100,000 times: make fuzz ARGS
 # Where there is no wheel of it, the comparison is left out, and the benchmark says so.
 $(VENV)/.bench: requirements-bench.txt $(VENV)/.done
 	@-$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
-		--requirement requirements-bench.txt
-	@touch $@
+		--requirement requirements-bench.txt && touch $@
 
 bench: setup $(VENV)/.bench  ## Measure: tables here, numbers in build/bench.json
 	@python -m benchmarks $(ARGS)

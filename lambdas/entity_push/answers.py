@@ -63,17 +63,24 @@ def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
 def _left(status: int, lower: bytes, body: bytes) -> float:
     """Returns how much of a body is still to come; less than 0 if its connection can't be used again.
 
-    API Gateway tells the length. What has none is taken at its end, and its connection is not kept: that is
-    never wrong, and the body is only for the log.
+    Where it is not plain that nothing follows, the connection is not kept: the next client's answer must not
+    begin with the rest of this one, and the body is only for the log.
     """
-    if status in (204, 304):
-        return -len(body)
-    if b"\r\ntransfer-encoding:" in lower:
-        return -1 if body.endswith(b"0\r\n\r\n") else math.inf
+    if b"\r\ntransfer-encoding" in lower:
+        return _left_of_chunks(body)
     length = _value(lower, lower, b"content-length")
+    bodiless = status in (204, 304)
     if not length:
-        return math.inf  # it ends with the connection
-    return int(length) - len(body) if length.isdigit() else -1
+        return -len(body) if bodiless else math.inf  # else it ends with the connection
+    once = lower.count(b"\r\ncontent-length:") == 1
+    plain = once and length.isdigit() and len(length) < 10 and not (bodiless and length != b"0")
+    return int(length) - len(body) if plain else -1
+
+
+def _left_of_chunks(body: bytes) -> float:
+    if body == b"0\r\n\r\n":
+        return 0
+    return -1 if b"\n0\r\n" in b"\n" + body and body.endswith(b"\r\n\r\n") else math.inf
 
 
 def _value(head: bytes, lower: bytes, name: bytes) -> bytes:

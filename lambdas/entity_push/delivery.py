@@ -32,7 +32,8 @@ __all__ = ["Credentials", "Deliverer", "Outcome", "Post", "Result"]
 _STAMP_SECONDS = 10.0  # how long one signing date (valid for 5 minutes) and set of credentials serve
 _SWEEP_SECONDS = 0.1  # how often silent requests are looked for
 _WAITING_RETRIES = 4096  # beyond this, no new post is drawn: memory stays flat whatever fails
-_THROTTLED_PAUSE = 0.01  # seconds before the first retry of a 429, doubled with each attempt that counts
+_THROTTLED_PAUSE = 0.01  # seconds before the first retry of a 429, doubled from then on
+_THROTTLED_ATTEMPTS = 2  # how much more often a 429 is tried again than anything else: it comes at once
 _FAILED_PAUSE = 0.05  # the same for anything else
 
 
@@ -62,8 +63,9 @@ class Deliverer:
         credentials: Called at the start of each run, every 10 seconds, and when API Gateway refuses
             the credentials; returns the current ones.
         max_in_flight: The most requests in flight, which is the most connections.
-        attempts: How often one post is sent at most (not counting requests on a kept-alive
-            connection that turned out to be closed, nor those that met the account's throttle).
+        attempts: How often one post is sent at most; up to twice more while it is throttled. Not counted
+            is what most likely reached nobody: a request on a kept-alive connection that turned out to
+            be closed, at an address that can't be reached, or with credentials that had expired.
         timeout: Seconds after which an unanswered request counts as failed.
         ca_file: Authorities to trust, PEM. Default: the environment's `AWS_CA_BUNDLE`, then
             certifi's or botocore's bundle, as botocore does.
@@ -80,7 +82,7 @@ class Deliverer:
         credentials: Callable[[], SigningCredentials],
         *,
         max_in_flight: int = 256,
-        attempts: int = 6,
+        attempts: int = 5,
         timeout: float = 5.0,
         ca_file: str | None = None,
     ) -> None:
@@ -274,9 +276,7 @@ class _Run:
         elif status == 410:
             self._result(job, Outcome.GONE, status, ended.reason)
         elif status == 429:
-            if self._window.throttled:
-                job.attempts -= 1  # no fault of this connection
-            self._again(job, f"{status} {ended.reason}", _THROTTLED_PAUSE)
+            self._again(job, f"{status} {ended.reason}", _THROTTLED_PAUSE, more=_THROTTLED_ATTEMPTS)
         elif status == 408 or status >= 500:
             self._again(job, f"{status} {ended.reason}", _FAILED_PAUSE)
         elif credentials_at_fault(status, ended.reason):
@@ -301,9 +301,9 @@ class _Run:
             job.attempts -= 1
         self._again(job, ended.reason, 0.0 if free else _FAILED_PAUSE)
 
-    def _again(self, job: _Job, reason: str, pause: float) -> None:
+    def _again(self, job: _Job, reason: str, pause: float, more: int = 0) -> None:
         """Sends a job once more after a while, `pause` seconds doubled per attempt, with jitter."""
-        if job.attempts >= self._deliverer.attempts:
+        if job.attempts >= self._deliverer.attempts + more:
             self._result(job, Outcome.RETRY, job.status, reason)
             return
         due = time.monotonic()

@@ -1,10 +1,8 @@
 """How many requests may be in flight, as far as throttling decides it."""
 
-import time
-
 _SLOWEST = 16  # throttling never goes below this many requests in flight
-_MEMORY = 1 / 32  # the weight of one answer in the share of throttled ones
-_TOO_MANY = 0.15  # a larger share is the account's throttle; slow clients are a few in a hundred
+_MEMORY = 1 / 64  # the weight of one answer in the share of throttled ones
+_TOO_MANY = 0.2  # a larger share is the account's throttle; slow clients are a few in a hundred
 _LESS = 0.7  # what is left of the window after a round that was throttled
 _MORE = 0.1  # what each answer adds otherwise
 _FORGET_SECONDS = 0.1  # nobody knows what others send meanwhile
@@ -25,25 +23,17 @@ class Window:
     def __init__(self, most: int) -> None:
         self._most, self.size = most, float(most)
         self._share = 0.0
-        self._throttled_at = 0.0
         self._wait = 0.0  # answers until the window may become smaller again
 
     def note(self, throttled: bool) -> None:
         """Takes one answer into account."""
         self._share += (throttled - self._share) * _MEMORY
-        if throttled:
-            self._throttled_at = time.monotonic()
         self._wait -= 1
         if self._share <= _TOO_MANY:
             self.size = min(self._most, self.size + _MORE)
         elif self._wait <= 0:
             self.size = max(min(_SLOWEST, self._most), self.size * _LESS)
             self._wait = self.size
-
-    @property
-    def throttled(self) -> bool:
-        """Whether a 429 at this moment is most likely the account's throttle, and no client's fault."""
-        return self._share > _TOO_MANY and time.monotonic() - self._throttled_at < _FORGET_SECONDS
 
     def rest(self, seconds: float) -> None:
         """Takes into account that nothing was sent for a while: what was learned fades."""

@@ -14,7 +14,7 @@ from entity_push.settlement import Delivery
 _HELD_BACK = frozenset((Outcome.RETRY, Outcome.UNSENT, Outcome.GONE))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Place:
     """A delivery, and those of later updates of its channel: the tag of its posts."""
 
@@ -51,6 +51,8 @@ class Sequencer:
             for number, place in enumerate(line):
                 earlier = line[:number]
                 for connection_id in place.delivery.chunk.subscribers:
+                    while self._due:  # whose turn it is does not wait for all who have yet to begin
+                        yield self._due.popleft()
                     if not (earlier and any(other.has(connection_id) for other in earlier)):
                         self._unsettled += 1
                         yield _post(place, connection_id)

@@ -1,7 +1,7 @@
 """Moving bytes: requests in, answers out, over kept-alive connections under one selector; no policy.
 
 One thread, HTTP/1.1 without pipelining, so requests in flight = connections in use. Each connection is
-kept after a complete answer and closed after any other.
+kept after an answer whose end is plain, and closed after any other.
 """
 
 import enum
@@ -174,10 +174,10 @@ class Transport(Generic[Tag]):
             self._close(next(iter(self._idle)))  # the one that has been idle for longest
         try:
             address = self._addresses.next()
-        except OSError as error:
+            sock = socket.socket(address[0], socket.SOCK_STREAM)
+        except OSError as error:  # also if there are too many open files
             self._ended.append(Ended(tag, None, f"{self._host}: {error}", Fault.FAILED))
             return
-        sock = socket.socket(address[0], socket.SOCK_STREAM)
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = _Connection(sock, sock.fileno(), address, tag, time.monotonic(), latest, request)
@@ -307,7 +307,7 @@ class Transport(Generic[Tag]):
             self._selector.modify(connection.fd, events, connection)
 
     def _close(self, connection: _Connection[Tag]) -> None:
-        self._connections.discard(connection)
+        self._connections.remove(connection)
         self._idle.pop(connection, None)
         self._selector.unregister(connection.fd)
         connection.sock.close()

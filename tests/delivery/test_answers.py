@@ -52,7 +52,10 @@ def test_a_connection_that_will_be_closed_is_not_kept(head: str) -> None:
 
 @pytest.mark.parametrize(
     "rest",
-    ["Content-Length: -1\r\n\r\n", "Content-Length: 1_0\r\n\r\n0123456789", "Content-Length: ²\r\n\r\n"],
+    [
+        *(f"Content-Length: {length}\r\n\r\n" for length in ("-1", "1_0", "²", "1" * 5000)),
+        "Content-Length: 0\r\nContent-Length: 5\r\n\r\n",
+    ],
 )
 def test_a_malformed_length_costs_the_connection(rest: str) -> None:
     assert read_answer(f"HTTP/1.1 200 OK\r\n{rest}".encode()) == Answer(200, "", False)
@@ -67,6 +70,22 @@ def test_a_chunked_body_is_waited_for() -> None:
     assert read_answer(answer[:-1]) is None
     assert read_answer(answer) == Answer(403, "3\r\nwhy\r\n0\r\n\r\n", False)
     assert read_answer(answer[:-7], ended=True) == Answer(403, "3\r\nwhy", False)
+
+
+@pytest.mark.parametrize("line", ["Transfer-Encoding: chunked", "transfer-encoding : chunked"])
+def test_an_empty_chunked_body_costs_no_connection_and_any_other_does(line: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\n{line}\r\nContent-Length: 0\r\n\r\n".encode()
+    for cut in range(5):
+        assert read_answer(head + b"0\r\n\r\n"[:cut]) is None
+    assert read_answer(head + b"0\r\n\r\n") == Answer(200, "", True)
+    for body in (b"0\r\nX: y\r\n\r\n", b"2\r\nab\r\n0\r\n\r\n", b"2\r\nab\r\n0\r\nX: y\r\n\r\n"):
+        assert read_answer(head + body) == Answer(200, "", False)
+
+
+def test_a_body_that_must_not_be_costs_the_connection() -> None:
+    head = b"HTTP/1.1 204 No Content\r\nContent-Length: %d\r\n\r\n"
+    assert read_answer(head % 0) == Answer(204, "", True)
+    assert read_answer(head % 5) == Answer(204, "", False)
 
 
 def test_a_body_without_a_length_ends_with_the_connection() -> None:

@@ -68,8 +68,8 @@ def check(endpoint: FaultyEndpoint, posts: list[Post], results: list[Result]) ->
             assert steps == script, "one that never failed was sent more than once"
         for step in steps[:-1]:
             assert step in faults.RETRIED | faults.AMBIGUOUS, "sent again after a final answer"
-        counted = [step for step in steps if step not in faults.AMBIGUOUS | {"throttled"}]
-        assert len(counted) <= ATTEMPTS
+        unambiguous = [step for step in steps if step not in faults.AMBIGUOUS]
+        assert len(unambiguous) <= ATTEMPTS + delivery._THROTTLED_ATTEMPTS
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

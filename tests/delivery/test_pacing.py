@@ -3,29 +3,11 @@
 import random
 
 import pytest
-from entity_push import pacing
 from entity_push.pacing import Window
 from hypothesis import given
 from hypothesis import strategies as st
 
 MOST = 256
-
-
-class Clock:
-    """Stands in for the module `time`."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(pacing, "time", clock)
-    return clock
 
 
 def noted(window: Window, answers: int, share: float) -> None:
@@ -36,16 +18,23 @@ def noted(window: Window, answers: int, share: float) -> None:
 
 def test_a_few_slow_clients_change_nothing() -> None:
     window = Window(MOST)
-    noted(window, 20_000, 0.04)
+    noted(window, 20_000, 0.08)
     assert window.size > 0.9 * MOST
-    assert not window.throttled
+
+
+def test_slow_clients_in_a_row_change_nothing() -> None:
+    """As in a chunk of those that failed before."""
+    window = Window(MOST)
+    for _ in range(100):
+        noted(window, 8, 1.0)
+        noted(window, 92, 0.0)
+    assert window.size > 0.9 * MOST
 
 
 def test_the_throttle_is_noticed_within_the_round_that_it_begins_in() -> None:
     window = Window(MOST)
     noted(window, 1000, 0.0)
-    noted(window, MOST // 2, 0.3)
-    assert window.throttled
+    noted(window, MOST // 2, 0.5)
     assert window.size == pytest.approx(MOST * 0.7)
 
 
@@ -67,14 +56,6 @@ def test_it_grows_again_round_by_round() -> None:
     assert window.size == MOST
 
 
-def test_a_throttled_answer_long_ago_excuses_nothing(clock: Clock) -> None:
-    window = Window(MOST)
-    noted(window, 100, 1.0)
-    assert window.throttled
-    clock.now += 0.2
-    assert not window.throttled
-
-
 def test_at_rest_what_was_learned_fades() -> None:
     window = Window(MOST)
     noted(window, 5000, 1.0)
@@ -82,8 +63,8 @@ def test_at_rest_what_was_learned_fades() -> None:
     assert window.size == 32
     window.rest(0.5)
     assert window.size == MOST
-    noted(window, 1, 1.0)
-    assert not window.throttled, "one answer is not a share"
+    noted(window, 20, 0.0)
+    assert window.size == MOST, "what was learned before the rest made it smaller"
 
 
 @given(st.lists(st.tuples(st.integers(1, 400), st.floats(0, 1), st.floats(0, 2)), max_size=30))

@@ -57,6 +57,15 @@ def test_who_has_the_first_update_gets_the_second_whatever_becomes_of_the_others
     assert next(desk.posts, "the end") == "the end"
 
 
+def test_whose_turn_it_is_does_not_wait_for_all_who_have_yet_to_begin() -> None:
+    many = delivery(1, *(f"m{number}" for number in range(9)), channel="entity/many")
+    desk = Desk(delivery(1, "x"), delivery(2, "x"), many)
+    x1 = next(desk.posts)
+    assert x1 is not None
+    desk.note(x1)
+    assert named(desk.draw())[0] == ("x", "2")
+
+
 def test_channels_do_not_wait_for_each_other() -> None:
     desk = Desk(delivery(1, "x"), delivery(2, "x", channel="entity/e2"))
     assert named(desk.draw()) == [("x", "1"), ("x", "2")]
