@@ -145,6 +145,7 @@ class _Run:
         now = time.monotonic()
         self._last_start = deadline - min(0.25, max(0.0, deadline - now) / 4)
         self._warm = self._drawn = self._count = 0
+        self._retrying = False  # whose turn it was last
         self._exhausted = self._dry = False  # no further posts; none before another result
         self._stopped: str | None = None  # why nothing more is sent
         self._source_error: Exception | None = None
@@ -194,7 +195,7 @@ class _Run:
         return idle and (self._stopped is not None or (self._is_drawn and not self._later))
 
     def _fill(self) -> None:
-        """Starts what may be started now: retries that are due first, then new posts."""
+        """Starts what may be started now."""
         now, self._dry = time.monotonic(), False
         if self._stopped is None and now >= self._last_start:
             self._stopped = "deadline"
@@ -203,14 +204,22 @@ class _Run:
         room = self._limit() - self._transport.in_flight
         while room > 0 and self._stopped is None:
             room -= 1
-            if self._later and self._later[0][0] <= now:
-                self._start(heapq.heappop(self._later)[2])
-            elif len(self._later) < _WAITING_RETRIES and (job := self._draw()) is not None:
-                self._start(job)
-                if time.monotonic() - now > _SWEEP_SECONDS:
-                    return  # drawing was slow: look after what is in flight
-            else:
+            job = self._next(now)
+            if job is None:
                 return
+            self._start(job)
+            if time.monotonic() - now > _SWEEP_SECONDS:
+                return  # drawing was slow: look after what is in flight
+
+    def _next(self, now: float) -> _Job | None:
+        """Returns what to start: by turns a retry that is due and a new post, so that neither waits long."""
+        due = bool(self._later) and self._later[0][0] <= now
+        self._retrying = not self._retrying
+        if due and self._retrying:
+            return heapq.heappop(self._later)[2]
+        if len(self._later) < _WAITING_RETRIES and (job := self._draw()) is not None:
+            return job
+        return heapq.heappop(self._later)[2] if due else None
 
     def _limit(self) -> int:
         """About 4·√n connections are worth opening for this run (a handshake costs as much as 40 posts).

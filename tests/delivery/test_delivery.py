@@ -102,6 +102,20 @@ def test_slow_clients_slow_nobody_down(endpoint: FaultyEndpoint, monkeypatch: py
     assert max(settled.values()) < max(slow), "the others waited for those who are slow"
 
 
+def test_those_who_are_tried_again_do_not_go_before_all_the_others(
+    endpoint: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "_THROTTLED_PAUSE", 0.0001)
+    for number in range(60):
+        endpoint.scripts[f"c{number}="] = ["throttled"]
+    run = deliverer_for(endpoint, max_in_flight=8).deliver(posts(120), deadline=time.monotonic() + 20)
+    tries = 0
+    for result in run:
+        if result.outcome is Outcome.DELIVERED:
+            tries = sum(len(endpoint.requests[name]) for name in endpoint.scripts)
+    assert tries < 200, "of 420: all of them came first"
+
+
 def test_the_accounts_throttle_slows_everyone_down_and_fails_hardly_anybody(
     endpoint: FaultyEndpoint,
 ) -> None:
