@@ -233,7 +233,7 @@ def test_the_gone_are_forgotten_and_nobody_gets_it_twice(bench: Bench) -> None:
     bench.subscribe("entity/e1", "a", "b", "c")
     bench.engine.verdict = lambda name: Outcome.GONE if name == "b" else Outcome.DELIVERED
     assert bench.push(event("e1", 1), event("e1", 2)) == []
-    assert [name for name, _ in bench.engine.posted] == ["a", "b", "c", "a", "c"]
+    assert sorted(name for name, _ in bench.engine.posted) == ["a", "a", "b", "c", "c"]
     assert not [item for item in all_items(bench.dynamodb) if "b" in (item["pk"][-1], item["sk"][-1])]
     assert len(all_items(bench.dynamodb)) == 4
 
@@ -272,7 +272,7 @@ def test_a_later_frame_does_not_overtake_one_that_failed(bench: Bench) -> None:
     bench.subscribe("entity/e1", "a", "b")
     bench.engine.verdict = lambda name: Outcome.RETRY if name == "b" else Outcome.DELIVERED
     bench.push(event("e1", 1), event("e1", 2))
-    assert [name for name, _ in bench.engine.posted] == ["a", "b", "a"]
+    assert sorted(name for name, _ in bench.engine.posted) == ["a", "a", "b"]
     assert [list(part.subscribers) for part in bench.sqs.chunks()] == [["b"], ["b"]]
 
 
