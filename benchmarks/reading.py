@@ -37,9 +37,7 @@ def page(subscribers: int, *, projected: bool) -> bytes:
 
 class _Table(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = (
-        True  # or each answer waits 40 ms for an acknowledgement, and the caches cool down
-    )
+    disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement, and caches cool down
     pages: dict[tuple[str, bool], bytes]
 
     def do_POST(self) -> None:

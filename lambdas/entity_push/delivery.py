@@ -215,9 +215,8 @@ class _Run:
         """Returns what to start: by turns a retry that is due and a new post, so that neither waits long."""
         due = bool(self._later) and self._later[0][0] <= now
         self._retrying = not self._retrying
-        if due and self._retrying:
-            return heapq.heappop(self._later)[2]
-        if len(self._later) < _WAITING_RETRIES and (job := self._draw()) is not None:
+        new = not (due and self._retrying) and len(self._later) < _WAITING_RETRIES
+        if new and (job := self._draw()) is not None:
             return job
         return heapq.heappop(self._later)[2] if due else None
 
@@ -304,7 +303,7 @@ class _Run:
         if ended.fault is Fault.UNTRUSTED:
             self._stopped = self._stopped or ended.reason
             job.attempts -= 1
-        free = ended.fault is Fault.UNSEEN  # so it is not counted
+        free = ended.fault is Fault.UNSEEN
         job.fresh = True
         if free:
             job.attempts -= 1

@@ -73,16 +73,23 @@ def test_posts_and_deletes_may_alternate_on_one_connection(endpoint: FaultyEndpo
 
 
 @pytest.mark.parametrize(
-    ("step", "status"), [("throttled", 429), ("error_500", 500), ("reset", None), ("half_status", None)]
+    ("step", "status", "times"),
+    [
+        ("throttled", 429, {5}),  # it comes at once, so it is tried twice more
+        ("error_500", 500, {3}),
+        # The reset of a kept-alive connection doesn't count, once: it may just have been closed.
+        ("reset", None, {3, 4}),
+        ("half_status", None, {3, 4}),
+    ],
 )
-def test_what_fails_for_ever_is_handed_back(endpoint: FaultyEndpoint, step: str, status: int | None) -> None:
+def test_what_fails_for_ever_is_handed_back(
+    endpoint: FaultyEndpoint, step: str, status: int | None, times: set[int]
+) -> None:
     endpoint.scripts["c0="] = [step]
     results = deliver(deliverer_for(endpoint, attempts=3), posts(100))
     assert (results["c0="].outcome, results["c0="].status) == (Outcome.RETRY, status)
     assert outcomes(results)[Outcome.DELIVERED] == 99
-    sent = len(endpoint.requests["c0="])
-    # The reset of a kept-alive connection doesn't count, once: it may just have been closed.
-    assert sent in ({429: (5,), 500: (3,)}[status] if status else (3, 4)), sent
+    assert len(endpoint.requests["c0="]) in times
     if status == 429:
         assert results["c0="].reason == "429 LimitExceededException"
 
