@@ -46,10 +46,10 @@ print(json.dumps([cold * 1e3, (time.process_time() - cold) / calls * 1e6]), file
 VERIFYING = "from authorize import handler"
 
 TRUSTING = """
-from entity_push.bearer import Bearer
-from entity_push.grants import EVERYTHING
-from entity_push.handshake import access_token
-from entity_push.telemetry import logger, metrics
+from entity_push.auth.bearer import Bearer
+from entity_push.auth.grants import EVERYTHING
+from entity_push.auth.handshake import access_token
+from entity_push.runtime.telemetry import logger, metrics
 def handler(event, _context):
     assert access_token(event)
     emf = metrics()

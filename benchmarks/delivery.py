@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.endpoint import STAGE, Endpoint
+from testbed.endpoint import STAGE, Endpoint
 
 REGION = "us-east-1"
 FRAME = b'{"type":"Entity Updated","entityId":"orders/42","message":"' + b"x" * 140 + b'"}'
@@ -55,7 +55,7 @@ def cpu(who: int = resource.RUSAGE_SELF) -> float:
 def run_engine(url: str, ca_file: str, posts: int) -> dict[str, float]:
     """Posts with this project's engine, after a warm-up that makes its connections."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "lambdas"))
-    from entity_push.delivery import Credentials, Deliverer, Outcome, Post  # noqa: PLC0415
+    from entity_push.posting.deliverer import Credentials, Deliverer, Outcome, Post  # noqa: PLC0415
 
     credentials = Credentials(ACCESS_KEY, SECRET_KEY, TOKEN)
     deliverer = Deliverer(url, REGION, lambda: credentials, ca_file=ca_file)
@@ -108,7 +108,7 @@ def run_boto3(url: str, ca_file: str, posts: int) -> dict[str, float]:
 def signed_requests(url: str) -> tuple[list[str], list[tuple[str, str]]]:
     """The headers that all requests share, and for each id its target and its signature."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "lambdas"))
-    from entity_push.signing import Credentials, Signer  # noqa: PLC0415
+    from entity_push.posting.signing import Credentials, Signer  # noqa: PLC0415
 
     signer = Signer(url, REGION)
     stamp = signer.stamp(Credentials(ACCESS_KEY, SECRET_KEY, TOKEN))

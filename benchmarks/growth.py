@@ -27,8 +27,8 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.delivery import connection_ids
-from benchmarks.endpoint import Endpoint
 from benchmarks.growth_chart import draw
+from testbed.endpoint import Endpoint
 
 RATE = 10_000
 BURST = 200

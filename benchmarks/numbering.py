@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import ClientError
-from entity_push.events import Event
+from entity_push.protocol.events import Event
 from entity_push.table.history import History
 
 from benchmarks import report

@@ -7,7 +7,7 @@ of one to the same subscribers in one list. The whole push function runs, as in 
 an endpoint with 15 ms latency and no throttle. The baseline is a user's channel, which is a single list; an
 entity of 6 segments has 7, which are read at once: its own, `*`, and the patterns at 5 levels.
 
-Read units follow DynamoDB's rules (`tests.unit.metering`): a strongly consistent Query costs one unit for
+Read units follow DynamoDB's rules (`testbed.metering`): a strongly consistent Query costs one unit for
 each 4 KB that it reads, and one if it finds nothing. So 7 lists cost 7 units at least, and for a handful of
 subscribers, whose single list is one unit, that is more than 1.5 x, whatever the code does.
 """
@@ -20,12 +20,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from entity_push.channels import entity_channel, subscriber_lists, user_channel
+from entity_push.protocol.channels import entity_channel, subscriber_lists, user_channel
 
 from benchmarks import growth, report
 from benchmarks.delivery import connection_ids
-from benchmarks.endpoint import Endpoint
-from tests.unit.metering import item_size
+from testbed.endpoint import Endpoint
+from testbed.metering import item_size
 
 SIZES = (10, 1_000, 10_000)
 ROUNDS = 9

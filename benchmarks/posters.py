@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from entity_push.transport import Transport
+from entity_push.posting.transport import Transport
 
 CONNECTIONS = 256
 

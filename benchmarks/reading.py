@@ -89,8 +89,8 @@ def main() -> None:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
     }
-    from entity_push import aws  # noqa: PLC0415 - it reads the environment
-    from entity_push.table.lean_client import LeanClient  # noqa: PLC0415
+    from entity_push.runtime import aws  # noqa: PLC0415 - it reads the environment
+    from entity_push.table.dynamodb_client import LeanClient  # noqa: PLC0415
     from entity_push.table.subscribers import Subscribers  # noqa: PLC0415
 
     meta = aws.client("dynamodb").meta

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from entity_push.authorization import Authorizer
+from entity_push.auth.authorizer import Authorizer
 
 authorizer = Authorizer.from_environment()
 

@@ -7,13 +7,13 @@ room's.
 import time
 from typing import Any
 
-from entity_push import aws
-from entity_push.channels import InvalidEntityIdError, entity_channel, everyone_list, user_channel
-from entity_push.environment import variable
-from entity_push.handshake import accepted_subprotocol, connection_of, is_frame, query_parameter
-from entity_push.publications import room
+from entity_push.auth.handshake import accepted_subprotocol, connection_of, is_frame, query_parameter
+from entity_push.protocol.channels import InvalidEntityIdError, entity_channel, everyone_list, user_channel
+from entity_push.routes.publications import room
+from entity_push.runtime import aws
+from entity_push.runtime.environment import variable
+from entity_push.runtime.telemetry import logger
 from entity_push.table.connections import Connection, Connections
-from entity_push.telemetry import logger
 
 table = Connections(aws.client("dynamodb"), variable("TABLE_NAME"))
 anybody = variable("AUTHORIZATION") == "none"

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from entity_push import aws
-from entity_push.environment import variable
-from entity_push.handshake import is_frame
+from entity_push.auth.handshake import is_frame
+from entity_push.runtime import aws
+from entity_push.runtime.environment import variable
 from entity_push.table.connections import Connections
 
 table = Connections(aws.client("dynamodb"), variable("TABLE_NAME"))

@@ -8,11 +8,11 @@ import time
 from collections import Counter
 from typing import Any
 
-from entity_push import aws
-from entity_push.delivery import Deliverer, Outcome
-from entity_push.environment import variable
+from entity_push.posting.deliverer import Deliverer, Outcome
+from entity_push.runtime import aws
+from entity_push.runtime.environment import variable
+from entity_push.runtime.telemetry import logger
 from entity_push.table.connections import Connections
-from entity_push.telemetry import logger
 
 LOOK_BACK_MINUTES = 15
 """A run that failed is made up for by those that follow."""

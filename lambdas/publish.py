@@ -1,15 +1,16 @@
 """``publish``, ``onMessage``, ``message``: what a client says becomes an event, and travels as any other."""
 
-from entity_push import aws, frames
-from entity_push.admission import admitted
-from entity_push.bus import Bus, NotPutError
-from entity_push.environment import variable
-from entity_push.events import CLIENT_SOURCE
-from entity_push.frames import ErrorCode, Frame, ProtocolError
-from entity_push.publications import publication_in
-from entity_push.routes import Request, message_route
+from entity_push.protocol import frames
+from entity_push.protocol.events import CLIENT_SOURCE
+from entity_push.protocol.frames import ErrorCode, Frame, ProtocolError
+from entity_push.routes.admission import admitted
+from entity_push.routes.event_bus import Bus, NotPutError
+from entity_push.routes.message_route import Request, message_route
+from entity_push.routes.publications import publication_in
+from entity_push.runtime import aws
+from entity_push.runtime.environment import variable
+from entity_push.runtime.telemetry import logger
 from entity_push.table.connections import Connections
-from entity_push.telemetry import logger
 
 connections = Connections(aws.client("dynamodb"), variable("TABLE_NAME"))
 bus = Bus(aws.client("events"), variable("EVENT_BUS_NAME"), CLIENT_SOURCE)

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from entity_push import aws
-from entity_push.dead_letters import DeadLetters
-from entity_push.delivery import Deliverer
-from entity_push.environment import variable
-from entity_push.fan_out import FanOut
-from entity_push.queue import Queue
+from entity_push.posting.deliverer import Deliverer
+from entity_push.push.dead_letters import DeadLetters
+from entity_push.push.fan_out import FanOut
+from entity_push.push.queue import Queue
+from entity_push.runtime import aws
+from entity_push.runtime.environment import variable
 from entity_push.table.connections import Connections
+from entity_push.table.dynamodb_client import LeanClient
 from entity_push.table.history import History
-from entity_push.table.lean_client import LeanClient
 from entity_push.table.no_history import NoHistory
 from entity_push.table.subscribers import Subscribers
 

@@ -5,15 +5,16 @@ history is read. The push function stores an update, then reads the subscribers.
 this answer or pushed to this connection.
 """
 
-from entity_push import aws, frames
-from entity_push.admission import admitted
-from entity_push.channels import is_entity
-from entity_push.cursors import Cursor, InvalidCursorError
-from entity_push.environment import variable
-from entity_push.frames import CatchUp, ErrorCode, Frame, ProtocolError
-from entity_push.interests import Interest, answer_each
-from entity_push.replay import catch_up
-from entity_push.routes import Request, message_route
+from entity_push.protocol import frames
+from entity_push.protocol.channels import is_entity
+from entity_push.protocol.cursors import Cursor, InvalidCursorError
+from entity_push.protocol.frames import CatchUp, ErrorCode, Frame, ProtocolError
+from entity_push.routes.admission import admitted
+from entity_push.routes.interests import Interest, answer_each
+from entity_push.routes.message_route import Request, message_route
+from entity_push.routes.replay import catch_up
+from entity_push.runtime import aws
+from entity_push.runtime.environment import variable
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
 from entity_push.table.subscriptions import ConnectionGoneError, Subscriptions, TooManySubscriptionsError

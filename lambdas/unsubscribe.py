@@ -1,11 +1,12 @@
 """``unsubscribe``: from the answer on, the client gets no more updates of what it names."""
 
-from entity_push import aws, frames
-from entity_push.admission import admitted
-from entity_push.environment import variable
-from entity_push.frames import ErrorCode, Frame, ProtocolError
-from entity_push.interests import USER, Interest, answer_each
-from entity_push.routes import Request, message_route
+from entity_push.protocol import frames
+from entity_push.protocol.frames import ErrorCode, Frame, ProtocolError
+from entity_push.routes.admission import admitted
+from entity_push.routes.interests import USER, Interest, answer_each
+from entity_push.routes.message_route import Request, message_route
+from entity_push.runtime import aws
+from entity_push.runtime.environment import variable
 from entity_push.table.connections import Connections
 from entity_push.table.subscriptions import Subscriptions
 

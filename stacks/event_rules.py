@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from aws_cdk import aws_events as events
-from entity_push.channels import InvalidEntityIdError, entity_channel
-from entity_push.events import ENTITY_UPDATED
+from entity_push.protocol.channels import InvalidEntityIdError, entity_channel
+from entity_push.protocol.events import ENTITY_UPDATED
 
 _FIELDS = {"pattern", "entityId", "message"}
 _PATH = re.compile(r"\$(\.[A-Za-z0-9_-]+)*")  # dots only (EventBridge API Reference, InputTransformer)

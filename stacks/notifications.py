@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
-from entity_push.events import CLIENT_SOURCE, DETAIL_TYPES
+from entity_push.protocol.events import CLIENT_SOURCE, DETAIL_TYPES
 
 from stacks.acknowledge import acknowledge
 from stacks.encryption import Encryption
@@ -154,7 +154,7 @@ class Notifications(Construct):
             memory=self._settings.push_memory,
             # Chunks and retries go back to the queue. Lambda would stop that after about 16 hops of one
             # trace (Lambda Developer Guide, "Use Lambda recursive loop detection"); attempts and age are
-            # bounded in lambdas/entity_push/settlement.py.
+            # bounded in lambdas/entity_push/push/settlement.py.
             recursive_loop=lambda_.RecursiveLoop.ALLOW,
         )
         push.allow(

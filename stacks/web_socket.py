@@ -8,8 +8,8 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from constructs import Construct
-from entity_push import frames
-from entity_push.publications import CHAT_ACTIONS
+from entity_push.protocol import frames
+from entity_push.routes.publications import CHAT_ACTIONS
 
 from stacks.acknowledge import acknowledge
 from stacks.function import AppFunction, log_group

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from entity_push.delivery import Credentials, Deliverer, Outcome, Post, Result
+from entity_push.posting.deliverer import Credentials, Deliverer, Outcome, Post, Result
 
 from tests.delivery.faults import FaultyEndpoint
 

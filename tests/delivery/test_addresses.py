@@ -5,8 +5,8 @@ import time
 from typing import Any
 
 import pytest
-from entity_push import addresses, transport
-from entity_push.delivery import Outcome
+from entity_push.posting import addresses, transport
+from entity_push.posting.deliverer import Outcome
 
 from tests.delivery.engine import deliver, deliverer_for, outcomes, posts
 from tests.delivery.faults import FaultyEndpoint

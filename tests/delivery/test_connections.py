@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from entity_push import transport
-from entity_push.authorities import default_ca_file
-from entity_push.delivery import Deliverer, Outcome, Post, Result
+from entity_push.posting import transport
+from entity_push.posting.deliverer import Deliverer, Outcome, Post, Result
+from entity_push.runtime.tls import default_ca_file
 
-from benchmarks.endpoint import make_certificate
+from testbed.endpoint import make_certificate
 from tests.delivery.engine import CREDENTIALS, FRAME, deliver, deliverer_for, outcomes, posts
 from tests.delivery.faults import FaultyEndpoint
 

@@ -10,8 +10,8 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
-from entity_push import delivery
-from entity_push.delivery import Credentials, Deliverer, Outcome, Post, Result
+from entity_push.posting import deliverer as delivery
+from entity_push.posting.deliverer import Credentials, Deliverer, Outcome, Post, Result
 
 from tests.delivery.engine import CREDENTIALS, FRAME, deliver, deliverer_for, outcomes, posts
 from tests.delivery.faults import FaultyEndpoint

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from entity_push import delivery
-from entity_push.delivery import Credentials, Deliverer, Outcome, Post, Result
+from entity_push.posting import deliverer as delivery
+from entity_push.posting.deliverer import Credentials, Deliverer, Outcome, Post, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -8,14 +8,15 @@ from typing import Any
 
 import boto3
 import pytest
-from entity_push import chunks, delivery, settlement
-from entity_push.bearer import Bearer
-from entity_push.dead_letters import DeadLetters
-from entity_push.delivery import Credentials, Deliverer
-from entity_push.fan_out import FanOut
-from entity_push.grants import EVERYTHING
-from entity_push.push_metrics import PushMetrics
-from entity_push.queue import Queue
+from entity_push.auth.bearer import Bearer
+from entity_push.auth.grants import EVERYTHING
+from entity_push.posting import deliverer as delivery
+from entity_push.posting.deliverer import Credentials, Deliverer
+from entity_push.push import chunks, settlement
+from entity_push.push.dead_letters import DeadLetters
+from entity_push.push.fan_out import FanOut
+from entity_push.push.metrics import PushMetrics
+from entity_push.push.queue import Queue
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
 from entity_push.table.subscribers import Subscribers
@@ -23,10 +24,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from testbed.table_schema import TABLE_SCHEMA
 from tests.delivery import faults
 from tests.delivery.faults import FaultyEndpoint
 from tests.one_by_one import one_by_one
-from tests.table_schema import TABLE_SCHEMA
 
 PAGE = 7
 CHUNK = 3

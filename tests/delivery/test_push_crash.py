@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from entity_push.bearer import Bearer
-from entity_push.grants import EVERYTHING
+from entity_push.auth.bearer import Bearer
+from entity_push.auth.grants import EVERYTHING
 from entity_push.table.connections import Connection, Connections
 
 from local.aws import LocalAws
+from testbed.table_schema import TABLE_SCHEMA
 from tests.delivery.faults import FaultyEndpoint
-from tests.table_schema import TABLE_SCHEMA
 
 LAMBDAS = Path(__file__).resolve().parents[2] / "lambdas"
 SUBSCRIBERS = 300

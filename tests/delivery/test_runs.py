@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from entity_push import delivery
-from entity_push.chunks import Chunk
-from entity_push.delivery import Outcome, Post, Result
-from entity_push.events import Update
-from entity_push.sequencer import Sequencer
-from entity_push.settlement import Delivery
+from entity_push.posting import deliverer as delivery
+from entity_push.posting.deliverer import Outcome, Post, Result
+from entity_push.protocol.events import Update
+from entity_push.push.chunks import Chunk
+from entity_push.push.sequencer import Sequencer
+from entity_push.push.settlement import Delivery
 
 from tests.delivery.engine import FRAME, deliver, deliverer_for, outcomes, posts
 from tests.delivery.faults import FaultyEndpoint
@@ -213,12 +213,12 @@ def test_a_process_may_end_without_closing(endpoint: FaultyEndpoint) -> None:
     """Whatever Python takes down first: no crash, no noise."""
     code = f"""
         import time
-        from entity_push.delivery import Credentials, Deliverer, Post
+        from entity_push.posting.deliverer import Credentials, Deliverer, Post
         deliverer = Deliverer({endpoint.url!r}, "us-east-1", lambda: Credentials("a", "b", None))
         run = deliverer.deliver([Post(str(n), b"x") for n in range(300)], deadline=time.monotonic() + 9)
         print(next(run).outcome.value)
     """
-    lambdas = Path(delivery.__file__).parents[1]
+    lambdas = Path(delivery.__file__).parents[2]
     ended = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
         env={**os.environ, "PYTHONPATH": str(lambdas)},

@@ -14,21 +14,24 @@ from typing import Any, Self
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from entity_push import authorization, aws, delivery
-from entity_push.bearer import ANONYMOUS, Bearer
-from entity_push.channels import everyone_list, user_channel
-from entity_push.grants import EVERYTHING, Grants
-from entity_push.table import history, lean_client
+from entity_push.auth import authorizer as authorization
+from entity_push.auth.bearer import ANONYMOUS, Bearer
+from entity_push.auth.grants import EVERYTHING, Grants
+from entity_push.posting import deliverer as delivery
+from entity_push.protocol.channels import everyone_list, user_channel
+from entity_push.runtime import aws
+from entity_push.runtime.telemetry import logger
+from entity_push.table import dynamodb_client as lean_client
+from entity_push.table import history
 from entity_push.table.connections import Connection, Connections
-from entity_push.telemetry import logger
 from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
 
+from testbed.table_schema import TABLE_SCHEMA
 from tests import forged_tokens
 from tests.fuzz.bodies import EPOCH, LARGE_ENTITIES
 from tests.fuzz.services import Bus, Deliverer, Queues, Secrets, Table, event_id
 from tests.model.moto_tables import MotoTables
-from tests.table_schema import TABLE_SCHEMA
 
 LAMBDAS = Path(__file__).parents[2] / "lambdas"
 TABLE = "table"
@@ -174,7 +177,7 @@ class Deployment:
         patch.setattr(lean_client, "LeanClient", lambda *_arguments: self.table)
         patch.setattr(delivery, "Deliverer", lambda *_arguments: self.deliverer)
         patch.setattr(authorization, "IssuerKeys", IssuerKeys)
-        patch.setattr("entity_push.routes.MOST_FRAME_BYTES", MAX_CLIENT_FRAME_BYTES)
+        patch.setattr("entity_push.routes.message_route.MOST_FRAME_BYTES", MAX_CLIENT_FRAME_BYTES)
         patch.setattr(history, "new_epoch", lambda: EPOCH)
 
     def _load(self, patch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
-from entity_push.delivery import Outcome, Post, Result
+from entity_push.posting.deliverer import Outcome, Post, Result
 
 from tests.model.moto_tables import MotoTables
 

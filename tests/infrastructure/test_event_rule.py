@@ -3,7 +3,7 @@
 from typing import Any
 
 from aws_cdk import assertions
-from entity_push.events import CLIENT_SOURCE, DETAIL_TYPES
+from entity_push.protocol.events import CLIENT_SOURCE, DETAIL_TYPES
 
 from tests.infrastructure.conftest import make_stack, of_type
 

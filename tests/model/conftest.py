@@ -5,14 +5,16 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from entity_push import admission, chunks, frames, settlement
+from entity_push.protocol import frames
+from entity_push.push import chunks, settlement
+from entity_push.routes import admission
+from entity_push.runtime.telemetry import logger
 from entity_push.table import history
-from entity_push.telemetry import logger
 from moto import mock_aws
 
+from testbed.table_schema import TABLE_SCHEMA
 from tests.model.moto_tables import MotoTables
 from tests.model.world import REPLICA, TABLE, World
-from tests.table_schema import TABLE_SCHEMA
 
 
 def _small(patch: pytest.MonkeyPatch) -> None:
@@ -23,7 +25,7 @@ def _small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(chunks, "CHUNK_SIZE", 2)
     patch.setattr(settlement, "MAX_ATTEMPTS", 3)
     patch.setattr(admission, "time", time)  # a world puts its clock there
-    patch.setattr("entity_push.push_metrics.PushMetrics.flush", lambda _self: None)
+    patch.setattr("entity_push.push.metrics.PushMetrics.flush", lambda _self: None)
     for name, value in {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",

@@ -4,8 +4,8 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 
-from entity_push.delivery import Outcome, Post, Result
-from entity_push.settlement import OPENING_SECONDS
+from entity_push.posting.deliverer import Outcome, Post, Result
+from entity_push.push.settlement import OPENING_SECONDS
 
 from tests.model.actors import Fault, checkpoint
 from tests.model.clock import Clock

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest import mock
 
-from entity_push import replay
-from entity_push.channels import EVERYONE, everyone_list, is_entity, subscriber_lists
-from entity_push.cursors import Cursor
-from entity_push.events import Event, Update
-from entity_push.frames import CatchUp
+from entity_push.protocol.channels import EVERYONE, everyone_list, is_entity, subscriber_lists
+from entity_push.protocol.cursors import Cursor
+from entity_push.protocol.events import Event, Update
+from entity_push.protocol.frames import CatchUp
+from entity_push.routes import replay
 from entity_push.table import keys
 from entity_push.table import subscribers as subscribers_module
 from entity_push.table.history import History

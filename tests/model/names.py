@@ -2,7 +2,7 @@
 
 import json
 
-from entity_push import channels
+from entity_push.protocol import channels
 
 from tests.reference_client import EVERYONE, FROM_THE_START, USER
 

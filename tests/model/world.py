@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
-from entity_push import admission, aws
-from entity_push.bearer import Bearer
-from entity_push.dead_letters import DeadLetters
-from entity_push.fan_out import FanOut
-from entity_push.grants import EVERYTHING
-from entity_push.queue import Queue
+from entity_push.auth.bearer import Bearer
+from entity_push.auth.grants import EVERYTHING
+from entity_push.push.dead_letters import DeadLetters
+from entity_push.push.fan_out import FanOut
+from entity_push.push.queue import Queue
+from entity_push.routes import admission
+from entity_push.runtime import aws
 from entity_push.table import keys
 from entity_push.table.connections import Connections
 from entity_push.table.history import History

@@ -7,11 +7,11 @@ from typing import Any
 
 import boto3
 import pytest
-from entity_push import aws
+from entity_push.runtime import aws
 from entity_push.table.subscriptions import Subscriptions
 from moto import mock_aws
 
-from tests.table_schema import TABLE_SCHEMA
+from testbed.table_schema import TABLE_SCHEMA
 
 TABLE_NAME = "table"
 NOW = 1_800_000_000

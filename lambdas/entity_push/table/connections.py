@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from entity_push.bearer import Bearer
-from entity_push.channels import subscriber_lists
-from entity_push.grants import Grants
+from entity_push.auth.bearer import Bearer
+from entity_push.auth.grants import Grants
+from entity_push.protocol.channels import subscriber_lists
 from entity_push.table import keys
-from entity_push.table.attempts import MOST, Attempts, StillConflictingError
-from entity_push.table.batches import Batches
+from entity_push.table.batch_write import Batches
+from entity_push.table.conflicts import MOST, Attempts, StillConflictingError
 from entity_push.table.keys import Item
 
 CONNECTION_SECONDS = 2 * 60 * 60

@@ -14,12 +14,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from entity_push import frames
-from entity_push.cursors import Cursor, new_epoch
-from entity_push.environment import variable
-from entity_push.events import Event, Update
+from entity_push.protocol import frames
+from entity_push.protocol.cursors import Cursor, new_epoch
+from entity_push.protocol.events import Event, Update
+from entity_push.runtime.environment import variable
 from entity_push.table import keys
-from entity_push.table.attempts import Attempts, StillConflictingError, reasons
+from entity_push.table.conflicts import Attempts, StillConflictingError, reasons
 from entity_push.table.keys import Item
 
 MARKER_SECONDS = 23 * 24 * 60 * 60

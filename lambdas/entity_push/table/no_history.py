@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from entity_push.events import Event, Update
+from entity_push.protocol.events import Event, Update
 from entity_push.table import keys
 
 _REMEMBERED = 10_000

@@ -5,7 +5,7 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from entity_push.channels import subscriber_lists
+from entity_push.protocol.channels import subscriber_lists
 from entity_push.table import keys
 from entity_push.table.keys import Item
 

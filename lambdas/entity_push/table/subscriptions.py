@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from entity_push.table import keys
-from entity_push.table.attempts import Attempts, reasons
+from entity_push.table.conflicts import Attempts, reasons
 from entity_push.table.keys import Item
 
 

@@ -1,0 +1,121 @@
+"""What the authorizer answers to a handshake: a policy with what the token grants, or that it is refused."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from typing import Any, Self
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from entity_push.auth.bearer import Bearer
+from entity_push.auth.claims import ExpectedClaims
+from entity_push.auth.handshake import access_token
+from entity_push.auth.issuer_keys import IssuerKeys
+from entity_push.auth.refusals import Refusal, RefusedTokenError
+from entity_push.auth.secret_keys import SecretKeys
+from entity_push.auth.verifiers import IssuerVerifier, SecretVerifier, Verifier
+from entity_push.runtime.environment import variable
+from entity_push.runtime.telemetry import logger, metrics
+
+MAX_ANSWER_BYTES = 8000
+"""Of an authorizer's answer API Gateway takes 8 KB ("Amazon API Gateway quotas")."""
+
+
+class UnauthorizedError(Exception):
+    """The handshake is refused: API Gateway answers 401 to an authorizer that fails with just this text.
+
+    Source: API Gateway Developer Guide, "Use API Gateway Lambda authorizers", example function.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
+
+class Authorizer:
+    """Decides who may connect.
+
+    Args:
+        verifier: verifies signatures.
+        expected: what the claims must be.
+        clock: seconds since 1970; tests replace it.
+    """
+
+    def __init__(self, verifier: Verifier, expected: ExpectedClaims, clock: Callable[[], float] = time.time):
+        self._verifier, self._expected, self._clock = verifier, expected, clock
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Return the authorizer that the stack describes in environment variables.
+
+        Raises:
+            MissingVariableError: a variable is not set.
+            ValueError: the stack asks for a kind of authorization that does not exist.
+        """
+        kind = variable("AUTHORIZATION")
+        expected = ExpectedClaims(
+            issuer=variable("TOKEN_ISSUER"),
+            audience=variable("TOKEN_AUDIENCE"),
+            user_claim=variable("USER_CLAIM"),
+            subscribe_claim=variable("SUBSCRIBE_CLAIM"),
+            publish_claim=variable("PUBLISH_CLAIM"),
+            client_id_is_audience=kind == "oidc",
+        )
+        match kind:
+            case "jwt":
+                return cls(SecretVerifier(_secret_keys()), expected)
+            case "oidc":
+                return cls(IssuerVerifier(IssuerKeys(expected.issuer)), expected)
+        raise ValueError(f"there is no authorization {kind!r}")
+
+    def authorize(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Return the policy that lets a handshake through, with its bearer as the context.
+
+        Raises:
+            UnauthorizedError: the handshake has no valid token; why is logged and counted.
+        """
+        try:
+            answer = self._answer(event)
+        except RefusedTokenError as error:
+            connection_id = event["requestContext"].get("connectionId")
+            logger.warning("connect refused", reason=error.reason.value, connection_id=connection_id)
+            _count("ConnectsRefused", reason=error.reason)
+            raise UnauthorizedError from None
+        except Exception:  # an alarm's: Lambda's own count of errors has every 401 in it
+            _count("ConnectsFailed")
+            raise
+        _count("ConnectsAllowed")
+        return answer
+
+    def _answer(self, event: dict[str, Any]) -> dict[str, Any]:
+        claims = self._verifier.claims(access_token(event))
+        answer = _policy(event["methodArn"], self._expected.bearer(claims, self._clock()))
+        if len(json.dumps(answer)) > MAX_ANSWER_BYTES:  # a long user id, all in Chinese, and many grants
+            raise RefusedTokenError(Refusal.GRANTS)
+        return answer
+
+
+def _secret_keys() -> SecretKeys:
+    # Its import is a third of a cold start, and an issuer's tokens need nothing of AWS.
+    from entity_push.runtime import aws  # noqa: PLC0415
+
+    return SecretKeys(aws.client("secretsmanager"), variable("TOKEN_SECRET_ARN"))
+
+
+def _policy(method_arn: str, bearer: Bearer) -> dict[str, Any]:
+    statement = {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": method_arn}
+    return {
+        "principalId": bearer.user_id,
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": bearer.to_context(),
+    }
+
+
+def _count(name: str, **details: str) -> None:
+    """Print a metric (EMF). Details are for searching the logs; as dimensions they would cost money."""
+    emf = metrics()
+    emf.add_dimension(name="Stack", value=os.environ.get("STACK_NAME", "unknown"))
+    emf.add_metric(name=name, unit=MetricUnit.Count, value=1)
+    for key, value in details.items():
+        emf.add_metadata(key=key, value=value)
+    emf.flush_metrics()

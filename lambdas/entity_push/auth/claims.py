@@ -1,0 +1,82 @@
+"""What the claims of a token with a valid signature must say (RFC 7519, 4.1), and whom they name.
+
+They are compared here and not by the JWT library, which takes ``"exp": "9999999999"`` and ``"exp": true``
+for numbers. A token ends when it says: clocks get no leeway.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from entity_push.auth.bearer import Bearer, InvalidUserIdError, checked_user_id
+from entity_push.auth.grants import Grants, InvalidGrantError
+from entity_push.auth.refusals import Refusal, RefusedTokenError
+
+Claims = Mapping[str, Any]
+
+LATEST_TIME = 253_402_300_799
+"""The last second of the year 9999; a token that outlives it was not meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedClaims:
+    """What the deployment expects of a token.
+
+    Attributes:
+        issuer: what ``iss`` must be.
+        audience: what ``aud`` must be or contain.
+        user_claim: the claim that names the user.
+        subscribe_claim: the claim with the patterns of what the user may subscribe to.
+        publish_claim: the claim with the patterns of what the user may publish to.
+        client_id_is_audience: whether a token without ``aud`` may name the audience as its ``client_id``:
+            access tokens of Amazon Cognito do ("Verifying JSON web tokens", Cognito Developer Guide).
+    """
+
+    issuer: str
+    audience: str
+    user_claim: str
+    subscribe_claim: str
+    publish_claim: str
+    client_id_is_audience: bool = False
+
+    def bearer(self, claims: Claims, now: float) -> Bearer:
+        """Return who bears a token with these claims.
+
+        Args:
+            claims: the claims, whose signature was verified.
+            now: seconds since 1970.
+
+        Raises:
+            RefusedTokenError: a claim is missing, of a wrong type, or not what is expected.
+        """
+        if claims.get("iss") != self.issuer:
+            raise RefusedTokenError(Refusal.ISSUER)
+        if not self._is_audience(claims):
+            raise RefusedTokenError(Refusal.AUDIENCE)
+        expires = _time(claims.get("exp"))
+        if expires <= now:
+            raise RefusedTokenError(Refusal.EXPIRED)
+        if "nbf" in claims and _time(claims["nbf"]) > now:
+            raise RefusedTokenError(Refusal.NOT_YET_VALID)
+        try:
+            user_id = checked_user_id(claims.get(self.user_claim))
+        except InvalidUserIdError:
+            raise RefusedTokenError(Refusal.USER) from None
+        try:
+            grants = Grants.from_claims(claims.get(self.subscribe_claim), claims.get(self.publish_claim))
+        except InvalidGrantError:
+            raise RefusedTokenError(Refusal.GRANTS) from None
+        return Bearer(user_id, grants, expires)
+
+    def _is_audience(self, claims: Claims) -> bool:
+        if "aud" not in claims:
+            return self.client_id_is_audience and claims.get("client_id") == self.audience
+        audience = claims["aud"]
+        audiences = audience if isinstance(audience, list) else [audience]
+        return all(isinstance(name, str) for name in audiences) and self.audience in audiences
+
+
+def _time(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LATEST_TIME:
+        raise RefusedTokenError(Refusal.TIMES)
+    return value

@@ -1,0 +1,125 @@
+"""What a token allows: which entities its bearer may subscribe to and publish to.
+
+A grant is a pattern: an entity id (just that entity), ``<entity id>/*`` (every entity below it, at any depth,
+but not itself), or ``*`` (every entity). To publish to everyone takes ``#everyone``, or ``*``. What no grant
+covers is forbidden.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Self
+
+from entity_push.protocol import strict_json
+from entity_push.protocol.channels import BELOW, EVERY, InvalidEntityIdError, entity_channel
+
+EVERYONE_GRANT = "#everyone"
+"""The grant to publish to everyone; no entity can have this id."""
+
+MAX_GRANTS_BYTES = 6000
+"""Grants travel, as a JSON string, in the authorizer's answer, of which API Gateway takes 8 KB in all
+("Amazon API Gateway quotas", authorizer result size)."""
+
+GRANT_RULE = (
+    'A grant is an entityId, an entityId followed by "/*" (all below it), "*" (all), or, to publish to '
+    'everyone, "#everyone". '
+    "Grants are a list of them, or one string with spaces between them."
+)
+
+
+class InvalidGrantError(ValueError):
+    """The value is not a set of grants; the message says what would be."""
+
+
+def covers(pattern: str, wanted: str) -> bool:
+    """Return whether a pattern covers a wanted entity id, or everything that a wanted pattern covers.
+
+    Args:
+        pattern: a granted pattern.
+        wanted: an entity id or a pattern; both are of the documented form.
+    """
+    if pattern in (EVERY, wanted):
+        return True
+    return pattern.endswith(BELOW) and wanted.startswith(pattern[:-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """What the bearer of a token may do; by default nothing.
+
+    Attributes:
+        subscribe: patterns of the entities whose updates it may get.
+        publish: patterns of the entities that it may publish to.
+    """
+
+    subscribe: tuple[str, ...] = ()
+    publish: tuple[str, ...] = ()
+
+    def may_subscribe(self, wanted: str) -> bool:
+        """Return whether an entity, or all that a pattern covers, may be subscribed to."""
+        return any(covers(pattern, wanted) for pattern in self.subscribe)
+
+    def may_publish(self, wanted: str) -> bool:
+        """Return whether an entity, or all that a pattern covers, may be published to."""
+        return any(covers(pattern, wanted) for pattern in self.publish)
+
+    @classmethod
+    def from_claims(cls, subscribe: object, publish: object) -> Self:
+        """Read the two claims of a token.
+
+        Args:
+            subscribe: a list of patterns, or one string with spaces between them; None grants nothing.
+            publish: the same, for publishing.
+
+        Raises:
+            InvalidGrantError: a claim is anything else, or both together are too large.
+        """
+        grants = cls(_patterns(subscribe), _patterns(publish))
+        size = len(json.dumps(grants.to_json()))  # quoted, as it travels
+        if size > MAX_GRANTS_BYTES:
+            raise InvalidGrantError(
+                f"The grants take {size} bytes, and at most {MAX_GRANTS_BYTES} fit. "
+                'Grant a pattern ("orders/*") in the place of many entities.'
+            )
+        return grants
+
+    def to_json(self) -> str:
+        """Return the grants as a JSON text, in ASCII."""
+        return json.dumps({"subscribe": self.subscribe, "publish": self.publish}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            InvalidGrantError: it is anything else.
+        """
+        try:
+            fields = strict_json.loads(text)
+        except strict_json.NotJSONError as error:
+            raise InvalidGrantError(GRANT_RULE) from error
+        if not isinstance(fields, dict) or fields.keys() != {"subscribe", "publish"}:
+            raise InvalidGrantError(GRANT_RULE)
+        return cls.from_claims(fields["subscribe"], fields["publish"])
+
+
+EVERYTHING = Grants((EVERY,), (EVERY,))
+
+
+def _patterns(claim: object) -> tuple[str, ...]:
+    if claim is None:
+        return ()
+    values = claim.split() if isinstance(claim, str) else claim
+    if not isinstance(values, list):
+        raise InvalidGrantError(GRANT_RULE)
+    return tuple(_pattern(value) for value in values)
+
+
+def _pattern(value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidGrantError(GRANT_RULE)
+    if value not in (EVERY, EVERYONE_GRANT):
+        try:
+            entity_channel(value.removesuffix(BELOW))
+        except InvalidEntityIdError as error:
+            raise InvalidGrantError(GRANT_RULE) from error
+    return value

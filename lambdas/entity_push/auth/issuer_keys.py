@@ -1,0 +1,135 @@
+"""The public keys of an OpenID Connect issuer, found as OpenID Connect Discovery 1.0 says, and remembered."""
+
+import http.client
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+
+from entity_push.protocol import strict_json
+from entity_push.runtime.telemetry import logger
+
+MAX_AGE_SECONDS = 60 * 60
+"""After this, the keys are fetched again: so long does a withdrawn key stay valid at the most, while the
+issuer answers."""
+
+MIN_AGE_SECONDS = 30
+"""Not fetched again before: whoever makes up key ids must not be able to flood the issuer."""
+
+STALE_SECONDS = 24 * 60 * 60
+"""How long keys stay valid while the issuer can't be reached."""
+
+TIMEOUT_SECONDS = 3
+MAX_DOCUMENT_BYTES = 2**20
+MIN_RSA_BITS = 2048
+
+_LOCAL_HOSTS = ("127.0.0.1", "localhost")
+
+# Kinds of keys that are used: their algorithm, and the members of the public key (RFC 7518, 6.2.1 and 6.3.1).
+_KINDS = {"RSA": ("RS256", ("kty", "n", "e")), "EC": ("ES256", ("kty", "crv", "x", "y"))}
+
+
+class KeysUnavailableError(RuntimeError):
+    """The issuer's keys can't be fetched; the message says why."""
+
+
+class IssuerKeys:
+    """The signing keys of one issuer.
+
+    Args:
+        issuer: its URL, as its discovery document and its tokens write it.
+        clock: seconds; tests replace it.
+    """
+
+    def __init__(self, issuer: str, clock: Callable[[], float] = time.time):
+        self._issuer, self._clock = issuer, clock
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched_at = self._tried_at = 0.0
+
+    def key(self, kid: str) -> jwt.PyJWK | None:
+        """Return the key of this id; None if the issuer has none, as far as may be asked.
+
+        Raises:
+            KeysUnavailableError: the issuer's keys can't be fetched, and there are none from the last day.
+        """
+        age = self._clock() - self._fetched_at
+        if not self._keys or age >= MAX_AGE_SECONDS or kid not in self._keys:
+            self._refresh()
+        return self._keys.get(kid)
+
+    def _refresh(self) -> None:
+        now = self._clock()
+        if self._keys and now - self._tried_at < MIN_AGE_SECONDS:
+            return
+        try:
+            self._keys, self._fetched_at = _fetch_keys(self._issuer), now
+        except KeysUnavailableError as error:
+            if now - self._fetched_at >= STALE_SECONDS:
+                self._keys = {}
+            if not self._keys:
+                raise
+            logger.warning(
+                "the issuer's keys can't be fetched; going on with those from before", error=str(error)
+            )
+        finally:
+            self._tried_at = self._clock()
+
+
+def _fetch_keys(issuer: str) -> dict[str, jwt.PyJWK]:
+    # "any terminating / MUST be removed" (OpenID Connect Discovery 1.0, 4.1)
+    document = _fetch(issuer.removesuffix("/") + "/.well-known/openid-configuration")
+    if document.get("issuer") != issuer:
+        raise KeysUnavailableError("the discovery document is another issuer's")
+    published = _fetch(document.get("jwks_uri")).get("keys")
+    keys = {}
+    for jwk in published if isinstance(published, list) else []:
+        if isinstance(jwk, dict) and (key := _key(jwk)):
+            keys[jwk["kid"]] = key
+    if not keys:
+        raise KeysUnavailableError("the issuer publishes no key that can be used")
+    return keys
+
+
+def _key(jwk: dict[str, Any]) -> jwt.PyJWK | None:
+    """Return a key that can verify tokens; None for others, which an issuer may well have."""
+    kind, kid = jwk.get("kty"), jwk.get("kid")
+    if kind not in ("RSA", "EC") or not isinstance(kid, str):
+        return None
+    algorithm, members = _KINDS[kind]
+    usable = jwk.get("use", "sig") == "sig" and jwk.get("alg", algorithm) == algorithm
+    if not usable or (kind == "EC" and jwk.get("crv") != "P-256"):
+        return None
+    try:
+        key = jwt.PyJWK({name: jwk[name] for name in members}, algorithm)
+    except (jwt.PyJWTError, KeyError, ValueError, TypeError):
+        return None
+    return key if kind == "EC" or key.key.key_size >= MIN_RSA_BITS else None
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_arguments: object) -> None:
+        """Follow none: it could lead from https to http."""
+
+
+_opener = urllib.request.build_opener(_NoRedirects)
+
+
+def _fetch(url: object) -> dict[str, Any]:
+    """Return the JSON object at an https URL, or at an http URL of this machine."""
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
+        if not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOCAL_HOSTS)):
+            raise ValueError("it is not https")
+        with _opener.open(str(url), timeout=TIMEOUT_SECONDS) as response:
+            body: bytes = response.read(MAX_DOCUMENT_BYTES + 1)
+        if len(body) > MAX_DOCUMENT_BYTES:
+            raise ValueError("it is too large")
+        document = strict_json.loads(body.decode())
+        if not isinstance(document, dict):
+            raise TypeError("it is not a JSON object")
+    except (OSError, http.client.HTTPException, ValueError, TypeError) as error:
+        raise KeysUnavailableError(f"{url!r:.300} can't be used: {error}") from error
+    return document

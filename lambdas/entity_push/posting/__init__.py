@@ -1,0 +1,1 @@
+"""The HTTP engine that posts frames to connections. It knows neither table nor queue."""

@@ -1,0 +1,313 @@
+"""Moving bytes: requests in, answers out, over kept-alive connections under one selector; no policy.
+
+One thread, HTTP/1.1 without pipelining, so requests in flight = connections in use. Each connection is
+kept after an answer whose end is plain, and closed after any other.
+"""
+
+import enum
+import errno
+import math
+import os
+import selectors
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from entity_push.posting.addresses import Address, Addresses
+from entity_push.posting.http_answers import LONGEST, Answer, NotHttpError, read_answer
+from entity_push.runtime.tls import trusting
+
+_CONNECT_SECONDS = 3.0  # then another address is tried
+_IDLE_SECONDS = 120.0  # a connection unused for longer is not trusted any more
+_AWAY_SECONDS = 0.1  # nobody listened for longer than this: that is not the far end's silence
+_READ_SIZE = 16_384  # a whole TLS record, so that nothing is left where the selector can't see it
+
+_IN, _OUT = selectors.EVENT_READ, selectors.EVENT_WRITE
+_NOTHING = memoryview(b"")
+_LATER = (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError)
+
+Tag = TypeVar("Tag")
+
+
+class Fault(enum.Enum):
+    """Why there was no answer."""
+
+    UNSEEN = "a kept-alive connection had been closed, or an address can't be reached, while others may be"
+    UNTRUSTED = "the far end's certificate is not to be trusted: nothing was sent, and nothing can be"
+    LATE = "connecting took so long that the request was not to be sent any more: nothing was sent"
+    FAILED = "anything else: reset, silent, not reachable, not HTTP"
+
+
+class Ended(NamedTuple, Generic[Tag]):
+    """How a request ended: with an answer (`fault` None), or without one (`status` None)."""
+
+    tag: Tag
+    status: int | None
+    reason: str
+    fault: Fault | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Connection(Generic[Tag]):
+    """A connection, and the request that it is busy with, if any."""
+
+    sock: socket.socket
+    fd: int
+    address: Address
+    tag: Tag | None
+    since: float  # when its last request began
+    latest: float  # when it is too late to send it (`time.time()`)
+    unsent: bytes | memoryview  # what of the request has not left yet
+    received: bytes = b""
+    ready: bool = False  # connected, and through with the TLS handshake
+    answered: bool = False  # at least once
+    events: int = _OUT
+
+
+class Transport(Generic[Tag]):
+    """Connections to one origin. Not thread-safe.
+
+    Args:
+        origin: `https://host[:port]` or `http://…`.
+        ca_file: Authorities to trust, PEM; for `https` only.
+        most: The most connections.
+
+    Attributes:
+        in_flight: How many requests were started whose end was not returned yet.
+        open: How many connections there are, idle ones included.
+    """
+
+    def __init__(self, origin: str, ca_file: str | None, most: int) -> None:
+        parts = urlsplit(origin)
+        self._host, self._tls = parts.hostname or "", None
+        self._addresses = Addresses(self._host, parts.port or {"http": 80, "https": 443}[parts.scheme])
+        if parts.scheme == "https":
+            assert ca_file is not None
+            self._tls = trusting(ca_file)
+        self._most = most
+        self._selector = selectors.DefaultSelector()
+        self._connections: set[_Connection[Tag]] = set()
+        self._idle: dict[_Connection[Tag], None] = {}  # a set in order of use
+        self._ended: list[Ended[Tag]] = []
+        self._looked = time.monotonic()
+        self.in_flight = 0
+
+    @property
+    def open(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
+
+    def start(self, tag: Tag, request: bytes, *, fresh: bool = False, latest: float = math.inf) -> None:
+        """Sends a request.
+
+        Args:
+            tag: Comes back with the answer.
+            request: All of it.
+            fresh: On a new connection.
+            latest: `time.time()` at which it must not be sent any more, if connecting takes so long.
+        """
+        self.in_flight += 1
+        if self._idle and not fresh:
+            connection, _ = self._idle.popitem()  # the one used last
+            connection.tag, connection.since = tag, time.monotonic()
+            self._send(connection, request)
+        else:
+            self._open(tag, request, latest)
+
+    def wait(self, seconds: float) -> list[Ended[Tag]]:
+        """Moves bytes; returns the requests that ended within `seconds` (perhaps none)."""
+        now = time.monotonic()
+        if (away := now - self._looked) > _AWAY_SECONDS:  # the caller worked, or fetched a page
+            for connection in self._connections:
+                if connection.tag is not None:
+                    connection.since = min(now, connection.since + away)
+        for key, _ in self._selector.select(0.0 if self._ended else max(0.0, seconds)):
+            at: _Connection[Tag] = key.data
+            if not at.ready:
+                self._connect(at)
+            elif at.unsent:
+                self._send(at, at.unsent)
+            else:
+                self._receive(at)
+        self._looked = time.monotonic()
+        return self._take_ended()
+
+    def prune(self) -> None:
+        """Closes idle connections that the far end has closed, or that were idle for too long.
+
+        Before a run, with nothing in flight: a frozen Lambda function sees only now what happened.
+        """
+        before = time.monotonic() - _IDLE_SECONDS
+        for connection in [connection for connection in self._idle if connection.since < before]:
+            self._close(connection)
+        self.wait(0.0)
+
+    def silent(self, since: float) -> list[Ended[Tag]]:
+        """Ends the requests that began before `since`; `wait` must have been called just before."""
+        slow = time.monotonic() - _CONNECT_SECONDS
+        for connection in [connection for connection in self._connections if connection.tag is not None]:
+            if connection.since < since:
+                self._finish(connection, "no answer")
+            elif not connection.ready and connection.since < slow:
+                self._unreachable(connection, "connecting took too long")
+        return self._take_ended()
+
+    def abandon(self) -> None:
+        """Ends all requests in flight, and forgets them."""
+        for connection in [connection for connection in self._connections if connection.tag is not None]:
+            self._close(connection)
+        self.in_flight = 0
+        self._ended.clear()
+
+    def close(self) -> None:
+        """Closes everything."""
+        for connection in list(self._connections):
+            self._close(connection)
+        self._selector.close()
+
+    def _open(self, tag: Tag, request: bytes, latest: float) -> None:
+        """Opens a connection for a request."""
+        if len(self._connections) >= self._most and self._idle:
+            self._close(next(iter(self._idle)))  # the one that has been idle for longest
+        try:
+            address = self._addresses.next()
+            sock = socket.socket(address[0], socket.SOCK_STREAM)
+        except OSError as error:  # also if there are too many open files
+            self._ended.append(Ended(tag, None, f"{self._host}: {error}", Fault.FAILED))
+            return
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = _Connection(sock, sock.fileno(), address, tag, time.monotonic(), latest, request)
+        self._connections.add(connection)
+        self._selector.register(connection.fd, _OUT, connection)
+        code = sock.connect_ex(address[1])
+        if code not in (0, errno.EINPROGRESS):
+            self._unreachable(connection, os.strerror(code))
+
+    def _connect(self, connection: _Connection[Tag]) -> None:
+        """Goes on with connecting, TLS handshake included; then sends the request."""
+        sock = connection.sock
+        try:
+            if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(error, os.strerror(error))
+            if self._tls is not None:
+                if not isinstance(sock, ssl.SSLSocket):
+                    sock = connection.sock = self._tls.wrap_socket(
+                        sock, server_hostname=self._host, do_handshake_on_connect=False
+                    )
+                sock.do_handshake()
+        except ssl.SSLWantReadError:
+            self._watch(connection, _IN)
+        except ssl.SSLWantWriteError:
+            self._watch(connection, _OUT)
+        except ssl.SSLCertVerificationError as error:
+            self._finish(connection, f"certificate: {error.verify_message}", Fault.UNTRUSTED)
+        except OSError as error:
+            self._unreachable(connection, str(error))
+        else:
+            connection.ready = True
+            if time.time() < connection.latest:
+                self._send(connection, connection.unsent)
+            else:
+                self._finish(connection, "too late to be sent", Fault.LATE)
+
+    def _unreachable(self, connection: _Connection[Tag], reason: str) -> None:
+        """Ends a request of which nothing was sent yet."""
+        others = self._addresses.avoid(connection.address)
+        self._finish(connection, reason, Fault.UNSEEN if others else Fault.FAILED)
+
+    def _send(self, connection: _Connection[Tag], data: bytes | memoryview) -> None:
+        """Sends as much as the socket takes; large frames go in parts."""
+        try:
+            sent = connection.sock.send(data)
+        except _LATER:
+            sent = 0
+        except OSError as error:
+            self._receive(connection, str(error))  # an answer may have come before the connection broke
+            return
+        if sent < len(data):
+            connection.unsent = memoryview(data)[sent:]
+            self._watch(connection, _IN | _OUT)
+            if sent == 0:
+                self._receive(connection)
+        else:
+            connection.unsent = _NOTHING
+            self._watch(connection, _IN)
+
+    def _receive(self, connection: _Connection[Tag], broken: str = "") -> None:
+        """Takes what came; `broken` says why nothing more will."""
+        try:
+            data = connection.sock.recv(_READ_SIZE)
+        except _LATER:
+            if broken:
+                self._broken(connection, broken)
+            return
+        except OSError as error:
+            data, broken = b"", broken or str(error)
+        if connection.tag is None:  # idle, so this is its end, or nothing that was asked for
+            self._close(connection)
+            return
+        if not data:
+            self._broken(connection, broken or "closed without an answer")
+            return
+        if connection.received:
+            data = connection.received + data
+        connection.received = data
+        try:
+            answer = read_answer(data)
+        except NotHttpError as error:
+            self._finish(connection, str(error))
+            return
+        if answer is not None:
+            self._answer(connection, answer)
+        elif len(data) > LONGEST:
+            self._finish(connection, "an endless answer")
+        elif broken:
+            self._receive(connection, broken)
+
+    def _broken(self, connection: _Connection[Tag], reason: str) -> None:
+        """Ends a request whose connection has. A kept-alive one had most likely been closed before."""
+        unseen = connection.answered and not connection.received
+        self._finish(connection, reason, Fault.UNSEEN if unseen else Fault.FAILED)
+
+    def _answer(self, connection: _Connection[Tag], answer: Answer) -> None:
+        """Ends a request with its answer; keeps its connection if both ends are at a boundary."""
+        assert connection.tag is not None
+        self._ended.append(Ended(connection.tag, answer.status, answer.reason))
+        if not answer.kept or connection.unsent:
+            self._close(connection)
+            return
+        connection.tag, connection.received, connection.answered = None, b"", True
+        self._idle[connection] = None
+
+    def _finish(self, connection: _Connection[Tag], reason: str, fault: Fault = Fault.FAILED) -> None:
+        """Ends a request on which nothing more will come, with its answer if it has a status line."""
+        try:
+            answer = read_answer(connection.received, ended=True)
+        except NotHttpError:
+            answer = None
+        if answer is not None:
+            self._answer(connection, answer._replace(kept=False))
+            return
+        self._close(connection)
+        assert connection.tag is not None
+        self._ended.append(Ended(connection.tag, None, reason, fault))
+
+    def _take_ended(self) -> list[Ended[Tag]]:
+        ended, self._ended = self._ended, []
+        self.in_flight -= len(ended)
+        return ended
+
+    def _watch(self, connection: _Connection[Tag], events: int) -> None:
+        if connection.events != events:
+            connection.events = events
+            self._selector.modify(connection.fd, events, connection)
+
+    def _close(self, connection: _Connection[Tag]) -> None:
+        self._connections.remove(connection)
+        self._idle.pop(connection, None)
+        self._selector.unregister(connection.fd)
+        connection.sock.close()

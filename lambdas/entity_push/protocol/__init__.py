@@ -1,0 +1,1 @@
+"""What clients and services say: ids, frames, cursors, events. Pure, without I/O."""

@@ -1,0 +1,194 @@
+"""What arrives on the queue: EventBridge events, read into updates of channels."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from entity_push.auth.bearer import InvalidUserIdError, checked_user_id
+from entity_push.protocol import frames, strict_json
+from entity_push.protocol.channels import EVERYONE, InvalidEntityIdError, entity_channel, user_channel
+from entity_push.protocol.cursors import Cursor
+from entity_push.protocol.frames import Frame, Pushed
+
+ENTITY_UPDATED = "Entity Updated"
+USER_NOTIFICATION = "Send User Push Notification"
+BROADCAST = "Broadcast"
+
+CLIENT_SOURCE = "entity-push.client"
+"""Source of the events that clients publish; only they say ``from`` whom they are."""
+
+MAX_TEXT_LENGTH = 256
+
+MAX_ENTITIES = 100
+"""Entities that one event may name."""
+
+
+class UnusableEventError(ValueError):
+    """The event can't become an update, however often it is tried; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One update of one channel, ready to be pushed.
+
+    Attributes:
+        channel: whom it is for.
+        event_id: id of the EventBridge event.
+        frame: what is pushed, as bytes on the wire.
+        sent_at: when EventBridge put it on the queue, in milliseconds since 1970.
+        sequence: its number in the channel; 0 if updates are not numbered.
+        oversize: whether the frame goes without its message because it would be too large.
+    """
+
+    channel: str
+    event_id: str
+    frame: bytes
+    sent_at: int
+    sequence: int = 0
+    oversize: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event about a channel, before it has its number.
+
+    Attributes:
+        channel: whom it is for.
+        event_id: id of the EventBridge event.
+        frame: what is pushed, without sequence and cursor.
+        sent_at: when EventBridge put it on the queue, in milliseconds since 1970.
+    """
+
+    channel: str
+    event_id: str
+    frame: Frame
+    sent_at: int
+
+    def at(self, cursor: Cursor | None) -> Update:
+        """Return the event as the update with this number; without one, if updates are not numbered."""
+        frame = frames.numbered(self.frame, cursor) if cursor else self.frame
+        wire = frames.encode(frame)
+        oversize = len(wire) > frames.MAX_FRAME_BYTES
+        if oversize:
+            wire = frames.encode(frames.without_message(frame))
+        sequence = cursor.sequence if cursor else 0
+        return Update(self.channel, self.event_id, wire, self.sent_at, sequence, oversize)
+
+
+@dataclass(frozen=True, slots=True)
+class EventOfSeveral:
+    """An event about several entities. As a message for each of them, each has a fate of its own.
+
+    Attributes:
+        event: the event; it names ``entityIds``.
+        entity_ids: the entities, each once.
+    """
+
+    event: Mapping[str, Any]
+    entity_ids: tuple[str, ...]
+
+    def messages(self) -> list[str]:
+        """Return the bodies of the queue messages, one per entity; they share the event's id."""
+        rest = {name: value for name, value in self.event["detail"].items() if name != "entityIds"}
+        return [
+            strict_json.for_queue({**self.event, "detail": {**rest, "entityId": entity_id}})
+            for entity_id in self.entity_ids
+        ]
+
+
+def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event | EventOfSeveral:
+    """Read an EventBridge event, as its rule's target gets it.
+
+    Source for the shape: Amazon EventBridge User Guide, "Structure of EventBridge events".
+
+    Args:
+        event: the event.
+        sent_at: when it was put on the queue, in milliseconds since 1970.
+
+    Raises:
+        UnusableEventError: not an event, of another kind, or without a usable id of whom it is for.
+    """
+    match event:
+        case {"detail-type": str(kind), "id": str(event_id), "time": str(time), "detail": dict(detail)} if (
+            _is_short(event_id) and _is_short(time)
+        ):
+            pass
+        case _:
+            raise UnusableEventError(
+                "the message is not an EventBridge event (detail-type, id, time and an object as detail)"
+            )
+    if kind not in _KINDS:
+        raise UnusableEventError(f"the detail-type is none of {', '.join(map(repr, _KINDS))}")
+    sender = _sender(event)
+    if kind == ENTITY_UPDATED and "entityIds" in detail:
+        return EventOfSeveral(event, _entity_ids(detail))
+    pushed = Pushed(event_id=event_id, time=time, detail=detail, sender=sender)
+    channel, frame = _KINDS[kind](pushed)
+    return Event(channel, event_id, frame, sent_at)
+
+
+def _is_short(text: str) -> bool:
+    """Tell whether a text can be part of a key: EventBridge's ids and times are far shorter."""
+    return 1 <= len(text) <= MAX_TEXT_LENGTH and text.isascii() and text.isprintable()
+
+
+def _entity_ids(detail: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the entities that an event names, each once.
+
+    Raises:
+        UnusableEventError: one of them is no entity id: then none gets the update, rather than some.
+    """
+    match detail:
+        case {"entityId": _}:
+            raise UnusableEventError("detail has both entityId and entityIds")
+        case {"entityIds": list(entity_ids)} if 1 <= len(entity_ids) <= MAX_ENTITIES:
+            for entity_id in entity_ids:
+                _entity_channel(entity_id, "detail.entityIds")
+            return tuple(dict.fromkeys(entity_ids))
+    raise UnusableEventError(f"detail.entityIds: it is a list of 1 to {MAX_ENTITIES} entity ids")
+
+
+def _entity_channel(entity_id: object, where: str) -> str:
+    try:
+        return entity_channel(entity_id)
+    except InvalidEntityIdError as error:
+        raise UnusableEventError(f"{where}: {error}") from error
+
+
+def _of_entity(pushed: Pushed) -> tuple[str, Frame]:
+    entity_id = pushed["detail"].get("entityId")
+    channel = _entity_channel(entity_id, "detail.entityId")
+    return channel, frames.entity_updated(str(entity_id), **pushed)
+
+
+def _sender(event: Mapping[str, Any]) -> str | None:
+    """Return the user whose client published an event; None if a service put it."""
+    if event.get("source") != CLIENT_SOURCE or "from" not in event["detail"]:
+        return None
+    return _user_id(event["detail"]["from"], "detail.from")
+
+
+def _user_id(value: object, where: str) -> str:
+    try:
+        return checked_user_id(value)
+    except InvalidUserIdError as error:
+        raise UnusableEventError(f"{where}: {error}") from error
+
+
+def _of_user(pushed: Pushed) -> tuple[str, Frame]:
+    user_id = _user_id(pushed["detail"].get("userId"), "detail.userId")
+    return user_channel(user_id), frames.user_push_notification(**pushed)
+
+
+def _of_everyone(pushed: Pushed) -> tuple[str, Frame]:
+    return EVERYONE, frames.broadcast(**pushed)
+
+
+_KINDS: Mapping[str, Callable[[Pushed], tuple[str, Frame]]] = {
+    ENTITY_UPDATED: _of_entity,
+    USER_NOTIFICATION: _of_user,
+    BROADCAST: _of_everyone,
+}
+
+DETAIL_TYPES = tuple(_KINDS)
+"""The detail-types of events that are pushed."""

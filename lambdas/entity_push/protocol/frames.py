@@ -1,0 +1,264 @@
+"""Every frame that travels over a WebSocket is read or built here, and nowhere else.
+
+Client frames are JSON objects with an ``action`` and, if the client wants to match answers to
+questions, a ``requestId`` that the answer repeats. docs/protocol.md is this module in prose.
+"""
+
+import enum
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypedDict, Unpack
+
+from entity_push.protocol import strict_json
+from entity_push.protocol.channels import MAX_ENTITY_ID_LENGTH
+from entity_push.protocol.cursors import Cursor
+
+Frame = dict[str, Any]
+RequestId = str | int
+Named = Mapping[str, str]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+MAX_FRAME_BYTES = 128 * 1024
+"""What PostToConnection takes ("Amazon API Gateway quotas", WebSocket message payload size)."""
+
+MAX_ANSWER_BYTES = 32_000
+"""A subscribe's answer stays below 32 KB: one WebSocket frame, and one message as API Gateway bills."""
+
+UPDATES_ROOM = MAX_ANSWER_BYTES - 2048
+"""What a subscribe's answer has for updates: the rest is for its other fields."""
+
+MAX_FRAME_LEVELS = 100
+"""How deep a client's frame may be nested: on its way its message is put into other objects."""
+
+MAX_REQUEST_ID_LENGTH = 128
+MAX_REQUEST_ID_NUMBER = 2**53  # beyond it, JavaScript would echo another number than it sent
+
+
+class ErrorCode(enum.StrEnum):
+    """Codes of error frames. docs/protocol.md tells for each whether trying again helps."""
+
+    FRAME_TOO_LARGE = "frame_too_large"
+    INVALID_JSON = "invalid_json"
+    INVALID_FRAME = "invalid_frame"
+    INVALID_REQUEST_ID = "invalid_request_id"
+    MISSING_ACTION = "missing_action"
+    UNKNOWN_ACTION = "unknown_action"
+    INVALID_CURSOR = "invalid_cursor"
+    INVALID_ENTITY_ID = "invalid_entity_id"
+    FORBIDDEN = "forbidden"
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code, not a token
+    TOO_MANY_SUBSCRIPTIONS = "too_many_subscriptions"
+    INVALID_CHANNEL = "invalid_channel"
+    TOO_MANY_ENTITIES = "too_many_entities"
+    INVALID_MESSAGE = "invalid_message"
+    NOT_PUBLISHED = "not_published"
+    CONNECTION_GONE = "connection_gone"
+    INTERNAL_ERROR = "internal_error"
+
+
+class ProtocolError(Exception):
+    """What a client sent can't be done; it becomes an error frame.
+
+    Attributes:
+        code: the documented code.
+        message: a sentence for people that says what would be right.
+    """
+
+    def __init__(self, code: ErrorCode, message: str):
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFrame:
+    """A frame a client sent: a JSON object whose requestId, if any, is usable."""
+
+    fields: Mapping[str, Any]
+    request_id: RequestId | None
+
+
+def parse_client_frame(text: str | None, *, most_bytes: int = MAX_FRAME_BYTES) -> ClientFrame:
+    """Read what a client sent.
+
+    Args:
+        text: the frame.
+        most_bytes: how many bytes of UTF-8 it may have.
+
+    Raises:
+        ProtocolError: ``frame_too_large``, ``invalid_json``, ``invalid_frame`` (not an object) or
+            ``invalid_request_id``.
+    """
+    if len((text or "").encode(errors="surrogatepass")) > most_bytes:
+        raise ProtocolError(
+            ErrorCode.FRAME_TOO_LARGE, f"The frame is larger than {most_bytes:,} bytes. Send less at once."
+        )
+    try:
+        fields = strict_json.loads(text or "", levels=MAX_FRAME_LEVELS)
+    except strict_json.NotJSONError as error:
+        raise ProtocolError(
+            ErrorCode.INVALID_JSON, 'The frame is not JSON. Send text like {"action":"ping"}.'
+        ) from error
+    if not isinstance(fields, dict):
+        raise ProtocolError(
+            ErrorCode.INVALID_FRAME,
+            'The frame is not a JSON object. Send one like {"action":"ping"}.',
+        )
+    return ClientFrame(fields, _request_id(fields))
+
+
+def _request_id(fields: Mapping[str, Any]) -> RequestId | None:
+    value = fields.get("requestId")
+    match value:
+        case None:
+            return None
+        case str() if 1 <= len(value) <= MAX_REQUEST_ID_LENGTH:
+            return value
+        case int() if not isinstance(value, bool) and abs(value) < MAX_REQUEST_ID_NUMBER:
+            return value
+    raise ProtocolError(
+        ErrorCode.INVALID_REQUEST_ID,
+        f"A requestId is a string of 1 to {MAX_REQUEST_ID_LENGTH} characters or a whole number below 2^53.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """What a subscribe's answer says of the channel's past.
+
+    Attributes:
+        cursor: how far the answer goes; what to send as ``since`` next time. None: there is no history.
+        recovered: whether every update after the client's ``since`` is here, or follows with ``more``.
+        updates: those updates, in order.
+        more: whether to ask again, with ``cursor`` as ``since``.
+        latest: the channel's last frame, if ``updates`` does not lead up to it.
+    """
+
+    cursor: Cursor | None = None
+    recovered: bool = False
+    updates: list[Frame] = field(default_factory=list)
+    more: bool = False
+    latest: Frame | None = None
+
+
+class Pushed(TypedDict):
+    """What every pushed frame is made from.
+
+    Attributes:
+        event_id: id of the EventBridge event; a client uses it to drop a frame that came twice.
+        time: when the event was put, as EventBridge gives it (RFC 3339, whole seconds, UTC).
+        detail: the event's detail; its ``message``, any JSON value, is passed on if there is one.
+        sender: the user whose client published it; None if a service put the event.
+    """
+
+    event_id: str
+    time: str
+    detail: Mapping[str, Any]
+    sender: str | None
+
+
+def encode(frame: Frame) -> bytes:
+    """Return a frame as the bytes that go over the wire: compact JSON in UTF-8."""
+    text = json.dumps(frame, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # a lone surrogate has no UTF-8 form, only an escape
+        return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+
+
+def answer(frame: Frame, request_id: RequestId | None) -> Frame:
+    """Return an answer that repeats the question's requestId, if it had one."""
+    return frame if request_id is None else {**frame, "requestId": request_id}
+
+
+def subscribed(named: Named, *, already_subscribed: bool, catch_up: "CatchUp") -> Frame:
+    """Return the answer to ``subscribe``, without its requestId: from here on, updates arrive.
+
+    Args:
+        named: what the client named: an ``entityId``, or a ``channel``.
+        already_subscribed: whether it was subscribed before.
+        catch_up: what to tell of the past.
+    """
+    return {
+        "type": "subscribed",
+        **named,
+        "alreadySubscribed": already_subscribed,
+        "cursor": str(catch_up.cursor) if catch_up.cursor else None,
+        "recovered": catch_up.recovered,
+        "updates": catch_up.updates,
+        "more": catch_up.more,
+        "latest": catch_up.latest,
+    }
+
+
+def unsubscribed(named: Named, *, was_subscribed: bool) -> Frame:
+    """Return the answer to ``unsubscribe``, without its requestId: updates no longer arrive."""
+    return {"type": "unsubscribed", **named, "wasSubscribed": was_subscribed}
+
+
+def several(answers: Sequence[Frame]) -> Frame:
+    """Return the answer to a frame that named several entities: one answer for each, in their order."""
+    return {"type": "answers", "answers": list(answers)}
+
+
+def published(named: Named, event_id: str) -> Frame:
+    """Return the answer to ``publish`` and ``onMessage``: EventBridge has the event, under this id."""
+    return {"type": "published", **named, "id": event_id}
+
+
+def pong() -> Frame:
+    """Return the answer to ``ping``, which API Gateway itself gives."""
+    return {"type": "pong"}
+
+
+def error(code: ErrorCode, message: str, request_id: RequestId | None = None) -> Frame:
+    """Return the answer to a frame that could not be followed; it changed nothing."""
+    return answer({"type": "error", "code": str(code), "message": message}, request_id)
+
+
+def error_about(entity_id: object, problem: ProtocolError) -> Frame:
+    """Return the answer about one of several entities; it repeats the id if that is a text, not too long."""
+    usable = isinstance(entity_id, str) and len(entity_id) <= MAX_ENTITY_ID_LENGTH
+    named = {"entityId": entity_id} if usable else {}
+    return {**error(problem.code, problem.message), **named}
+
+
+def entity_updated(entity_id: str, **pushed: Unpack[Pushed]) -> Frame:
+    """Return the frame pushed to an entity's subscribers."""
+    return _pushed({"type": "Entity Updated", "entityId": entity_id}, **pushed)
+
+
+def user_push_notification(**pushed: Unpack[Pushed]) -> Frame:
+    """Return the frame pushed to a user's connections; with the detail's ``callback``, if there is one."""
+    return _pushed({"type": "User Push Notification"}, "callback", **pushed)
+
+
+def broadcast(**pushed: Unpack[Pushed]) -> Frame:
+    """Return the frame pushed to everyone."""
+    return _pushed({"type": "Broadcast"}, **pushed)
+
+
+def _pushed(
+    frame: Frame, *passed_on: str, event_id: str, time: str, detail: Mapping[str, Any], sender: str | None
+) -> Frame:
+    fields = {name: detail[name] for name in ("message", *passed_on) if name in detail}
+    from_whom = {} if sender is None else {"from": sender}
+    return {**frame, **fields, **from_whom, "id": event_id, "time": time}
+
+
+def numbered(frame: Frame, cursor: Cursor) -> Frame:
+    """Return a frame with its number in the channel, and the cursor of those who have seen it."""
+    return {**frame, "sequence": cursor.sequence, "cursor": str(cursor)}
+
+
+def small(wire: bytes, most: int) -> bytes:
+    """Return a frame as it is if it has at most so many bytes, else without its message."""
+    return wire if len(wire) <= most else encode(without_message(strict_json.loads(wire.decode())))
+
+
+def without_message(frame: Frame) -> Frame:
+    """Return a frame that is too large to push as one that tells at least that there is something."""
+    kept = {name: value for name, value in frame.items() if name not in ("message", "callback")}
+    return {**kept, "oversize": True}

@@ -1,0 +1,1 @@
+"""From the queue to clients: reading messages, numbering, finding subscribers, delivering, settling."""

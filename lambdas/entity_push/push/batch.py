@@ -1,0 +1,151 @@
+"""Preparing a batch: reading its messages, numbering its updates, finding or splitting their subscribers."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from entity_push.protocol.events import Event, EventOfSeveral, UnusableEventError, Update
+from entity_push.push.chunks import Chunk, Rest, split
+from entity_push.push.dead_letters import DeadLetters
+from entity_push.push.messages import read_message
+from entity_push.push.metrics import PushMetrics
+from entity_push.push.queue import Message, Queue
+from entity_push.push.settlement import Delivery
+from entity_push.runtime.telemetry import logger
+from entity_push.table.subscribers import Subscribers
+
+
+class Numbers(Protocol):
+    """What numbers a channel's events."""
+
+    def append(self, events: Sequence[Event]) -> list[Update]:
+        """Return events of one channel as updates, each event once, in the order of their numbers."""
+
+
+class Batch:
+    """The messages of one invocation: what became of each, and what is to be delivered.
+
+    Args:
+        subscribers: knows the subscribers.
+        numbers: numbers and stores updates.
+        queue: takes chunks.
+        dead_letters: takes what can't be pushed.
+    """
+
+    def __init__(self, subscribers: Subscribers, numbers: Numbers, queue: Queue, dead_letters: DeadLetters):
+        self._subscribers, self._numbers = subscribers, numbers
+        self._queue, self._dead_letters = queue, dead_letters
+        self._events: dict[str, dict[str, Event]] = defaultdict(dict)
+        self._rests: dict[str, Rest] = {}
+        self.deliveries: list[Delivery] = []
+        self.failed: list[str] = []
+        self.metrics = PushMetrics()
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Read a record: an event, a chunk, a rest, or a dead letter."""
+        try:
+            self._add(record)
+        except Exception:
+            self.fail([record["messageId"]], "the message could not be read")
+
+    def prepare(self, *, until: float) -> None:
+        """Store the events, then find out for whom they are: in this order, nobody falls into a gap.
+
+        Args:
+            until: `time.monotonic()` after which nothing new is begun; it comes back.
+        """
+        for channel, events in self._events.items():
+            self._prepare_apart(channel, events, until)
+        for record_id, rest in self._rests.items():
+            if self._in_time([record_id], until):
+                self._split({record_id: rest.update}, until, rest)
+
+    def fail(self, record_ids: Iterable[str], what: str) -> None:
+        """Have records come back, and log the exception that is being handled."""
+        failed = list(record_ids)
+        logger.exception(what, message_ids=failed)
+        self.failed += failed
+
+    def _add(self, record: Mapping[str, Any]) -> None:
+        record_id = record["messageId"]
+        try:
+            message = read_message(record["body"], sent_at=int(record["attributes"]["SentTimestamp"]))
+        except UnusableEventError as error:
+            logger.error("dead letter", message_id=record_id, reason=str(error))
+            self._dead_letters.send(record["body"], str(error))
+            self.metrics.dead_letters += 1
+            return
+        match message:
+            case Chunk():
+                self.deliveries.append(Delivery(record_id, message))
+            case Rest():
+                self._rests[record_id] = message
+            case EventOfSeveral():
+                self._queue.send(Message(body) for body in message.messages())
+            case Event():
+                self._events[message.channel][record_id] = message
+
+    def _in_time(self, record_ids: Iterable[str], until: float) -> bool:
+        if time.monotonic() < until:
+            return True
+        failed = list(record_ids)
+        logger.warning("no time left to begin", message_ids=failed)
+        self.failed += failed
+        return False
+
+    def _prepare_apart(self, channel: str, events: Mapping[str, Event], until: float) -> None:
+        """Prepare a channel's events together; if that fails, one by one, so that only the culprit fails."""
+        if not self._in_time(events, until):
+            return
+        try:
+            self._prepare(channel, events, until)
+        except Exception:
+            if len(events) == 1:
+                self.fail(events, "the event could not be prepared")
+                return
+            for record_id, event in events.items():
+                self._prepare_apart(channel, {record_id: event}, until)
+
+    def _prepare(self, channel: str, events: Mapping[str, Event], until: float) -> None:
+        updates = self._numbers.append(list(events.values()))
+        first = next(self._subscribers.pages(channel))
+        # The same event may be in two records of a batch; one of them delivers it.
+        record_ids = {event.event_id: record_id for record_id, event in events.items()}
+        by_record = {record_ids[update.event_id]: update for update in updates}
+        self.metrics.updates += len(updates)
+        self.metrics.oversize += sum(update.oversize for update in updates)
+        if first.last:
+            for record_id, update in by_record.items():
+                self.metrics.subscribers.append(len(first.subscribers))
+                self.deliveries.append(Delivery(record_id, Chunk(update, first.subscribers)))
+        else:
+            self._split(by_record, until)
+
+    def _split(self, updates: Mapping[str, Update], until: float, rest: Rest | None = None) -> None:
+        """Put chunks on the queue for a channel's updates, by their records; and the rest, if time is up."""
+        try:
+            total = self._send_chunks(list(updates.values()), until, rest)
+        except Exception:
+            self.fail(updates, "the updates could not be split")
+            return
+        if total is not None:
+            self.metrics.subscribers += [total] * len(updates)
+
+    def _send_chunks(self, updates: Sequence[Update], until: float, rest: Rest | None) -> int | None:
+        """Send chunks page by page; return how many subscribers there are, or None if a rest was sent."""
+        channel = updates[0].channel
+        total, after = (rest.before, rest.after) if rest else (0, None)
+        for page in self._subscribers.pages(channel, after=after):
+            self._queue.send(
+                Message(chunk.to_message())
+                for update in updates
+                for chunk in split(Chunk(update, page.subscribers))
+            )
+            total += len(page.subscribers)
+            after = next(reversed(page.subscribers), after)
+            if not page.last and after is not None and time.monotonic() > until:
+                self._queue.send(Message(Rest(update, after, total).to_message()) for update in updates)
+                return None
+        logger.info("split", channel=channel, updates=len(updates), subscribers=total)
+        return total

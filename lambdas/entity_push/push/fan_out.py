@@ -1,0 +1,86 @@
+"""Fanning out: queue messages in, posts to subscribers out, each message with a fate of its own.
+
+A batch goes through five steps: read the messages, number and store the updates, find the subscribers (or
+split an update that has more than one page of them into chunks), deliver, settle. Whatever befalls one
+message stays with it, or with its channel.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from entity_push.posting.deliverer import Post, Result
+from entity_push.push.batch import Batch, Numbers
+from entity_push.push.dead_letters import DeadLetters
+from entity_push.push.queue import Queue
+from entity_push.push.sequencer import Sequencer
+from entity_push.push.settlement import Disconnects, Forgets, Settlement
+from entity_push.table.subscribers import Subscribers
+
+PREPARE_RESERVE_SECONDS = 25.0
+"""Time kept back from preparing, for delivering and settling what is prepared."""
+
+RESERVE_SECONDS = 12.0
+"""Time kept back at the end of an invocation for settling: forgetting the gone, handing back the rest."""
+
+
+class Delivers(Disconnects, Protocol):
+    """What fanning out needs of a delivery engine."""
+
+    def deliver(self, posts: Iterable[Post | None], *, deadline: float) -> Iterator[Result]:
+        """Post frames; exactly one result per post. None among them: none is due before another result."""
+
+
+class FanOut:
+    """Pushes updates to subscribers.
+
+    Args:
+        subscribers: knows the subscribers.
+        connections: forgets those that are gone.
+        numbers: numbers and stores updates, or sees to it that nobody relies on old numbers.
+        deliverer: posts frames.
+        queue: takes chunks.
+        dead_letters: takes what can't be pushed.
+    """
+
+    def __init__(
+        self,
+        *,
+        subscribers: Subscribers,
+        connections: Forgets,
+        numbers: Numbers,
+        deliverer: Delivers,
+        queue: Queue,
+        dead_letters: DeadLetters,
+    ):
+        self._subscribers, self._numbers = subscribers, numbers
+        self._deliverer, self._queue, self._dead_letters = deliverer, queue, dead_letters
+        self._settlement = Settlement(connections, deliverer, queue, dead_letters)
+
+    def push(self, records: Sequence[Mapping[str, Any]], *, seconds: float) -> list[str]:
+        """Push a batch.
+
+        Args:
+            records: SQS records, as a Lambda event source gives them.
+            seconds: how long this invocation may still take.
+
+        Returns:
+            The message ids of the records that have to come back; each of the others is done.
+        """
+        ends = time.monotonic() + seconds
+        batch = Batch(self._subscribers, self._numbers, self._queue, self._dead_letters)
+        for record in records:
+            batch.add(record)
+        batch.prepare(until=ends - PREPARE_RESERVE_SECONDS)
+        posts = Sequencer(batch.deliveries)
+        for result in self._deliverer.deliver(posts, deadline=ends - RESERVE_SECONDS):
+            posts.note(result)
+        for delivery in batch.deliveries:
+            try:
+                self._settlement.settle(delivery, batch.metrics, ends=ends)
+            except Exception:
+                batch.fail([delivery.record_id], "the delivery could not be settled")
+        failed = set(batch.failed)
+        self._queue.come_back_soon(record for record in records if record["messageId"] in failed)
+        batch.metrics.flush()
+        return batch.failed

@@ -1,0 +1,65 @@
+"""What one invocation of the push function counts, printed as CloudWatch metrics (EMF)."""
+
+import os
+from dataclasses import dataclass, field
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from entity_push.runtime.telemetry import metrics
+
+
+@dataclass(slots=True)
+class PushMetrics:
+    """Counts of one invocation. CloudWatch sums them; the one dimension is the stack, so they cost little.
+
+    Attributes:
+        updates: events that became updates.
+        deliveries: posts that API Gateway took.
+        gone: connections that were gone.
+        retried: posts that another invocation will try again.
+        refused: posts that no retry helps (400, 403, 413).
+        expired: posts that were not sent because the connection's right to updates had ended.
+        abandoned: connections closed because they could not be reached.
+        oversize: updates that went without their message.
+        dead_letters: messages sent to the dead-letter queue.
+        subscribers: of each update, how many subscribers it had.
+        times_to_last_post: of each message that was delivered, how many milliseconds after it was put
+            on the queue its last post was answered.
+    """
+
+    updates: int = 0
+    deliveries: int = 0
+    gone: int = 0
+    retried: int = 0
+    refused: int = 0
+    expired: int = 0
+    abandoned: int = 0
+    oversize: int = 0
+    dead_letters: int = 0
+    subscribers: list[int] = field(default_factory=list)
+    times_to_last_post: list[int] = field(default_factory=list)
+
+    def flush(self) -> None:
+        """Print what is not zero."""
+        emf = metrics()
+        emf.add_dimension(name="Stack", value=os.environ.get("STACK_NAME", "unknown"))
+        counts = {
+            "Updates": self.updates,
+            "Deliveries": self.deliveries,
+            "Gone": self.gone,
+            "Retried": self.retried,
+            "Refused": self.refused,
+            "Expired": self.expired,
+            "Abandoned": self.abandoned,
+            "Oversize": self.oversize,
+            "DeadLetters": self.dead_letters,
+        }
+        for name, value in counts.items():
+            if value:
+                emf.add_metric(name=name, unit=MetricUnit.Count, value=value)
+        for number in self.subscribers:
+            emf.add_metric(name="SubscribersPerUpdate", unit=MetricUnit.Count, value=number)
+        for milliseconds in self.times_to_last_post:
+            emf.add_metric(name="TimeToLastPost", unit=MetricUnit.Milliseconds, value=milliseconds)
+        if any(counts.values()) or self.subscribers:
+            emf.flush_metrics()

@@ -1,0 +1,109 @@
+"""Sending to the push queue."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from entity_push.runtime.telemetry import logger
+
+MAX_ENTRIES = 10
+"""Messages in one SendMessageBatch (SQS Developer Guide, "Amazon SQS message quotas")."""
+
+MAX_BATCH_BYTES = 1024 * 1024
+"""Bytes in one message, and in one SendMessageBatch together (the same page)."""
+
+_ATTEMPTS = 5
+
+
+class NotSentError(Exception):
+    """Some messages could not be put on the queue, however often it was tried."""
+
+
+class Message(NamedTuple):
+    """A message to send: its body, of characters that SQS takes, and its delay in seconds (at most 900)."""
+
+    body: str
+    delay: int = 0
+
+
+class Queue:
+    """The push queue.
+
+    Args:
+        client: an SQS client.
+        url: the queue's URL.
+        pause: sleeps for a number of seconds between attempts; tests replace it.
+    """
+
+    def __init__(self, client: Any, url: str, pause: Callable[[float], None] = time.sleep):
+        self._client, self._url, self._pause = client, url, pause
+
+    def send(self, messages: Iterable[Message]) -> int:
+        """Send messages in as few calls as AWS allows; return how many there were.
+
+        Raises:
+            NotSentError: some were refused again and again; those before them have been sent.
+        """
+        count = 0
+        for batch in _batches(messages):
+            self._send_batch(batch)
+            count += len(batch)
+        return count
+
+    def come_back_soon(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Make records that failed visible again after seconds instead of the whole visibility timeout.
+
+        Best effort: where it fails, they come back later. How often they do is the redrive policy's matter.
+
+        Args:
+            records: SQS records, as a Lambda event source gives them.
+        """
+        entries = [
+            {
+                "Id": str(number),
+                "ReceiptHandle": record["receiptHandle"],
+                "VisibilityTimeout": min(300, 2 ** int(record["attributes"]["ApproximateReceiveCount"])),
+            }
+            for number, record in enumerate(records)
+        ]
+        for start in range(0, len(entries), MAX_ENTRIES):
+            batch = entries[start : start + MAX_ENTRIES]
+            try:
+                self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=batch)
+            except (ClientError, BotoCoreError) as error:
+                logger.warning("failed records come back late", reason=str(error))
+
+    def _send_batch(self, batch: list[Message]) -> None:
+        left = dict(enumerate(batch))
+        for attempt in range(_ATTEMPTS):
+            answer = self._client.send_message_batch(
+                QueueUrl=self._url,
+                Entries=[
+                    {"Id": str(number), "MessageBody": message.body, "DelaySeconds": message.delay}
+                    for number, message in left.items()
+                ],
+            )
+            failed = {int(entry["Id"]): entry for entry in answer.get("Failed", [])}
+            left = {number: message for number, message in left.items() if number in failed}
+            if not left:
+                return
+            self._pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - not for secrets
+        reasons = {entry.get("Code") for entry in failed.values()}
+        raise NotSentError(f"{len(left)} messages were refused: {sorted(map(str, reasons))}")
+
+
+def _batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
+    batch: list[Message] = []
+    size = 0
+    for message in messages:
+        length = len(message.body.encode())
+        if batch and (len(batch) == MAX_ENTRIES or size + length > MAX_BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(message)
+        size += length
+    if batch:
+        yield batch

@@ -1,0 +1,1 @@
+"""A client's frame and its answer."""

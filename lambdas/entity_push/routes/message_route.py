@@ -1,0 +1,62 @@
+"""The shell around every route: API Gateway event in, API Gateway response out.
+
+A route's own code sees a request and returns a frame. Whatever it raises becomes an error frame, because
+an exception that escapes reaches the client as API Gateway's ``Internal server error``, which names
+neither the request nor what to do.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from entity_push.protocol import frames
+from entity_push.protocol.frames import ClientFrame, ErrorCode, Frame, ProtocolError
+from entity_push.runtime.environment import variable
+from entity_push.runtime.telemetry import logger
+
+Event = dict[str, Any]
+Response = dict[str, Any]
+Handler = Callable[[Event, Any], Response]
+
+MOST_FRAME_BYTES = int(variable("CLIENT_FRAME_BYTES"))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A client's frame and the connection it came on.
+
+    Attributes:
+        connection_id: API Gateway's id of the connection.
+        frame: the frame.
+    """
+
+    connection_id: str
+    frame: ClientFrame
+
+
+def message_route(answer: Callable[[Request], Frame]) -> Handler:
+    """Turn a function from request to answer into a Lambda handler whose route response is the answer."""
+
+    def handler(event: Event, _context: Any) -> Response:
+        request_id = None
+        try:
+            frame = frames.parse_client_frame(event.get("body"), most_bytes=MOST_FRAME_BYTES)
+            request_id = frame.request_id
+            reply = answer(Request(event["requestContext"]["connectionId"], frame))
+            reply = frames.answer(reply, request_id)
+        except ProtocolError as error:
+            reply = frames.error(error.code, error.message, request_id)
+        except Exception:
+            logger.exception("the route failed", connection_id=_connection_id(event))
+            reply = frames.error(
+                ErrorCode.INTERNAL_ERROR,
+                "Something went wrong here. Trying again is safe.",
+                request_id,
+            )
+        return {"statusCode": 200, "body": frames.encode(reply).decode()}
+
+    return handler
+
+
+def _connection_id(event: Event) -> Any:
+    return event.get("requestContext", {}).get("connectionId")

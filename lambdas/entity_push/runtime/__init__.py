@@ -1,0 +1,1 @@
+"""The process around the code: AWS clients, environment, logs and metrics, TLS."""

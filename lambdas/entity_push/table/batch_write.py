@@ -1,0 +1,54 @@
+"""Writing many items at once."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from entity_push.table.conflicts import MOST, Attempts, StillConflictingError
+from entity_push.table.keys import Item
+
+BATCH_WRITE_LIMIT = 25
+"""Items in one BatchWriteItem (DynamoDB API Reference)."""
+
+
+class Batches:
+    """Puts and deletes, in as few calls as possible, each repeated until it is done.
+
+    Args:
+        client: a DynamoDB client (botocore or boto3).
+        name: the table's name.
+        attempts: waits between attempts.
+    """
+
+    def __init__(self, client: Any, name: str, attempts: Attempts):
+        self._client, self._name, self._attempts = client, name, attempts
+
+    def put(self, items: Iterable[Item]) -> None:
+        """Put items.
+
+        Raises:
+            StillConflictingError: DynamoDB kept refusing some.
+        """
+        self._write({"PutRequest": {"Item": item}} for item in items)
+
+    def delete(self, keys: Iterable[Item]) -> None:
+        """Delete items; of some there may be none.
+
+        Raises:
+            StillConflictingError: DynamoDB kept refusing some.
+        """
+        self._write({"DeleteRequest": {"Key": key}} for key in keys)
+
+    def _write(self, requests: Iterable[Item]) -> None:
+        rest = iter(requests)
+        while batch := list(itertools.islice(rest, BATCH_WRITE_LIMIT)):
+            self._write_batch(batch)
+
+    def _write_batch(self, batch: Sequence[Item]) -> None:
+        for attempt in range(MOST):
+            answer = self._client.batch_write_item(RequestItems={self._name: batch})
+            batch = answer.get("UnprocessedItems", {}).get(self._name, [])
+            if not batch:
+                return
+            self._attempts.back_off(attempt)
+        raise StillConflictingError(f"{len(batch)} writes were not processed")

@@ -1,0 +1,59 @@
+import unicodedata
+from typing import Any
+
+import pytest
+from entity_push.auth.bearer import ANONYMOUS, Bearer, InvalidUserIdError, checked_user_id
+from entity_push.auth.grants import EVERYTHING, Grants
+from hypothesis import given
+from hypothesis import strategies as st
+
+BEARER = Bearer("alice", Grants(("orders/*",), ()), 1_800_000_000)
+
+
+@given(st.text(max_size=300))
+def test_a_user_id_is_what_the_documentation_says(text: str) -> None:
+    documented = 1 <= len(text) <= 256 and not any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
+    try:
+        assert checked_user_id(text) == text
+        accepted = True
+    except InvalidUserIdError:
+        accepted = False
+    assert accepted == documented
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", 7, True, ["alice"], {}, b"alice", "a" * 257, "a\nb", "\x00", "\x7f", "\x85", "\ud800"]
+)
+def test_anything_else_is_refused_with_the_rule(value: object) -> None:
+    with pytest.raises(InvalidUserIdError, match="1 to 256 characters"):
+        checked_user_id(value)
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=256),
+    st.integers(0, 253_402_300_799),
+)
+def test_a_bearer_survives_the_way_to_the_functions(user_id: str, expires: int) -> None:
+    bearer = Bearer(user_id, BEARER.grants, expires)
+    context = bearer.to_context()
+    assert all(isinstance(value, str) for value in context.values())
+    assert Bearer.from_context(context) == bearer
+    assert Bearer.from_context({**context, "principalId": user_id, "integrationLatency": 7}) == bearer
+
+
+@pytest.mark.parametrize("field", ["userId", "grants", "expires"])
+@pytest.mark.parametrize("value", [None, "", 7, True, [], "null", "\x00"], ids=repr)
+def test_an_incomplete_context_is_nobodys(field: str, value: Any) -> None:
+    context: dict[str, Any] = BEARER.to_context()
+    if not (field == "userId" and value == "null"):
+        with pytest.raises(ValueError, match=r".+"):
+            Bearer.from_context({**context, field: value})
+    del context[field]
+    with pytest.raises(KeyError, match=field):
+        Bearer.from_context(context)
+
+
+def test_nobody_has_no_context() -> None:
+    assert Bearer(None, EVERYTHING, None) == ANONYMOUS
+    with pytest.raises(ValueError, match="token"):
+        ANONYMOUS.to_context()

@@ -1,0 +1,209 @@
+"""The commands of those who run a deployment: which one they mean, and what they do to it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import jwt
+import pytest
+from botocore.exceptions import ClientError
+from entity_push.protocol.events import Update
+from entity_push.push.chunks import Chunk
+from moto import mock_aws
+
+from operations import deployment, redrive, rotate, token
+
+LOCAL = {"Authorization": "none", "EndpointUrl": "http://127.0.0.1:4711"}
+
+
+@pytest.fixture(autouse=True)
+def local_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the outputs of `make local` would be; it is not up."""
+    path = tmp_path / "outputs.json"
+    monkeypatch.setattr(deployment, "LOCAL_OUTPUTS", path)
+    return path
+
+
+class Stacks:
+    """CloudFormation with two stacks; moto's would need more packages than the rest of the tests."""
+
+    def __init__(self, secret: str):
+        self._secret = secret
+
+    def describe_stacks(self, **arguments: str) -> dict[str, Any]:
+        name = arguments["StackName"]
+        if name not in ("EntityPush", "Orders"):
+            message = f"Stack with id {name} does not exist"
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks")
+        outputs = {
+            "Authorization": "jwt",
+            "TokenIssuer": name,
+            "TokenAudience": name,
+            "TokenClaims": "sub subscribe publish",
+        }
+        outputs["TokenSecretArn"] = self._secret
+        return {
+            "Stacks": [
+                {"Outputs": [{"OutputKey": key, "OutputValue": outputs[key]} for key in outputs]},
+            ]
+        }
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An account with a deployment `EntityPush` and another, `Orders`; gives the ARN of their secret."""
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(f"AWS_{name}", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    client: Any = boto3.Session.client
+    with mock_aws():
+        arn = secrets().create_secret(Name="tokens", SecretString="1" * 64)["ARN"]
+
+        def fake_client(self: Any, service: str, **options: Any) -> Any:
+            return Stacks(arn) if service == "cloudformation" else client(self, service, **options)
+
+        monkeypatch.setattr(boto3.Session, "client", fake_client)
+        yield arn
+
+
+def secrets() -> Any:
+    return boto3.client("secretsmanager", region_name="us-east-1")
+
+
+def claims(text: str, secret: str, audience: str = "EntityPush") -> dict[str, Any]:
+    """Verify a printed token; it is alone, on one line."""
+    assert text.endswith("\n")
+    found: dict[str, Any] = jwt.decode(text[:-1], secret, ["HS256"], audience=audience, issuer=audience)
+    return found
+
+
+@pytest.mark.usefixtures("account")
+def test_a_token_is_printed_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ["--user", "alice", "--subscribe", "orders/*", "users/alice", "--subscribe", "news"]
+    assert token.main([*chosen, "--publish", "*", "--minutes", "0.5"]) == 0
+    shown = capsys.readouterr()
+    found = claims(shown.out, "1" * 64)
+    assert found["sub"] == "alice"
+    assert found["subscribe"] == ["orders/*", "users/alice", "news"]
+    assert found["publish"] == ["*"]
+    assert 30 <= found["exp"] - found["iat"] <= 31
+    assert shown.err == ""
+
+
+@pytest.mark.usefixtures("account")
+def test_a_token_that_allows_nothing_is_printed_with_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    assert token.main(["--user", "alice"]) == 0
+    shown = capsys.readouterr()
+    assert claims(shown.out, "1" * 64)["subscribe"] == []
+    assert "may connect, and nothing else" in shown.err
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("chosen", "says"),
+    [
+        (["--user", "a", "--subscribe", "orders/"], "A grant is an entityId"),
+        (["--user", ""], "A user id is"),
+        (["--user", "a", "--minutes", "0"], "minutes"),
+        (["--user", "a", "--stack", "Nowhere"], "Check --stack"),
+        (["--user", "a", "--local"], "make local"),
+        (["--user", "a", "--local", "--stack", "Orders"], "leave --stack"),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_a_sentence_and_no_token(
+    capsys: pytest.CaptureFixture[str], chosen: list[str], says: str
+) -> None:
+    assert token.main(chosen) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert says in shown.err
+
+
+@pytest.mark.parametrize("command", [rotate.main, lambda chosen: token.main([*chosen, "--user", "a"])])
+def test_without_a_secret_to_read_it_says_so(
+    account: str, command: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secrets().delete_secret(SecretId=account, ForceDeleteWithoutRecovery=True)
+    assert command([]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "secret could not be" in shown.err
+
+
+def test_rotating_once_keeps_the_old_secret_and_twice_drops_it(
+    account: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stages() -> dict[str, str]:
+        versions = secrets().describe_secret(SecretId=account)["VersionIdsToStages"]
+        read = {
+            stage: secrets().get_secret_value(SecretId=account, VersionId=version)["SecretString"]
+            for version, names in versions.items()
+            for stage in names
+        }
+        return {stage: text for stage, text in read.items() if stage.startswith("AWS")}
+
+    assert rotate.main([]) == 0
+    once = stages()
+    assert once["AWSPREVIOUS"] == "1" * 64
+    assert len(once["AWSCURRENT"]) == 64
+    assert once["AWSCURRENT"].isalnum()
+    assert len(set(once["AWSCURRENT"])) > 10
+    assert rotate.main([]) == 0
+    twice = stages()
+    assert twice["AWSPREVIOUS"] == once["AWSCURRENT"]
+    assert twice["AWSCURRENT"] not in once.values()
+    assert "1" * 64 not in twice.values()
+    shown = capsys.readouterr()
+    assert "rotating twice revokes" in shown.out
+    assert not [text for text in {*once.values(), *twice.values()} if text in shown.out + shown.err]
+    assert token.main(["--user", "alice"]) == 0
+    claims(capsys.readouterr().out, twice["AWSCURRENT"])
+
+
+@pytest.mark.parametrize("chosen", [[], ["--local"]], ids=["nothing is said", "--local"])
+@pytest.mark.usefixtures("account")
+def test_the_local_aws_is_meant_while_it_is_up(
+    local_outputs: Path, capsys: pytest.CaptureFixture[str], chosen: list[str]
+) -> None:
+    local_outputs.write_text(json.dumps(LOCAL))
+    assert token.main(["--user", "alice", *chosen]) == 1
+    shown = capsys.readouterr().err
+    assert "takes no tokens" in shown, "as the local outputs say, and not those in the account"
+    assert ("the local AWS is meant" in shown) == (not chosen)
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("chosen", "stack"),
+    [
+        (["--stack", "Orders"], "Orders"),
+        (["--stack", "EntityPush"], "EntityPush"),
+        (["--region", "us-east-1"], "EntityPush"),
+    ],
+    ids=str,
+)
+def test_whoever_names_the_account_gets_it_also_while_the_local_aws_is_up(
+    local_outputs: Path, capsys: pytest.CaptureFixture[str], chosen: list[str], stack: str
+) -> None:
+    local_outputs.write_text(json.dumps(LOCAL))
+    assert token.main(["--user", "alice", "--subscribe", "*", *chosen]) == 0
+    shown = capsys.readouterr()
+    claims(shown.out, "1" * 64, stack)
+    assert shown.err == ""
+
+
+def test_a_dead_chunk_is_described_by_its_event_and_how_many_it_was_for() -> None:
+    chunk = Chunk(Update("entity/e1", "id-1", b"{}", 1), {"c1": 1, "c2": 2})
+    message = {
+        "MessageId": "m1",
+        "Body": chunk.to_message(),
+        "Attributes": {"SentTimestamp": "1795383431829"},
+        "MessageAttributes": {"reason": {"StringValue": "not delivered within an hour"}},
+    }
+    described = redrive.DeadLetter("queue", message).describe()
+    assert "event id-1 for 2 connections of entity/e1" in described
+    assert "The backlog was longer than an hour" in described

@@ -1,0 +1,94 @@
+import json
+from collections.abc import Iterator
+
+import pytest
+from entity_push.protocol import frames
+from entity_push.protocol.cursors import Cursor
+from entity_push.routes.replay import catch_up
+from entity_push.table.history import Head
+from hypothesis import given
+from hypothesis import strategies as st
+
+LATEST = b'{"type":"Entity Updated","sequence":9}'
+
+
+class Past:
+    """A history with these updates."""
+
+    def __init__(self, head: Head, stored: dict[int, bytes]):
+        self._head, self._stored = head, stored
+
+    def begin(self, channel: str) -> Head:
+        assert channel == "entity/e1"
+        return self._head
+
+    def since(self, channel: str, cursor: Cursor, head: Head) -> Iterator[tuple[int, bytes]]:
+        assert channel == "entity/e1"
+        assert cursor.epoch == head.epoch
+        return (
+            (n, self._stored[n]) for n in range(cursor.sequence + 1, head.sequence + 1) if n in self._stored
+        )
+
+
+def past(last: int, *, without: tuple[int, ...] = (), size: int = 0) -> Past:
+    stored = {
+        n: frames.encode({"type": "Entity Updated", "sequence": n, "message": "x" * size})
+        for n in range(1, last + 1)
+        if n not in without
+    }
+    return Past(Head("ab", last, LATEST), stored)
+
+
+def numbers(found: frames.CatchUp) -> list[int]:
+    return [frame["sequence"] for frame in found.updates]
+
+
+def test_before_the_first_update_there_is_a_cursor_that_misses_nothing() -> None:
+    found = catch_up(Past(Head("ab", 0), {}), "entity/e1", None)
+    assert found == frames.CatchUp(Cursor("ab", 0))
+    assert numbers(catch_up(past(2), "entity/e1", found.cursor)) == [1, 2]
+
+
+def test_a_newcomer_gets_the_latest_frame_and_where_to_go_on() -> None:
+    found = catch_up(past(9), "entity/e1", None)
+    assert found == frames.CatchUp(Cursor("ab", 9), recovered=False, latest=json.loads(LATEST))
+
+
+@pytest.mark.parametrize("seen", [0, 4, 8, 9])
+def test_who_comes_back_gets_everything_since_in_order(seen: int) -> None:
+    found = catch_up(past(9), "entity/e1", Cursor("ab", seen))
+    assert (found.recovered, found.more, found.cursor, found.latest) == (True, False, Cursor("ab", 9), None)
+    assert numbers(found) == list(range(seen + 1, 10))
+
+
+@pytest.mark.parametrize(
+    "since", [Cursor("cd", 4), Cursor("ab", 10)], ids=["another epoch", "from the future"]
+)
+def test_a_cursor_that_does_not_fit_is_told_to_refetch(since: Cursor) -> None:
+    found = catch_up(past(9), "entity/e1", since)
+    assert found == frames.CatchUp(Cursor("ab", 9), recovered=False, latest=json.loads(LATEST))
+
+
+@pytest.mark.parametrize("missing", [5, 7, 9])
+def test_a_missing_update_is_never_papered_over(missing: int) -> None:
+    found = catch_up(past(9, without=(missing,)), "entity/e1", Cursor("ab", 4))
+    assert (found.recovered, found.updates) == (False, [])
+
+
+@given(last=st.integers(1, 40), size=st.integers(0, 40_000), seen=st.integers(0, 40))
+def test_with_more_the_client_gets_everything_in_answers_below_32_kb(last: int, size: int, seen: int) -> None:
+    stored = past(last, size=size)
+    got: list[int] = []
+    since = Cursor("ab", min(seen, last))
+    while True:
+        found = catch_up(stored, "entity/e1", since)
+        answer = frames.subscribed({"entityId": "e" * 256}, already_subscribed=False, catch_up=found)
+        assert len(frames.encode(frames.answer(answer, "r" * 128))) <= 32 * 1024
+        assert found.recovered
+        got += numbers(found)
+        assert found.cursor is not None
+        since = found.cursor
+        if not found.more:
+            break
+        assert found.updates, "an answer with more must bring something"
+    assert got == list(range(min(seen, last) + 1, last + 1))
