@@ -1,4 +1,4 @@
-"""Run all benchmarks, or those that are named: ``python -m benchmarks [name ...]``."""
+"""Run all benchmarks, or those that are named: `python -m benchmarks [name ...]`."""
 
 import argparse
 import subprocess

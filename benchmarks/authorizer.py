@@ -139,7 +139,7 @@ class Run:
 
     Attributes:
         folder: the bundle that it runs from.
-        code: what defines ``handler``.
+        code: what defines `handler`.
         token: what it is asked to let in.
         environment: its variables.
     """

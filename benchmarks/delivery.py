@@ -53,7 +53,7 @@ def cpu(who: int = resource.RUSAGE_SELF) -> float:
 
 
 def run_engine(url: str, ca_file: str, posts: int) -> dict[str, float]:
-    """Posts with this project's engine, after a warm-up that makes its connections."""
+    """Post with this project's engine, after a warm-up that makes its connections."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "lambdas"))
     from entity_push.posting.deliverer import Credentials, Deliverer, Outcome, Post  # noqa: PLC0415
 
@@ -77,7 +77,7 @@ def run_engine(url: str, ca_file: str, posts: int) -> dict[str, float]:
 
 
 def run_boto3(url: str, ca_file: str, posts: int) -> dict[str, float]:
-    """Posts with boto3, 64 threads and as many connections, after a warm-up (which favours it)."""
+    """Post with boto3, 64 threads and as many connections, after a warm-up (which favours it)."""
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
 
@@ -106,7 +106,7 @@ def run_boto3(url: str, ca_file: str, posts: int) -> dict[str, float]:
 
 
 def signed_requests(url: str) -> tuple[list[str], list[tuple[str, str]]]:
-    """The headers that all requests share, and for each id its target and its signature."""
+    """Return the headers that all requests share, and for each id its target and its signature."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "lambdas"))
     from entity_push.posting.signing import Credentials, Signer  # noqa: PLC0415
 
@@ -118,7 +118,7 @@ def signed_requests(url: str) -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def run_bare(kind: str, url: str, ca_file: str, posts: int) -> dict[str, float]:
-    """Posts what was signed beforehand, without an engine, after a warm-up that makes the connections."""
+    """Post what was signed beforehand, without an engine, after a warm-up that makes the connections."""
     headers, requests = signed_requests(url)
     from benchmarks import posters  # noqa: PLC0415 - it needs the path that was set above
 
@@ -132,7 +132,7 @@ def run_bare(kind: str, url: str, ca_file: str, posts: int) -> dict[str, float]:
 
 
 def run_wrk(url: str, _ca_file: str, posts: int) -> dict[str, float]:
-    """Posts with wrk, a C client, the same requests signed beforehand, for as long as it takes."""
+    """Post with wrk, a C client, the same requests signed beforehand, for as long as it takes."""
     headers, requests = signed_requests(url)
     lines = [FRAME.decode(), *("\t".join([*request, *headers]) for request in requests)]
     script = Path(__file__).with_name("wrk_posts.lua")
@@ -160,7 +160,7 @@ CLIENTS: dict[str, Callable[[str, str, int], dict[str, float]]] = {
 
 
 def measure(client: str, endpoint: Endpoint, posts: int) -> dict[str, float]:
-    """Runs one client in a process of its own; returns what it measured."""
+    """Run one client in a process of its own; return what it measured."""
     command = [sys.executable, "-m", "benchmarks.delivery", f"--client={client}", f"--posts={posts}"]
     command += [f"--url={endpoint.url}", f"--ca-file={endpoint.ca_file}"]
     output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=120).stdout
@@ -222,7 +222,7 @@ def compare(rounds: int) -> list[report.Entry]:
 
 
 def with_latency(rounds: int) -> list[report.Entry]:
-    """Posts per second from one core when each answer takes 15 ms; target: 10,000."""
+    """Measure posts per second from one core when each answer takes 15 ms; target: 10,000."""
     with Endpoint(cpu=ENDPOINT_CORE, latency=0.015) as endpoint:
         figures = [measure("engine", endpoint, IDS) for _ in range(rounds)]
     speeds = [figure["posts"] / figure["seconds"] for figure in figures]
@@ -242,7 +242,7 @@ def memory() -> list[report.Entry]:
 
 
 def main() -> None:
-    """Runs the benchmark, or one client of it."""
+    """Run the benchmark, or one client of it."""
     parser = argparse.ArgumentParser(description="What a post costs (see the module's docstring).")
     parser.add_argument("--quick", action="store_true", help="one round instead of five")
     parser.add_argument("--client", choices=sorted(CLIENTS), help=argparse.SUPPRESS)

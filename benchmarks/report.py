@@ -22,20 +22,20 @@ class Entry(TypedDict):
 
 
 def entry(name: str, value: float, unit: str, baseline: float | None = None) -> Entry:
-    """Returns an entry with its ratio, rounded for people."""
+    """Return an entry with its ratio, rounded for people."""
     ratio = None if not baseline else float(f"{value / baseline:.3g}")
     rounded = None if baseline is None else float(f"{baseline:.4g}")
     return Entry(name=name, value=float(f"{value:.4g}"), unit=unit, baseline=rounded, ratio=ratio)
 
 
 def known(results: Path = RESULTS) -> dict[str, Entry]:
-    """Returns what was measured so far, by name; empty if nothing was."""
+    """Return what was measured so far, by name; empty if nothing was."""
     entries: list[Entry] = json.loads(results.read_text()) if results.exists() else []
     return {old["name"]: old for old in entries}
 
 
 def write(entries: list[Entry], results: Path = RESULTS) -> None:
-    """Merges entries into the file: those of the same name are replaced, others are kept."""
+    """Merge entries into the file: those of the same name are replaced, others are kept."""
     merged = known(results) | {new["name"]: new for new in entries}
     results.parent.mkdir(parents=True, exist_ok=True)
     results.write_text(json.dumps([merged[name] for name in sorted(merged)], indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""The authorizer of ``$connect``: lets in whoever has a valid token, and refuses everybody else with 401."""
+"""The authorizer of `$connect`: lets in whoever has a valid token, and refuses everybody else with 401."""
 
 from typing import Any
 

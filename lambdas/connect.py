@@ -1,6 +1,6 @@
-"""``$connect``: remembers the connection and its bearer, and echoes the subprotocol ``websocket``.
+"""`$connect`: remembers the connection and its bearer, and echoes the subprotocol `websocket`.
 
-Some channels a connection is subscribed to from the start: its user's, everyone's, and with ``?roomId=r1`` a
+Some channels a connection is subscribed to from the start: its user's, everyone's, and with `?roomId=r1` a
 room's.
 """
 

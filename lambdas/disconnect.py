@@ -1,4 +1,4 @@
-"""``$disconnect``: forgets the connection and its subscriptions."""
+"""`$disconnect`: forgets the connection and its subscriptions."""
 
 from typing import Any
 

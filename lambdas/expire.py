@@ -34,7 +34,7 @@ class StillOpenError(Exception):
 
 
 def handler(_event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Close them; API Gateway runs ``$disconnect`` for each. What there is no time for, the next run does.
+    """Close them; API Gateway runs `$disconnect` for each. What there is no time for, the next run does.
 
     Raises:
         StillOpenError: some could not be closed; the others are.

@@ -1,4 +1,4 @@
-"""``publish``, ``onMessage``, ``message``: what a client says becomes an event, and travels as any other."""
+"""`publish`, `onMessage`, `message`: what a client says becomes an event, and travels as any other."""
 
 from entity_push.protocol import frames
 from entity_push.protocol.events import CLIENT_SOURCE

@@ -1,4 +1,4 @@
-"""``subscribe``: from the answer on, the client gets the updates; and what it missed, if it asks.
+"""`subscribe`: from the answer on, the client gets the updates; and what it missed, if it asks.
 
 The order is what closes the gap between the past and the present: the subscription is written, then the
 history is read. The push function stores an update, then reads the subscribers. So every update is either in

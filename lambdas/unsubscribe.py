@@ -1,4 +1,4 @@
-"""``unsubscribe``: from the answer on, the client gets no more updates of what it names."""
+"""`unsubscribe`: from the answer on, the client gets no more updates of what it names."""
 
 from entity_push.protocol import frames
 from entity_push.protocol.frames import ErrorCode, Frame, ProtocolError

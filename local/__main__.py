@@ -1,4 +1,4 @@
-"""The app on this machine: ``python -m local up`` (stays) or ``python -m local demo`` (shows)."""
+"""The app on this machine: `python -m local up` (stays) or `python -m local demo` (shows)."""
 
 import argparse
 import signal

@@ -1,4 +1,4 @@
-"""Making tokens: what a deployment in the mode ``jwt`` lets in.
+"""Making tokens: what a deployment in the mode `jwt` lets in.
 
 A token is signed with the deployment's secret, so whoever may read the secret may let anybody in as anyone.
 A service does the same in its own language: a JWT, HS256, with the claims of `mint`.

@@ -5,7 +5,7 @@ from constructs import IConstruct
 
 
 def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
-    """Accept one finding of an AWS Solutions rule, such as ``SQS3`` or ``IAM5[Resource::*]``."""
+    """Accept one finding of an AWS Solutions rule, such as `SQS3` or `IAM5[Resource::*]`."""
     Validations.of(construct).acknowledge(
         Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
     )

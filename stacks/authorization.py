@@ -1,4 +1,4 @@
-"""Who may connect: the authorizer of ``$connect``, and the secret that tokens are signed with."""
+"""Who may connect: the authorizer of `$connect`, and the secret that tokens are signed with."""
 
 from aws_cdk import Annotations, Duration
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
@@ -17,10 +17,10 @@ SECRET_LENGTH = 64
 
 
 class Authorization(Construct):
-    """Lets in whom the setting ``authorization`` names, and nobody else.
+    """Lets in whom the setting `authorization` names, and nobody else.
 
     Attributes:
-        authorizer: for ``$connect``; None if anybody may connect.
+        authorizer: for `$connect`; None if anybody may connect.
         secret: what tokens are signed with; None if somebody else signs them, or there are none.
         outputs: what the stack tells of it: name to value and description.
     """

@@ -1,10 +1,10 @@
 """Builds what is uploaded as a function's code: our modules, their dependencies, valid bytecode. No Docker.
 
-Three things differ from a plain ``pip install -t``:
+Three things differ from a plain `pip install -t`:
 
 - Wheels are chosen for the function's architecture and Python, not for this machine's.
 - botocore's descriptions of 400 services are cut down to those that the functions call.
-- Every ``.pyc`` is *unchecked-hash* (PEP 552). CDK zips all files with a date of 1980, so Python would take
+- Every `.pyc` is *unchecked-hash* (PEP 552). CDK zips all files with a date of 1980, so Python would take
   the usual timestamp-checked bytecode for stale and compile everything again at each cold start.
 """
 
@@ -49,7 +49,7 @@ class BundleError(RuntimeError):
 def build(settings: Settings) -> Path:
     """Return the folder to upload: the same for all functions.
 
-    It is built once per content: sources, requirements (more with ``authorization=oidc``), Python and
+    It is built once per content: sources, requirements (more with `authorization=oidc`), Python and
     architecture.
 
     Raises:
@@ -131,7 +131,7 @@ def _drop_unused(bundle: Path) -> None:
 
 
 def _compile(bundle: Path, settings: Settings) -> None:
-    """Write a hash-based ``.pyc`` for every module, with the bytecode of the function's Python."""
+    """Write a hash-based `.pyc` for every module, with the bytecode of the function's Python."""
     if settings.python_version == f"{sys.version_info.major}.{sys.version_info.minor}":
         compiled = compileall.compile_dir(
             bundle,

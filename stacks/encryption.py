@@ -30,10 +30,10 @@ _KEY_ACTIONS = {
 class Encryption(Construct):
     """The key of everything that the stack stores: table, queues, alarm topic, log groups, token secret.
 
-    Every stack has one; constructs below find it with ``Encryption.of``.
+    Every stack has one; constructs below find it with `Encryption.of`.
 
     Attributes:
-        key: the key that the stack made (setting ``encryption=customer``), or ``None``: then each service
+        key: the key that the stack made (setting `encryption=customer`), or `None`: then each service
             encrypts with a key of AWS.
     """
 

@@ -1,4 +1,4 @@
-"""The setting ``eventRules``: which of a team's own events become updates, and how."""
+"""The setting `eventRules`: which of a team's own events become updates, and how."""
 
 import json
 import re

@@ -36,13 +36,13 @@ def log_group(scope: Construct, construct_id: str, settings: Settings) -> logs.L
 class AppFunction(Construct):
     """One Lambda function.
 
-    Its role may write its own log group and traces; what else it may do, its user adds with ``allow``.
+    Its role may write its own log group and traces; what else it may do, its user adds with `allow`.
 
     Args:
         scope: the parent construct.
         construct_id: the construct's id.
         settings: the deployment's settings.
-        module: the module in lambdas/ whose ``handler`` runs.
+        module: the module in lambdas/ whose `handler` runs.
         environment: what the function reads from environment variables.
         timeout: the longest an invocation may take.
         memory: MB of memory; CPU comes in proportion.

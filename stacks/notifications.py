@@ -125,7 +125,7 @@ class Notifications(Construct):
         return rule
 
     def _sources(self) -> list[str] | None:
-        """Return which sources the rule takes; ``None`` takes all."""
+        """Return which sources the rule takes; `None` takes all."""
         sources = self._settings.event_sources
         if not sources:
             return None

@@ -16,7 +16,7 @@ class Kind:
 
 
 def choice(*values: str) -> Kind:
-    """One of some words."""
+    """Return the kind of some words."""
 
     def read(value: Any) -> str:
         if value not in values:
@@ -27,7 +27,7 @@ def choice(*values: str) -> Kind:
 
 
 def matching(pattern: str, allowed: str) -> Kind:
-    """A string that matches a pattern; ``allowed`` says it in words."""
+    """Return the kind of strings that match a pattern; `allowed` says it in words."""
 
     def read(value: Any) -> str:
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
@@ -38,7 +38,7 @@ def matching(pattern: str, allowed: str) -> Kind:
 
 
 def whole(low: int, high: int) -> Kind:
-    """A whole number within bounds."""
+    """Return the kind of whole numbers within bounds."""
 
     def read(value: Any) -> int:
         number = int(value) if isinstance(value, str) else value
@@ -50,7 +50,7 @@ def whole(low: int, high: int) -> Kind:
 
 
 def one_of_numbers(*numbers: int) -> Kind:
-    """One of some whole numbers."""
+    """Return the kind of some whole numbers."""
 
     def read(value: Any) -> int:
         if int(value) not in numbers:
@@ -61,7 +61,7 @@ def one_of_numbers(*numbers: int) -> Kind:
 
 
 def flag() -> Kind:
-    """Yes or no."""
+    """Return the kind of yes or no."""
 
     def read(value: Any) -> bool:
         text = str(value).lower()
@@ -73,7 +73,7 @@ def flag() -> Kind:
 
 
 def list_of(pattern: str, allowed: str) -> Kind:
-    """A list of strings that match a pattern: separated by commas, or typed as in cdk.json."""
+    """Return the kind of lists of strings that match a pattern, by commas or as in cdk.json."""
 
     def read(value: Any) -> tuple[str, ...]:
         items = value.split(",") if isinstance(value, str) else value
@@ -90,7 +90,7 @@ def list_of(pattern: str, allowed: str) -> Kind:
 
 
 def rates(low: int, high: int) -> Kind:
-    """Routes, each with a rate: ``route=rate`` separated by commas, or an object as in cdk.json."""
+    """Return the kind of routes with rates: `route=rate` by commas, or an object as in cdk.json."""
     pairs = list_of(r"[$A-Za-z0-9_-]{1,128}=[0-9]{1,9}", "routes with their rates, such as subscribe=500")
 
     def read(value: Any) -> tuple[tuple[str, int], ...]:

@@ -1,6 +1,6 @@
 """Every deployment setting: typed, checked, documented, read from CDK context.
 
-Set one with ``cdk deploy -c name=value`` or under ``context`` in cdk.json. ``python -m stacks.settings``
+Set one with `cdk deploy -c name=value` or under `context` in cdk.json. `python -m stacks.settings`
 prints them all.
 """
 
@@ -220,7 +220,7 @@ class Settings:
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Self:
-        """Read the settings from an app's context, where ``stack_name`` is called ``stackName``.
+        """Read the settings from an app's context, where `stack_name` is called `stackName`.
 
         Keys with other characters than letters and digits are the CDK's own (feature flags, look-ups)
         and are passed over.

@@ -6,7 +6,7 @@ from stacks.settings import SettingError, Settings
 
 
 def throttle_routes(stage: apigatewayv2.WebSocketStage, settings: Settings) -> None:
-    """Give the routes that the setting ``routeThrottles`` names their own rates.
+    """Give the routes that the setting `routeThrottles` names their own rates.
 
     Args:
         stage: the stage; all routes of its API have to exist.

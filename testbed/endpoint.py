@@ -53,7 +53,7 @@ AnySocket = socket.socket | ssl.SSLSocket
 
 
 def make_certificate(folder: Path, host: str = "localhost") -> tuple[Path, Path]:
-    """Writes a self-signed certificate for a host name and its key; returns both paths."""
+    """Write a self-signed certificate for a host name and its key; return both paths."""
     from cryptography import x509  # noqa: PLC0415 - the server itself starts without it
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
@@ -125,14 +125,14 @@ class Endpoint:
         self.url = f"{'https' if tls else 'http'}://localhost:{port}/{STAGE}"
 
     def counts(self) -> dict[str, int]:
-        """What was answered so far: `delivered`, `throttled`, `gone`, and `connections` accepted."""
+        """Return what was answered so far: `delivered`, `throttled`, `gone`, and `connections` accepted."""
         context = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else None
         with urllib.request.urlopen(self.url + "/_counts", context=context) as response:
             counts: dict[str, int] = json.load(response)
         return counts
 
     def close(self) -> None:
-        """Ends the process."""
+        """End the process."""
         self._process.kill()
         self._process.wait()
         if self._process.stdout is not None:
@@ -169,7 +169,7 @@ class Server:
         self.due: deque[tuple[float, AnySocket, bytes]] = deque()
 
     def run(self) -> None:
-        """Serves for ever."""
+        """Serve for ever."""
         while True:
             wait = -1.0 if not self.due else max(0.0, self.due[0][0] - time.monotonic())
             for fd, _ in self.epoll.poll(wait):
@@ -270,7 +270,7 @@ class Server:
 
 
 def main() -> None:
-    """Serves until terminated; prints the port first."""
+    """Serve until terminated; prints the port first."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--rate", type=float, default=0.0, help="requests/s before 429; 0: none")

@@ -26,7 +26,7 @@ NONE_SPELLINGS = ("none", "None", "NONE", "nOnE", "")
 
 
 def valid_claims(issuer: str, audience: str, now: float | None = None) -> dict[str, Any]:
-    """Return the claims of a token that is valid for five minutes and grants ``orders/*``."""
+    """Return the claims of a token that is valid for five minutes and grants `orders/*`."""
     issued = int(time.time() if now is None else now)
     return {
         "iss": issuer,
@@ -85,12 +85,12 @@ def unsigned(_data: bytes) -> bytes:
 
 
 def forgeries(secret: str, issuer: str, audience: str, now: float | None = None) -> dict[str, str]:
-    """Return forged tokens by name, for a deployment with its own secret (``authorization=jwt``).
+    """Return forged tokens by name, for a deployment with its own secret (`authorization=jwt`).
 
     Args:
         secret: the key that valid tokens are signed with.
-        issuer: what valid tokens have as ``iss``.
-        audience: what valid tokens have as ``aud``.
+        issuer: what valid tokens have as `iss`.
+        audience: what valid tokens have as `aud`.
         now: the time of the one who verifies them, in seconds since 1970; by default, now.
     """
     claims, header, sign = valid_claims(issuer, audience, now), {"alg": "HS256"}, hs256(secret)
@@ -119,13 +119,13 @@ def forgeries(secret: str, issuer: str, audience: str, now: float | None = None)
 def issuer_forgeries(
     key: rsa.RSAPrivateKey, kid: str, issuer: str, audience: str, now: float | None = None
 ) -> dict[str, str]:
-    """Return forged tokens by name, for a deployment that trusts an issuer (``authorization=oidc``).
+    """Return forged tokens by name, for a deployment that trusts an issuer (`authorization=oidc`).
 
     Args:
         key: the issuer's key.
         kid: the id that the issuer publishes it under.
-        issuer: what valid tokens have as ``iss``.
-        audience: what valid tokens have as ``aud``.
+        issuer: what valid tokens have as `iss`.
+        audience: what valid tokens have as `aud`.
         now: the time of the one who verifies them, in seconds since 1970; by default, now.
     """
     header, sign = {"alg": "RS256", "kid": kid}, rs256(key)

@@ -14,11 +14,11 @@ shell around it says when a connection is open or lost:
 The rules, per entity; `USER` and `EVERYONE` stand for the two channels that every connection is in from the
 start, and are entities here:
 
-- The cursor of the last update seen goes along as ``since`` with every ``subscribe`` but the first.
+- The cursor of the last update seen goes along as `since` with every `subscribe` but the first.
 - While an answer is awaited, pushed frames wait too, and nothing else is asked. The answer comes first, then
   what waited.
-- ``recovered: true``: ``updates`` are the next ones. ``more``: ask again, with the answer's cursor.
-- ``recovered: false``: the state is to be fetched anew (`Refetch`), and goes on from the answer's cursor.
+- `recovered: true`: `updates` are the next ones. `more`: ask again, with the answer's cursor.
+- `recovered: false`: the state is to be fetched anew (`Refetch`), and goes on from the answer's cursor.
 - A pushed frame with a number seen before is dropped, the next number is applied, and any other number or
   epoch is a reason to ask. The frame itself is dropped then: it was stored before it was pushed, so the
   answer covers it.

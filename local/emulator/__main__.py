@@ -1,4 +1,4 @@
-"""Run the emulator: ``python -m local.emulator --port 4600 --directory .local/aws``."""
+"""Run the emulator: `python -m local.emulator --port 4600 --directory .local/aws`."""
 
 import argparse
 import os

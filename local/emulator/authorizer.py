@@ -21,7 +21,7 @@ class _UnauthorizedError(Exception):
 
 
 def unauthorized() -> None:
-    """An authorizer that fails with the message `Unauthorized` gives 401; any other failure stays 500.
+    """Answer 401 to an authorizer that fails with the message `Unauthorized`; any other failure stays 500.
 
     MiniStack answers 500 to both.
     Source: API Gateway developer guide, "Use API Gateway Lambda authorizers" (its example function:

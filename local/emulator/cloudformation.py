@@ -48,7 +48,7 @@ def integration_responses() -> None:
 
 
 def time_to_live() -> None:
-    """A table's `TimeToLiveSpecification` switches its TTL on; MiniStack ignores the property.
+    """Let a table's `TimeToLiveSpecification` switch its TTL on; MiniStack ignores the property.
 
     Source: CloudFormation template reference, AWS::DynamoDB::Table TimeToLiveSpecification.
     """
@@ -112,7 +112,7 @@ def secret_arns() -> None:
 
 
 def reachable_callback_urls(port: int) -> None:
-    """A function can reach the @connections URL that its template computes for it.
+    """Let a function reach the @connections URL that its template computes for it.
 
     `https://{api}.execute-api.{region}.amazonaws.com/{stage}` exists only on AWS. In a function's
     environment it becomes this emulator's address; template and stack outputs stay as they are.

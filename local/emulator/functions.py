@@ -25,7 +25,7 @@ def install(directory: Path, search_path: str, workers: int) -> None:
 
 
 def own_interpreter(directory: Path, search_path: str) -> None:
-    """A function sees its bundle and the standard library of its declared Python, nothing else.
+    """Show a function its bundle and the standard library of its declared Python, nothing else.
 
     MiniStack runs every function on its own interpreter, whose site-packages hold boto3 and all
     the rest, so a dependency missing from the bundle would be found here and fail on AWS. `-S -s`
@@ -75,7 +75,7 @@ def bounded_environments(limit: int) -> None:
 
 
 def failing_functions_stay_warm() -> None:
-    """A handler that raises keeps its process and what that remembers; MiniStack kills the process.
+    """Keep the process of a handler that raises, and what it remembers; MiniStack kills the process.
 
     Without this, each handshake that an authorizer refuses would cost a cold start of seconds.
     Source: Lambda developer guide, "Building a custom runtime for AWS Lambda", Processing tasks: the
@@ -94,7 +94,7 @@ def failing_functions_stay_warm() -> None:
 
 
 def logs_do_not_delay_answers() -> None:
-    """A function that logs nothing answers at once; MiniStack waits 50 ms for a first log line.
+    """Answer at once for a function that logs nothing; MiniStack waits 50 ms for a first log line.
 
     The three values are the waits for a first line, for another line, and at most.
     Source: Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs" (logs are

@@ -61,7 +61,7 @@ def concurrent_invocations() -> None:
 
 
 def answers() -> None:
-    """A route answers only with a route response; a failing function answers with a fixed frame.
+    """Answer only on routes with a route response; a failing function answers with a fixed frame.
 
     - Without RouteResponseSelectionExpression and RouteResponse, what a function returns goes
       nowhere: API Gateway developer guide, "Set up route responses for WebSocket APIs".
@@ -98,7 +98,7 @@ def _has_route_response(api: str, route: dict[str, Any]) -> bool:
 
 
 def forbidden_without_route() -> None:
-    """An action that no route takes, on an API without `$default`, is answered with `Forbidden`.
+    """Answer `Forbidden` to an action that no route takes, on an API without `$default`.
 
     MiniStack says nothing. This is what AWS does; the developer guide doesn't describe the frame.
     """

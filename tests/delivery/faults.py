@@ -119,7 +119,7 @@ class FaultyEndpoint:
         return [request for requests in self.requests.values() for request in requests]
 
     def close_connections(self, *, reset: bool = False) -> None:
-        """Closes every open connection, as an idle one may be at any moment."""
+        """Close every open connection, as an idle one may be at any moment."""
 
         async def close() -> None:
             for writer in list(self._writers):
@@ -202,7 +202,7 @@ async def _ok_close(writer: asyncio.StreamWriter) -> bool:
 
 
 async def _ok_then_closed(writer: asyncio.StreamWriter) -> bool:
-    """Closes a connection that it promised to keep."""
+    """Close a connection that it promised to keep."""
     writer.write(_head(200, "Connection: keep-alive"))
     return False
 

@@ -20,7 +20,7 @@ class Client:
 
     Args:
         url: the API's URL.
-        subprotocols: what to offer in ``Sec-WebSocket-Protocol``.
+        subprotocols: what to offer in `Sec-WebSocket-Protocol`.
         token: what to connect with; None for nothing.
         place: where the token is; a tuple for several places at once.
     """

@@ -1,4 +1,4 @@
-"""``make fuzz``: 100,000 inputs, or as many as asked for, on all processors."""
+"""`make fuzz`: 100,000 inputs, or as many as asked for, on all processors."""
 
 import argparse
 import concurrent.futures

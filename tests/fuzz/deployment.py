@@ -75,7 +75,7 @@ CONNECTIONS = (LISTENER, "some=", "none=", "full=", "expired=", "anonymous=", "g
 
 
 class IssuerKeys:
-    """The keys of an issuer that has one, whose id is ``key``."""
+    """The keys of an issuer that has one, whose id is `key`."""
 
     def __init__(self, issuer: str):
         assert issuer == ISSUER

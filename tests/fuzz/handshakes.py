@@ -1,4 +1,4 @@
-"""``$connect`` events: tokens of every sort in every place, headers and queries of every shape."""
+"""`$connect` events: tokens of every sort in every place, headers and queries of every shape."""
 
 import json
 from collections.abc import Callable
@@ -86,7 +86,7 @@ def _edited(draw: st.DrawFn, token: str) -> str:
 
 @st.composite
 def events(draw: st.DrawFn, some_tokens: Tokens, authorizers: st.SearchStrategy[Any]) -> Event:
-    """Return a ``$connect`` event.
+    """Return a `$connect` event.
 
     Args:
         draw: hypothesis draws with it.
@@ -147,7 +147,7 @@ def _shaped(draw: st.DrawFn, single: str, multiple: str, lines: list[Pair]) -> E
 
 @st.composite
 def authorizer_contexts(draw: st.DrawFn) -> Any:
-    """Return what may be in a ``$connect`` event as ``requestContext.authorizer``."""
+    """Return what may be in a `$connect` event as `requestContext.authorizer`."""
     context: dict[str, Any] = {
         "principalId": "alice",
         "userId": draw(st.sampled_from(("alice", "bob", "中" * 256))),

@@ -1,4 +1,4 @@
-"""A small campaign; ``make fuzz`` is a large one."""
+"""A small campaign; `make fuzz` is a large one."""
 
 import bisect
 import secrets

@@ -15,7 +15,7 @@ from tests.infrastructure.conftest import of_type
 
 @pytest.fixture
 def stage() -> apigatewayv2.WebSocketStage:
-    """A stage of an API with the routes ``$connect`` and ``subscribe``."""
+    """A stage of an API with the routes `$connect` and `subscribe`."""
     stack = cdk.Stack(cdk.App(), "Stack")
     api = apigatewayv2.WebSocketApi(stack, "Api")
     for route in ("$connect", "subscribe"):

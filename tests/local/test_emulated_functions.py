@@ -56,7 +56,7 @@ Deploy = Callable[[str, dict[str, str]], None]
 
 @pytest.fixture(scope="module")
 def deploy(aws: LocalAws, api: WebSocketStack) -> Deploy:
-    """Makes a function of that name from these files."""
+    """Make a function of that name from these files."""
     return partial(create_function, aws, api.role)
 
 

@@ -9,7 +9,7 @@ from tests.model.conftest import Worlds
 from tests.model.machine import Machine
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "100"))
-"""How many runs; ``MODEL_EXAMPLES=5000 pytest tests/model`` for a long one."""
+"""How many runs; `MODEL_EXAMPLES=5000 pytest tests/model` for a long one."""
 
 RUN = settings(
     max_examples=EXAMPLES,

@@ -12,7 +12,7 @@ from tests.model.machine import Machine
 from tests.model.mutations import MUTATIONS, Mutation
 
 SHRINK = bool(os.environ.get("MODEL_SHRINK"))
-"""``MODEL_SHRINK=1 pytest -s tests/model/test_the_model_notices.py`` prints short examples, in minutes."""
+"""`MODEL_SHRINK=1 pytest -s tests/model/test_the_model_notices.py` prints short examples, in minutes."""
 
 SEARCHES = 6
 """From different seeds, always the same: one search may miss what another finds at once."""

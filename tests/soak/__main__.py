@@ -1,4 +1,4 @@
-"""``make soak``: deploy into a local AWS, let clients come and go, count."""
+"""`make soak`: deploy into a local AWS, let clients come and go, count."""
 
 import argparse
 import asyncio

@@ -75,7 +75,7 @@ class SoakClient:
             self.state.subscribe(entity_id)
 
     async def run(self, plan: Plan, last: asyncio.Event) -> None:
-        """Connect again and again; once ``last`` is set, stay."""
+        """Connect again and again; once `last` is set, stay."""
         while True:
             stay = None if last.is_set() else random.uniform(1, plan.longest_stay)
             with contextlib.suppress(ConnectionClosed, OSError, TimeoutError):

@@ -67,7 +67,7 @@ class Bearer:
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Self:
-        """Read ``requestContext.authorizer`` of a ``$connect`` event.
+        """Read `requestContext.authorizer` of a `$connect` event.
 
         Raises:
             KeyError: a field is missing.

@@ -1,6 +1,6 @@
 """What the claims of a token with a valid signature must say (RFC 7519, 4.1), and whom they name.
 
-They are compared here and not by the JWT library, which takes ``"exp": "9999999999"`` and ``"exp": true``
+They are compared here and not by the JWT library, which takes `"exp": "9999999999"` and `"exp": true`
 for numbers. A token ends when it says: clocks get no leeway.
 """
 
@@ -23,12 +23,12 @@ class ExpectedClaims:
     """What the deployment expects of a token.
 
     Attributes:
-        issuer: what ``iss`` must be.
-        audience: what ``aud`` must be or contain.
+        issuer: what `iss` must be.
+        audience: what `aud` must be or contain.
         user_claim: the claim that names the user.
         subscribe_claim: the claim with the patterns of what the user may subscribe to.
         publish_claim: the claim with the patterns of what the user may publish to.
-        client_id_is_audience: whether a token without ``aud`` may name the audience as its ``client_id``:
+        client_id_is_audience: whether a token without `aud` may name the audience as its `client_id`:
             access tokens of Amazon Cognito do ("Verifying JSON web tokens", Cognito Developer Guide).
     """
 

@@ -1,7 +1,7 @@
 """What a token allows: which entities its bearer may subscribe to and publish to.
 
-A grant is a pattern: an entity id (just that entity), ``<entity id>/*`` (every entity below it, at any depth,
-but not itself), or ``*`` (every entity). To publish to everyone takes ``#everyone``, or ``*``. What no grant
+A grant is a pattern: an entity id (just that entity), `<entity id>/*` (every entity below it, at any depth,
+but not itself), or `*` (every entity). To publish to everyone takes `#everyone`, or `*`. What no grant
 covers is forbidden.
 """
 
@@ -88,7 +88,7 @@ class Grants:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what ``to_json`` wrote.
+        """Read what `to_json` wrote.
 
         Raises:
             InvalidGrantError: it is anything else.

@@ -1,4 +1,4 @@
-"""Reading ``$connect`` events: who connects, with which token, and which subprotocols are offered."""
+"""Reading `$connect` events: who connects, with which token, and which subprotocols are offered."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def is_frame(event: dict[str, Any]) -> bool:
 
 
 def connection_of(event: dict[str, Any], *, anybody: bool) -> Connection:
-    """Return the connection that a ``$connect`` event opens.
+    """Return the connection that a `$connect` event opens.
 
     Args:
         event: the event.
@@ -52,7 +52,7 @@ def query_parameter(event: dict[str, Any], name: str) -> str | None:
 
 
 def offered_subprotocols(event: dict[str, Any]) -> list[str]:
-    """Return the values of ``Sec-WebSocket-Protocol``, in the client's order (RFC 6455, 4.1)."""
+    """Return the values of `Sec-WebSocket-Protocol`, in the client's order (RFC 6455, 4.1)."""
     return [value.strip() for line in _lines(event, "sec-websocket-protocol") for value in line.split(",")]
 
 
@@ -75,10 +75,10 @@ def accepted_subprotocol(event: dict[str, Any]) -> str | None:
 
 
 def access_token(event: dict[str, Any]) -> str:
-    """Return the token of a ``$connect`` event.
+    """Return the token of a `$connect` event.
 
-    It is in ``Authorization: Bearer <token>``; or, since browsers can't set headers of a WebSocket, after
-    ``websocket`` in ``Sec-WebSocket-Protocol: websocket, <token>``; or in the query as ``access_token``
+    It is in `Authorization: Bearer <token>`; or, since browsers can't set headers of a WebSocket, after
+    `websocket` in `Sec-WebSocket-Protocol: websocket, <token>`; or in the query as `access_token`
     (RFC 6750, 2). A client must not use more than one of them.
 
     Raises:

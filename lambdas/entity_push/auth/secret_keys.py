@@ -56,7 +56,7 @@ class SecretKeys:
         return self.latest()
 
     def latest(self) -> tuple[str, ...]:
-        """Return the valid keys, read just now unless that was done too often; raises as ``keys`` does."""
+        """Return the valid keys, read just now unless that was done too often; raises as `keys` does."""
         if self._keys and not self._may_read():
             return self._keys
         try:

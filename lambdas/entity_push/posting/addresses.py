@@ -22,7 +22,7 @@ class Addresses:
         self._error: OSError | None = None
 
     def next(self) -> Address:
-        """Returns the next address; may block for the name's resolution.
+        """Return the next address; may block for the name's resolution.
 
         Raises:
             OSError: none is known.
@@ -36,7 +36,7 @@ class Addresses:
         return self._known[-1]
 
     def avoid(self, address: Address) -> bool:
-        """Takes note of an address that can't be reached; tells whether another is worth trying."""
+        """Take note of an address that can't be reached; tell whether another is worth trying."""
         if address not in self._known:
             return bool(self._known)
         if len(self._known) == 1:

@@ -98,7 +98,7 @@ class Deliverer:
     def deliver(
         self, posts: Iterable[Post | None], *, deadline: float, expected: int | None = None
     ) -> Iterator[Result]:
-        """Posts each frame to its connection.
+        """Post each frame to its connection.
 
         Args:
             posts: Drawn lazily, a few at a time; may block for a page fetch. None among them means that
@@ -120,7 +120,7 @@ class Deliverer:
         return _Run(self, jobs, deadline, expected or length_hint(posts)).results()
 
     def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
-        """Closes connections (`DeleteConnection`); DELIVERED means closed, GONE that it was.
+        """Close connections (`DeleteConnection`); DELIVERED means closed, GONE that it was.
 
         Arguments and results are as with `deliver`.
         """
@@ -128,7 +128,7 @@ class Deliverer:
         return _Run(self, jobs, deadline, length_hint(connection_ids)).results()
 
     def close(self) -> None:
-        """Closes the connections. The deliverer can't be used afterwards."""
+        """Close the connections. The deliverer can't be used afterwards."""
         self.transport.close()
 
 
@@ -195,7 +195,7 @@ class _Run:
         return idle and (self._stopped is not None or (self._is_drawn and not self._later))
 
     def _fill(self) -> None:
-        """Starts what may be started now."""
+        """Start what may be started now."""
         now, self._dry = time.monotonic(), False
         if self._stopped is None and now >= self._last_start:
             self._stopped = "deadline"
@@ -212,7 +212,7 @@ class _Run:
                 return  # drawing was slow: look after what is in flight
 
     def _next(self, now: float) -> _Job | None:
-        """Returns what to start: by turns a retry that is due and a new post, so that neither waits long."""
+        """Return what to start: by turns a retry that is due and a new post, so that neither waits long."""
         due = bool(self._later) and self._later[0][0] <= now
         self._retrying = not self._retrying
         new = not (due and self._retrying) and len(self._later) < _WAITING_RETRIES
@@ -232,7 +232,7 @@ class _Run:
         return min(int(self._window.size), worth)
 
     def _draw(self) -> _Job | None:
-        """Returns the next new post; None if there is none, or none yet."""
+        """Return the next new post; None if there is none, or none yet."""
         if self._is_drawn:
             return None
         try:
@@ -265,7 +265,7 @@ class _Run:
         self._transport.start(job, request, fresh=job.fresh, latest=job.expires)
 
     def _end_of_request(self, frame: bytes | None) -> bytes:
-        """Returns what the requests for a frame have in common: the other headers, and the frame."""
+        """Return what the requests for a frame have in common: the other headers, and the frame."""
         if self._tail is None or self._tail[0] is not frame:
             length = "" if frame is None else f"Content-Length: {len(frame)}\r\n"
             self._tail = frame, self._headers + f"{length}\r\n".encode() + (frame or b"")
@@ -310,7 +310,7 @@ class _Run:
         self._again(job, ended.reason, 0.0 if free else _FAILED_PAUSE)
 
     def _again(self, job: _Job, reason: str, pause: float, more: int = 0) -> None:
-        """Sends a job once more after a while, `pause` seconds doubled per attempt, with jitter."""
+        """Send a job once more after a while, `pause` seconds doubled per attempt, with jitter."""
         if job.attempts >= self._deliverer.attempts + more:
             self._result(job, Outcome.RETRY, job.status, reason)
             return
@@ -324,7 +324,7 @@ class _Run:
         heapq.heappush(self._later, (due, self._count, job))
 
     def _stamp_again(self) -> bool:
-        """Makes a stamp with the current credentials; tells whether they have changed."""
+        """Make a stamp with the current credentials; tell whether they have changed."""
         before = self._stamp
         try:
             credentials = self._deliverer.credentials()
@@ -339,7 +339,7 @@ class _Run:
         return before is None or before.credentials != credentials
 
     def _sweep(self) -> None:
-        """Ends silent requests, and all of them at the deadline."""
+        """End silent requests, and all of them at the deadline."""
         now = time.monotonic()
         if now >= self._deadline:
             for ended in self._transport.silent(math.inf):

@@ -24,7 +24,7 @@ class NotHttpError(ValueError):
 
 
 def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
-    """Reads the answer to one request.
+    """Read the answer to one request.
 
     Args:
         data: All that came since the request was sent.
@@ -61,7 +61,7 @@ def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
 
 
 def _left(status: int, lower: bytes, body: bytes) -> float:
-    """Returns how much of a body is still to come; less than 0 if its connection can't be used again.
+    """Return how much of a body is still to come; less than 0 if its connection can't be used again.
 
     Where it is not plain that nothing follows, the connection is not kept: the next client's answer must not
     begin with the rest of this one, and the body is only for the log.
@@ -84,7 +84,7 @@ def _left_of_chunks(body: bytes) -> float:
 
 
 def _value(head: bytes, lower: bytes, name: bytes) -> bytes:
-    """Returns a header's value, as it is in `head`; empty if there is none."""
+    """Return a header's value, as it is in `head`; empty if there is none."""
     at = lower.find(b"\r\n" + name + b":")
     if at < 0:
         return b""
@@ -92,7 +92,7 @@ def _value(head: bytes, lower: bytes, name: bytes) -> bytes:
 
 
 def _reason(head: bytes, lower: bytes, body: bytes) -> str:
-    """Returns API Gateway's type of an error, or how its body begins."""
+    """Return API Gateway's type of an error, or how its body begins."""
     if kind := _value(head, lower, b"x-amzn-errortype"):
         return kind.decode("latin-1").partition(":")[0]
     return body[:_REASON_LENGTH].decode("utf-8", "replace")

@@ -26,7 +26,7 @@ class Window:
         self._wait = 0.0  # answers until the window may become smaller again
 
     def note(self, throttled: bool) -> None:
-        """Takes one answer into account."""
+        """Take one answer into account."""
         self._share += (throttled - self._share) * _MEMORY
         self._wait -= 1
         if self._share <= _TOO_MANY:
@@ -36,7 +36,7 @@ class Window:
             self._wait = self.size
 
     def rest(self, seconds: float) -> None:
-        """Takes into account that nothing was sent for a while: what was learned fades."""
+        """Take into account that nothing was sent for a while: what was learned fades."""
         doublings = min(16.0, seconds / _FORGET_SECONDS)
         self.size = min(self._most, self.size * 2.0**doublings)
         self._share *= 0.5**doublings

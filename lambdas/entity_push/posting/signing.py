@@ -78,7 +78,7 @@ class Stamp:
         self._outer = hashlib.sha256(bytes(b ^ 0x5C for b in block))
 
     def sign(self, method: str, connection_id: str, payload_hash: str) -> tuple[str, str]:
-        """Signs one request.
+        """Sign one request.
 
         Args:
             method: `POST` or `DELETE`.
@@ -132,7 +132,7 @@ class Signer:
         self._hashes: dict[bytes, str] = {}
 
     def stamp(self, credentials: SigningCredentials, now: float | None = None) -> Stamp:
-        """Returns what signs requests from `now` on (seconds since the epoch; None: the clock's)."""
+        """Return what signs requests from `now` on (seconds since the epoch; None: the clock's)."""
         date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         if self._key_for != (credentials.secret_key, date[:8]):
             key = b"AWS4" + credentials.secret_key.encode()
@@ -171,5 +171,5 @@ _CREDENTIALS_AT_FAULT = re.compile(
 
 
 def credentials_at_fault(status: int, error: str) -> bool:
-    """Tells whether a refusal is about the credentials (or the clock), not about this request."""
+    """Tell whether a refusal is about the credentials (or the clock), not about this request."""
     return status in (400, 401, 403) and _CREDENTIALS_AT_FAULT(error) is not None

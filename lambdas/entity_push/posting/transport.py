@@ -101,7 +101,7 @@ class Transport(Generic[Tag]):
         return len(self._connections)
 
     def start(self, tag: Tag, request: bytes, *, fresh: bool = False, latest: float = math.inf) -> None:
-        """Sends a request.
+        """Send a request.
 
         Args:
             tag: Comes back with the answer.
@@ -118,7 +118,7 @@ class Transport(Generic[Tag]):
             self._open(tag, request, latest)
 
     def wait(self, seconds: float) -> list[Ended[Tag]]:
-        """Moves bytes; returns the requests that ended within `seconds` (perhaps none)."""
+        """Move bytes; return the requests that ended within `seconds` (perhaps none)."""
         now = time.monotonic()
         if (away := now - self._looked) > _AWAY_SECONDS:  # the caller worked, or fetched a page
             for connection in self._connections:
@@ -136,7 +136,7 @@ class Transport(Generic[Tag]):
         return self._take_ended()
 
     def prune(self) -> None:
-        """Closes idle connections that the far end has closed, or that were idle for too long.
+        """Close idle connections that the far end has closed, or that were idle for too long.
 
         Before a run, with nothing in flight: a frozen Lambda function sees only now what happened.
         """
@@ -146,7 +146,7 @@ class Transport(Generic[Tag]):
         self.wait(0.0)
 
     def silent(self, since: float) -> list[Ended[Tag]]:
-        """Ends the requests that began before `since`; `wait` must have been called just before."""
+        """End the requests that began before `since`; `wait` must have been called just before."""
         slow = time.monotonic() - _CONNECT_SECONDS
         for connection in [connection for connection in self._connections if connection.tag is not None]:
             if connection.since < since:
@@ -156,20 +156,20 @@ class Transport(Generic[Tag]):
         return self._take_ended()
 
     def abandon(self) -> None:
-        """Ends all requests in flight, and forgets them."""
+        """End all requests in flight, and forgets them."""
         for connection in [connection for connection in self._connections if connection.tag is not None]:
             self._close(connection)
         self.in_flight = 0
         self._ended.clear()
 
     def close(self) -> None:
-        """Closes everything."""
+        """Close everything."""
         for connection in list(self._connections):
             self._close(connection)
         self._selector.close()
 
     def _open(self, tag: Tag, request: bytes, latest: float) -> None:
-        """Opens a connection for a request."""
+        """Open a connection for a request."""
         if len(self._connections) >= self._most and self._idle:
             self._close(next(iter(self._idle)))  # the one that has been idle for longest
         try:
@@ -188,7 +188,7 @@ class Transport(Generic[Tag]):
             self._unreachable(connection, os.strerror(code))
 
     def _connect(self, connection: _Connection[Tag]) -> None:
-        """Goes on with connecting, TLS handshake included; then sends the request."""
+        """Go on with connecting, TLS handshake included; then sends the request."""
         sock = connection.sock
         try:
             if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
@@ -215,12 +215,12 @@ class Transport(Generic[Tag]):
                 self._finish(connection, "too late to be sent", Fault.LATE)
 
     def _unreachable(self, connection: _Connection[Tag], reason: str) -> None:
-        """Ends a request of which nothing was sent yet."""
+        """End a request of which nothing was sent yet."""
         others = self._addresses.avoid(connection.address)
         self._finish(connection, reason, Fault.UNSEEN if others else Fault.FAILED)
 
     def _send(self, connection: _Connection[Tag], data: bytes | memoryview) -> None:
-        """Sends as much as the socket takes; large frames go in parts."""
+        """Send as much as the socket takes; large frames go in parts."""
         try:
             sent = connection.sock.send(data)
         except _LATER:
@@ -238,7 +238,7 @@ class Transport(Generic[Tag]):
             self._watch(connection, _IN)
 
     def _receive(self, connection: _Connection[Tag], broken: str = "") -> None:
-        """Takes what came; `broken` says why nothing more will."""
+        """Take what came; `broken` says why nothing more will."""
         try:
             data = connection.sock.recv(_READ_SIZE)
         except _LATER:
@@ -269,12 +269,12 @@ class Transport(Generic[Tag]):
             self._receive(connection, broken)
 
     def _broken(self, connection: _Connection[Tag], reason: str) -> None:
-        """Ends a request whose connection has. A kept-alive one had most likely been closed before."""
+        """End a request whose connection has. A kept-alive one had most likely been closed before."""
         unseen = connection.answered and not connection.received
         self._finish(connection, reason, Fault.UNSEEN if unseen else Fault.FAILED)
 
     def _answer(self, connection: _Connection[Tag], answer: Answer) -> None:
-        """Ends a request with its answer; keeps its connection if both ends are at a boundary."""
+        """End a request with its answer; keeps its connection if both ends are at a boundary."""
         assert connection.tag is not None
         self._ended.append(Ended(connection.tag, answer.status, answer.reason))
         if not answer.kept or connection.unsent:
@@ -284,7 +284,7 @@ class Transport(Generic[Tag]):
         self._idle[connection] = None
 
     def _finish(self, connection: _Connection[Tag], reason: str, fault: Fault = Fault.FAILED) -> None:
-        """Ends a request on which nothing more will come, with its answer if it has a status line."""
+        """End a request on which nothing more will come, with its answer if it has a status line."""
         try:
             answer = read_answer(connection.received, ended=True)
         except NotHttpError:

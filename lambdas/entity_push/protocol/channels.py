@@ -3,10 +3,10 @@
 Everything a client can subscribe to is a channel. Subscribing, numbering, storing, replaying and fanning out
 are written once, for channels:
 
-- ``entity/<entityId>``: the updates of an entity, numbered;
-- ``entity/<pattern>``: subscribed to by who wants to hear of all below it; it has no updates of its own;
-- ``user/<userId>``: notifications for a user, numbered;
-- ``everyone``: broadcasts, numbered. Its subscribers are kept in several lists, ``everyone/0`` and so on.
+- `entity/<entityId>`: the updates of an entity, numbered;
+- `entity/<pattern>`: subscribed to by who wants to hear of all below it; it has no updates of its own;
+- `user/<userId>`: notifications for a user, numbered;
+- `everyone`: broadcasts, numbered. Its subscribers are kept in several lists, `everyone/0` and so on.
 """
 
 import re
@@ -18,7 +18,7 @@ EVERY = "*"
 BELOW = "/*"
 
 MAX_PATTERN_LEVELS = 5
-"""Segments of a pattern before its ``/*``: each level is a list that a push to an entity below reads."""
+"""Segments of a pattern before its `/*`: each level is a list that a push to an entity below reads."""
 
 EVERYONE = "everyone"
 

@@ -1,6 +1,6 @@
 """Cursors: how far a client has got in a channel.
 
-A cursor is ``<epoch>.<sequence>``. The epoch is made together with the channel's head; when the head is
+A cursor is `<epoch>.<sequence>`. The epoch is made together with the channel's head; when the head is
 lost (its life is over, somebody emptied the table), numbers begin anew in another epoch, and no old cursor
 can be taken for a new one. Clients treat cursors as opaque.
 """
@@ -34,7 +34,7 @@ class Cursor:
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        """Read what a client sent as ``since``.
+        """Read what a client sent as `since`.
 
         Raises:
             InvalidCursorError: it is not of the form of a cursor.

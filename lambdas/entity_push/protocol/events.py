@@ -15,7 +15,7 @@ USER_NOTIFICATION = "Send User Push Notification"
 BROADCAST = "Broadcast"
 
 CLIENT_SOURCE = "entity-push.client"
-"""Source of the events that clients publish; only they say ``from`` whom they are."""
+"""Source of the events that clients publish; only they say `from` whom they are."""
 
 MAX_TEXT_LENGTH = 256
 
@@ -80,7 +80,7 @@ class EventOfSeveral:
     """An event about several entities. As a message for each of them, each has a fate of its own.
 
     Attributes:
-        event: the event; it names ``entityIds``.
+        event: the event; it names `entityIds`.
         entity_ids: the entities, each once.
     """
 

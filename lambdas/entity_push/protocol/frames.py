@@ -1,7 +1,7 @@
 """Every frame that travels over a WebSocket is read or built here, and nowhere else.
 
-Client frames are JSON objects with an ``action`` and, if the client wants to match answers to
-questions, a ``requestId`` that the answer repeats. docs/protocol.md is this module in prose.
+Client frames are JSON objects with an `action` and, if the client wants to match answers to
+questions, a `requestId` that the answer repeats. docs/protocol.md is this module in prose.
 """
 
 import enum
@@ -88,8 +88,8 @@ def parse_client_frame(text: str | None, *, most_bytes: int = MAX_FRAME_BYTES) -
         most_bytes: how many bytes of UTF-8 it may have.
 
     Raises:
-        ProtocolError: ``frame_too_large``, ``invalid_json``, ``invalid_frame`` (not an object) or
-            ``invalid_request_id``.
+        ProtocolError: `frame_too_large`, `invalid_json`, `invalid_frame` (not an object) or
+            `invalid_request_id`.
     """
     if len((text or "").encode(errors="surrogatepass")) > most_bytes:
         raise ProtocolError(
@@ -129,11 +129,11 @@ class CatchUp:
     """What a subscribe's answer says of the channel's past.
 
     Attributes:
-        cursor: how far the answer goes; what to send as ``since`` next time. None: there is no history.
-        recovered: whether every update after the client's ``since`` is here, or follows with ``more``.
+        cursor: how far the answer goes; what to send as `since` next time. None: there is no history.
+        recovered: whether every update after the client's `since` is here, or follows with `more`.
         updates: those updates, in order.
-        more: whether to ask again, with ``cursor`` as ``since``.
-        latest: the channel's last frame, if ``updates`` does not lead up to it.
+        more: whether to ask again, with `cursor` as `since`.
+        latest: the channel's last frame, if `updates` does not lead up to it.
     """
 
     cursor: Cursor | None = None
@@ -149,7 +149,7 @@ class Pushed(TypedDict):
     Attributes:
         event_id: id of the EventBridge event; a client uses it to drop a frame that came twice.
         time: when the event was put, as EventBridge gives it (RFC 3339, whole seconds, UTC).
-        detail: the event's detail; its ``message``, any JSON value, is passed on if there is one.
+        detail: the event's detail; its `message`, any JSON value, is passed on if there is one.
         sender: the user whose client published it; None if a service put the event.
     """
 
@@ -174,10 +174,10 @@ def answer(frame: Frame, request_id: RequestId | None) -> Frame:
 
 
 def subscribed(named: Named, *, already_subscribed: bool, catch_up: "CatchUp") -> Frame:
-    """Return the answer to ``subscribe``, without its requestId: from here on, updates arrive.
+    """Return the answer to `subscribe`, without its requestId: from here on, updates arrive.
 
     Args:
-        named: what the client named: an ``entityId``, or a ``channel``.
+        named: what the client named: an `entityId`, or a `channel`.
         already_subscribed: whether it was subscribed before.
         catch_up: what to tell of the past.
     """
@@ -194,7 +194,7 @@ def subscribed(named: Named, *, already_subscribed: bool, catch_up: "CatchUp") -
 
 
 def unsubscribed(named: Named, *, was_subscribed: bool) -> Frame:
-    """Return the answer to ``unsubscribe``, without its requestId: updates no longer arrive."""
+    """Return the answer to `unsubscribe`, without its requestId: updates no longer arrive."""
     return {"type": "unsubscribed", **named, "wasSubscribed": was_subscribed}
 
 
@@ -204,12 +204,12 @@ def several(answers: Sequence[Frame]) -> Frame:
 
 
 def published(named: Named, event_id: str) -> Frame:
-    """Return the answer to ``publish`` and ``onMessage``: EventBridge has the event, under this id."""
+    """Return the answer to `publish` and `onMessage`: EventBridge has the event, under this id."""
     return {"type": "published", **named, "id": event_id}
 
 
 def pong() -> Frame:
-    """Return the answer to ``ping``, which API Gateway itself gives."""
+    """Return the answer to `ping`, which API Gateway itself gives."""
     return {"type": "pong"}
 
 
@@ -231,7 +231,7 @@ def entity_updated(entity_id: str, **pushed: Unpack[Pushed]) -> Frame:
 
 
 def user_push_notification(**pushed: Unpack[Pushed]) -> Frame:
-    """Return the frame pushed to a user's connections; with the detail's ``callback``, if there is one."""
+    """Return the frame pushed to a user's connections; with the detail's `callback`, if there is one."""
     return _pushed({"type": "User Push Notification"}, "callback", **pushed)
 
 

@@ -11,7 +11,7 @@ def admitted(connections: Connections, connection_id: str) -> Connection:
     """Return the connection that a frame came on.
 
     Raises:
-        ProtocolError: ``connection_gone``, or ``token_expired``: API Gateway has no timer, so a connection
+        ProtocolError: `connection_gone`, or `token_expired`: API Gateway has no timer, so a connection
             may outlive its token by the minute that closing it takes.
     """
     connection = connections.find(connection_id)

@@ -50,7 +50,7 @@ def interest_in_entity(entity_id: object) -> Interest:
     """Return the interest in an entity, or in all that a pattern covers.
 
     Raises:
-        ProtocolError: ``invalid_entity_id``.
+        ProtocolError: `invalid_entity_id`.
     """
     try:
         if is_pattern(entity_id):
@@ -66,7 +66,7 @@ def interest_in_channel(name: object, connection: Connection) -> Interest:
     """Return the interest in the user's own channel, or in everyone's.
 
     Raises:
-        ProtocolError: ``invalid_channel``.
+        ProtocolError: `invalid_channel`.
     """
     if name == EVERYONE:
         return Interest({"channel": EVERYONE}, everyone_list(connection.connection_id), EVERYONE, None)
@@ -87,10 +87,10 @@ def answer_each(
     Args:
         fields: the frame.
         connection: the connection it came on.
-        answer: answers for one interest, given its ``since`` and how many bytes its updates may take.
+        answer: answers for one interest, given its `since` and how many bytes its updates may take.
 
     Raises:
-        ProtocolError: what the frame names can't be listened to, or ``answer`` raised it; for one of several
+        ProtocolError: what the frame names can't be listened to, or `answer` raised it; for one of several
             entities, that is an answer among the others instead.
     """
     if "entityIds" in fields:

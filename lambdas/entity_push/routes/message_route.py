@@ -1,7 +1,7 @@
 """The shell around every route: API Gateway event in, API Gateway response out.
 
 A route's own code sees a request and returns a frame. Whatever it raises becomes an error frame, because
-an exception that escapes reaches the client as API Gateway's ``Internal server error``, which names
+an exception that escapes reaches the client as API Gateway's `Internal server error`, which names
 neither the request nor what to do.
 """
 

@@ -33,10 +33,10 @@ class Publication:
 
 
 def publication_in(fields: Mapping[str, Any]) -> Publication:
-    """Read a frame whose action is ``publish``, ``onMessage`` or ``message``.
+    """Read a frame whose action is `publish`, `onMessage` or `message`.
 
     Raises:
-        ProtocolError: ``invalid_entity_id``, or ``invalid_message``.
+        ProtocolError: `invalid_entity_id`, or `invalid_message`.
     """
     message = {"message": fields["message"]} if "message" in fields else {}
     if fields.get("action") not in CHAT_ACTIONS:

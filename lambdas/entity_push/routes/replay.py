@@ -1,6 +1,6 @@
 """What a client that comes back is told: everything since, or plainly that it must refetch.
 
-``recovered: true`` is a promise. It is given only after looking at the numbers of what is there: a hole, an
+`recovered: true` is a promise. It is given only after looking at the numbers of what is there: a hole, an
 end too early, another epoch, a cursor from the future make it false. Nothing is ever guessed.
 """
 

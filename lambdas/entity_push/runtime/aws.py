@@ -1,6 +1,6 @@
 """AWS clients, made once per process from one botocore session.
 
-botocore, not boto3: ``boto3.client`` loads the resource machinery first, which no function uses.
+botocore, not boto3: `boto3.client` loads the resource machinery first, which no function uses.
 """
 
 import functools

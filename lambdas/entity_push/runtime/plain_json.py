@@ -14,7 +14,7 @@ class PlainJSONParser(JSONParser):
     """Reads answers as plain JSON; errors as botocore does."""
 
     def parse(self, response: Any, shape: Any) -> Any:
-        """Return a response's JSON object with botocore's ``ResponseMetadata``."""
+        """Return a response's JSON object with botocore's `ResponseMetadata`."""
         if response["status_code"] >= 300:
             return super().parse(response, shape)
         headers = {name.lower(): value for name, value in response["headers"].items()}

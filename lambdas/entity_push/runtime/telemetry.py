@@ -13,5 +13,5 @@ logger = Logger()
 
 
 def metrics() -> EphemeralMetrics:
-    """Return an empty set of metrics; what is added is printed as EMF by ``flush_metrics``."""
+    """Return an empty set of metrics; what is added is printed as EMF by `flush_metrics`."""
     return EphemeralMetrics(namespace=METRICS_NAMESPACE)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def default_ca_file() -> str:
-    """The bundle that botocore would use, found without importing it: that costs 100 ms."""
+    """Return the bundle that botocore would use, without importing botocore: that costs 100 ms."""
     if named := os.environ.get("AWS_CA_BUNDLE"):
         return named
     for package in ("certifi", "botocore"):
@@ -22,7 +22,7 @@ def default_ca_file() -> str:
 
 @functools.cache
 def trusting(ca_file: str) -> ssl.SSLContext:
-    """A client's TLS context that verifies certificate and host name; made once, since reading costs 28 ms.
+    """Return a TLS context that verifies certificate and host name; made once, since reading costs 28 ms.
 
     Args:
         ca_file: Authorities to trust, PEM.

@@ -202,7 +202,7 @@ class Connections:
             connection_ids: the connections, each once.
             channel: the channel whose update found them.
             opened_before: milliseconds since 1970. A connection opened later is left alone, since its
-                ``$connect`` may not have returned yet, and until then API Gateway says that it is gone.
+                `$connect` may not have returned yet, and until then API Gateway says that it is gone.
 
         Returns:
             Those that were left alone.

@@ -132,7 +132,7 @@ class History:
         return made
 
     def append(self, events: Sequence[Event]) -> list[Update]:
-        """Number and store events of one channel, and return them as updates in the order of their numbers.
+        """Store events of one channel, and return them as updates in the order of their numbers.
 
         An event that is stored already keeps its number. An event given twice is returned once.
 

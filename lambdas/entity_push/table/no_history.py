@@ -1,4 +1,4 @@
-"""Updates that are neither numbered nor stored (setting ``replayHours`` = 0)."""
+"""Updates that are neither numbered nor stored (setting `replayHours` = 0)."""
 
 from collections.abc import Sequence
 from typing import Any

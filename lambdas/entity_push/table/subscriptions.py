@@ -45,7 +45,7 @@ class Subscriptions:
 
         Raises:
             ConnectionGoneError: the connection is not there any more.
-            TooManySubscriptionsError: it has ``limit`` subscriptions, and not this one.
+            TooManySubscriptionsError: it has `limit` subscriptions, and not this one.
             StillConflictingError: other writers kept changing the same items.
         """
         subscription = {

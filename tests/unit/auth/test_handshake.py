@@ -75,7 +75,7 @@ def test_a_token_after_the_subprotocol_is_not_echoed() -> None:
 
 
 def handshake(*lines: tuple[str, str], query: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return what API Gateway makes of header lines and ``access_token`` parameters."""
+    """Return what API Gateway makes of header lines and `access_token` parameters."""
     repeated: dict[str, list[str]] = {}
     for name, value in lines:
         repeated.setdefault(name, []).append(value)
