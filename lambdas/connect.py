@@ -7,8 +7,9 @@ room's.
 import time
 from typing import Any
 
-from entity_push.auth.handshake import accepted_subprotocol, connection_of, is_frame, query_parameter
-from entity_push.protocol.channels import InvalidEntityIdError, entity_channel, everyone_list, user_channel
+from entity_push.protocol.channels import entity_channel, everyone_list, user_channel
+from entity_push.protocol.ids import InvalidEntityIdError, checked_entity_id
+from entity_push.routes.connecting import accepted_subprotocol, connection_of, is_frame, query_parameter
 from entity_push.routes.publications import room
 from entity_push.runtime import aws
 from entity_push.runtime.environment import variable
@@ -29,8 +30,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if everyone:
         connection = connection.listening_to(everyone_list(connection.connection_id))
     if (room_id := query_parameter(event, "roomId")) is not None:
-        entity_id = room(room_id)
-        if not _may_enter(connection, entity_id):
+        entity_id = _entered(connection, room_id)
+        if entity_id is None:
             return _refuse(403, "no such room, or no grant for it", connection)
         connection = connection.listening_to(entity_channel(entity_id))
     table.open(connection)
@@ -42,12 +43,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {"statusCode": 200, "headers": headers}
 
 
-def _may_enter(connection: Connection, entity_id: object) -> bool:
+def _entered(connection: Connection, room_id: str) -> str | None:
+    """Return the entity that is the room, or None: there is no such room, or no grant for it."""
     try:
-        entity_channel(entity_id)
+        entity_id = checked_entity_id(room(room_id))
     except InvalidEntityIdError:
-        return False
-    return connection.bearer.grants.may_subscribe(str(entity_id))
+        return None
+    return entity_id if connection.bearer.grants.may_subscribe(entity_id) else None
 
 
 def _too_many(connection: Connection) -> bool:

@@ -1,6 +1,7 @@
 """`$default`: answers what no other route took (no JSON, no action, or one that does not exist)."""
 
-from entity_push.protocol.frames import ErrorCode, Frame, ProtocolError
+from entity_push.protocol.errors import ErrorCode, ProtocolError
+from entity_push.protocol.frames import Frame
 from entity_push.routes.message_route import Request, message_route
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from entity_push.auth.handshake import is_frame
+from entity_push.routes.connecting import is_frame
 from entity_push.runtime import aws
 from entity_push.runtime.environment import variable
 from entity_push.table.connections import Connections

@@ -1,8 +1,9 @@
 """`publish`, `onMessage`, `message`: what a client says becomes an event, and travels as any other."""
 
 from entity_push.protocol import frames
+from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.events import CLIENT_SOURCE
-from entity_push.protocol.frames import ErrorCode, Frame, ProtocolError
+from entity_push.protocol.frames import Frame
 from entity_push.routes.admission import admitted
 from entity_push.routes.event_bus import Bus, NotPutError
 from entity_push.routes.message_route import Request, message_route

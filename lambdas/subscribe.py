@@ -8,7 +8,8 @@ this answer or pushed to this connection.
 from entity_push.protocol import frames
 from entity_push.protocol.channels import is_entity
 from entity_push.protocol.cursors import Cursor, InvalidCursorError
-from entity_push.protocol.frames import CatchUp, ErrorCode, Frame, ProtocolError
+from entity_push.protocol.errors import ErrorCode, ProtocolError
+from entity_push.protocol.frames import CatchUp, Frame
 from entity_push.routes.admission import admitted
 from entity_push.routes.interests import Interest, answer_each
 from entity_push.routes.message_route import Request, message_route

@@ -1,7 +1,8 @@
 """`unsubscribe`: from the answer on, the client gets no more updates of what it names."""
 
 from entity_push.protocol import frames
-from entity_push.protocol.frames import ErrorCode, Frame, ProtocolError
+from entity_push.protocol.errors import ErrorCode, ProtocolError
+from entity_push.protocol.frames import Frame
 from entity_push.routes.admission import admitted
 from entity_push.routes.interests import USER, Interest, answer_each
 from entity_push.routes.message_route import Request, message_route

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import jwt
-from entity_push.auth.bearer import checked_user_id
 from entity_push.auth.grants import Grants
+from entity_push.protocol.ids import checked_user_id
 
 DEFAULT_SECONDS = 3600.0
 MAX_SECONDS = 366 * 24 * 3600.0

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from aws_cdk import aws_events as events
-from entity_push.protocol.channels import InvalidEntityIdError, entity_channel
 from entity_push.protocol.events import ENTITY_UPDATED
+from entity_push.protocol.ids import InvalidEntityIdError, checked_entity_id
 
 _FIELDS = {"pattern", "entityId", "message"}
 _PATH = re.compile(r"\$(\.[A-Za-z0-9_-]+)*")  # dots only (EventBridge API Reference, InputTransformer)
@@ -54,7 +54,7 @@ class EventRule:
             if not isinstance(path, str) or not _PATH.fullmatch(path):
                 raise ValueError(f"{path!r} is no JSON path such as $.detail.order.id")
         try:
-            entity_channel(_PLACEHOLDER.sub("x", entity_id))
+            checked_entity_id(_PLACEHOLDER.sub("x", entity_id))
         except InvalidEntityIdError as error:
             raise ValueError(str(error)) from error
         return cls(pattern, entity_id, message)

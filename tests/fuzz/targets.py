@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from entity_push.protocol.frames import ErrorCode
+from entity_push.protocol.errors import ErrorCode
 from hypothesis import strategies as st
 
 from tests import forged_tokens

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from entity_push.protocol.frames import ErrorCode
+from entity_push.protocol.errors import ErrorCode
 
 from tests.fuzz.campaign import BY_NAME, Tally, fuzz, rounds
 from tests.fuzz.deployment import LISTENER, Deployment

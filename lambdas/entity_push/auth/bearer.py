@@ -1,40 +1,11 @@
 """Who has opened a connection: what the authorizer found in the token, on its way to the functions."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from entity_push.auth.grants import EVERYTHING, Grants
-
-MAX_USER_ID_LENGTH = 256
-
-# Control characters would break log lines; lone surrogates can't be written as UTF-8.
-_NOT_IN_A_USER_ID = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-class InvalidUserIdError(ValueError):
-    """The value is not a user id; the message says what one is."""
-
-
-def checked_user_id(value: object) -> str:
-    """Return a user id as it is.
-
-    Args:
-        value: what a token has as the user's id; anything at all.
-
-    Raises:
-        InvalidUserIdError: it is not a string of the documented form.
-    """
-    if (
-        not isinstance(value, str)
-        or not 1 <= len(value) <= MAX_USER_ID_LENGTH
-        or _NOT_IN_A_USER_ID.search(value)
-    ):
-        raise InvalidUserIdError(
-            f"A user id is a string of 1 to {MAX_USER_ID_LENGTH} characters without control characters."
-        )
-    return value
+from entity_push.protocol.ids import checked_user_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from entity_push.auth.bearer import Bearer, InvalidUserIdError, checked_user_id
+from entity_push.auth.bearer import Bearer
 from entity_push.auth.grants import Grants, InvalidGrantError
 from entity_push.auth.refusals import Refusal, RefusedTokenError
+from entity_push.protocol.ids import InvalidUserIdError, checked_user_id
 
 Claims = Mapping[str, Any]
 

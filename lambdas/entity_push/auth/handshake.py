@@ -1,54 +1,14 @@
-"""Reading `$connect` events: who connects, with which token, and which subprotocols are offered."""
+"""Reading a handshake: its token, and the subprotocols that it offers."""
 
 from typing import Any
 
-from entity_push.auth.bearer import ANONYMOUS, Bearer
 from entity_push.auth.refusals import Refusal, RefusedTokenError
-from entity_push.protocol.channels import user_channel
-from entity_push.table.connections import Connection
 
 SUBPROTOCOL = "websocket"
 
 MAX_TOKEN_LENGTH = 8192
 """Characters; longer ones are not even looked at. (All headers together are 10,240 bytes at the most,
 "Amazon API Gateway quotas".)"""
-
-
-def is_frame(event: dict[str, Any]) -> bool:
-    """Tell whether an event is neither a handshake nor a farewell, but a frame that names their route."""
-    kind: str | None = event["requestContext"].get("eventType")
-    return kind == "MESSAGE"
-
-
-def connection_of(event: dict[str, Any], *, anybody: bool) -> Connection:
-    """Return the connection that a `$connect` event opens.
-
-    Args:
-        event: the event.
-        anybody: whether the deployment asks for no token. If it does, the bearer is the one whom the
-            authorizer has let in, and nobody else.
-
-    Raises:
-        KeyError: there was no authorizer, although the deployment asks for a token.
-        ValueError: what the authorizer says is not usable.
-    """
-    context = event["requestContext"]
-    identity = context.get("identity", {})
-    bearer = ANONYMOUS if anybody else Bearer.from_context(context["authorizer"])
-    return Connection(
-        connection_id=context["connectionId"],
-        connected_at=int(context["connectedAt"]),
-        ip_address=identity.get("sourceIp") or "",
-        user_agent=identity.get("userAgent") or "",
-        bearer=bearer,
-        channels=frozenset() if bearer.user_id is None else frozenset((user_channel(bearer.user_id),)),
-    )
-
-
-def query_parameter(event: dict[str, Any], name: str) -> str | None:
-    """Return a parameter of the URL that the client connects to; of a repeated one, the last."""
-    value: str | None = (event.get("queryStringParameters") or {}).get(name)
-    return value
 
 
 def offered_subprotocols(event: dict[str, Any]) -> list[str]:
@@ -63,15 +23,6 @@ def _lines(event: dict[str, Any], name: str) -> list[str]:
         header: [value] for header, value in (event.get("headers") or {}).items()
     }
     return [line for header, lines in headers.items() if header.lower() == name for line in lines]
-
-
-def accepted_subprotocol(event: dict[str, Any]) -> str | None:
-    """Return the one subprotocol to echo, or None.
-
-    An offered one that the server does not speak must not be echoed, and a browser that offered any
-    closes the connection unless exactly one of them is (RFC 6455, 4.1 and 4.2.2).
-    """
-    return SUBPROTOCOL if SUBPROTOCOL in offered_subprotocols(event) else None
 
 
 def access_token(event: dict[str, Any]) -> str:

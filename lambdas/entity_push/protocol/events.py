@@ -4,11 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from entity_push.auth.bearer import InvalidUserIdError, checked_user_id
 from entity_push.protocol import frames, strict_json
-from entity_push.protocol.channels import EVERYONE, InvalidEntityIdError, entity_channel, user_channel
+from entity_push.protocol.channels import EVERYONE, entity_channel, user_channel
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.frames import Frame, Pushed
+from entity_push.protocol.ids import (
+    InvalidEntityIdError,
+    InvalidUserIdError,
+    checked_entity_id,
+    checked_user_id,
+)
 
 ENTITY_UPDATED = "Entity Updated"
 USER_NOTIFICATION = "Send User Push Notification"
@@ -143,22 +148,21 @@ def _entity_ids(detail: Mapping[str, Any]) -> tuple[str, ...]:
             raise UnusableEventError("detail has both entityId and entityIds")
         case {"entityIds": list(entity_ids)} if 1 <= len(entity_ids) <= MAX_ENTITIES:
             for entity_id in entity_ids:
-                _entity_channel(entity_id, "detail.entityIds")
+                _entity_id(entity_id, "detail.entityIds")
             return tuple(dict.fromkeys(entity_ids))
     raise UnusableEventError(f"detail.entityIds: it is a list of 1 to {MAX_ENTITIES} entity ids")
 
 
-def _entity_channel(entity_id: object, where: str) -> str:
+def _entity_id(value: object, where: str) -> str:
     try:
-        return entity_channel(entity_id)
+        return checked_entity_id(value)
     except InvalidEntityIdError as error:
         raise UnusableEventError(f"{where}: {error}") from error
 
 
 def _of_entity(pushed: Pushed) -> tuple[str, Frame]:
-    entity_id = pushed["detail"].get("entityId")
-    channel = _entity_channel(entity_id, "detail.entityId")
-    return channel, frames.entity_updated(str(entity_id), **pushed)
+    entity_id = _entity_id(pushed["detail"].get("entityId"), "detail.entityId")
+    return entity_channel(entity_id), frames.entity_updated(entity_id, **pushed)
 
 
 def _sender(event: Mapping[str, Any]) -> str | None:

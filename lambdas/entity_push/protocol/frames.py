@@ -4,7 +4,6 @@ Client frames are JSON objects with an `action` and, if the client wants to matc
 questions, a `requestId` that the answer repeats. docs/protocol.md is this module in prose.
 """
 
-import enum
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -12,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
 
 from entity_push.protocol import strict_json
-from entity_push.protocol.channels import MAX_ENTITY_ID_LENGTH
 from entity_push.protocol.cursors import Cursor
+from entity_push.protocol.errors import ErrorCode, ProtocolError
+from entity_push.protocol.ids import MAX_ENTITY_ID_LENGTH
 
 Frame = dict[str, Any]
 RequestId = str | int
@@ -35,41 +35,6 @@ MAX_FRAME_LEVELS = 100
 
 MAX_REQUEST_ID_LENGTH = 128
 MAX_REQUEST_ID_NUMBER = 2**53  # beyond it, JavaScript would echo another number than it sent
-
-
-class ErrorCode(enum.StrEnum):
-    """Codes of error frames. docs/protocol.md tells for each whether trying again helps."""
-
-    FRAME_TOO_LARGE = "frame_too_large"
-    INVALID_JSON = "invalid_json"
-    INVALID_FRAME = "invalid_frame"
-    INVALID_REQUEST_ID = "invalid_request_id"
-    MISSING_ACTION = "missing_action"
-    UNKNOWN_ACTION = "unknown_action"
-    INVALID_CURSOR = "invalid_cursor"
-    INVALID_ENTITY_ID = "invalid_entity_id"
-    FORBIDDEN = "forbidden"
-    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code, not a token
-    TOO_MANY_SUBSCRIPTIONS = "too_many_subscriptions"
-    INVALID_CHANNEL = "invalid_channel"
-    TOO_MANY_ENTITIES = "too_many_entities"
-    INVALID_MESSAGE = "invalid_message"
-    NOT_PUBLISHED = "not_published"
-    CONNECTION_GONE = "connection_gone"
-    INTERNAL_ERROR = "internal_error"
-
-
-class ProtocolError(Exception):
-    """What a client sent can't be done; it becomes an error frame.
-
-    Attributes:
-        code: the documented code.
-        message: a sentence for people that says what would be right.
-    """
-
-    def __init__(self, code: ErrorCode, message: str):
-        super().__init__(message)
-        self.code, self.message = code, message
 
 
 @dataclass(frozen=True, slots=True)

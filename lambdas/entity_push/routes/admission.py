@@ -2,7 +2,7 @@
 
 import time
 
-from entity_push.protocol.frames import ErrorCode, ProtocolError
+from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.runtime.environment import variable
 from entity_push.table.connections import Connection, Connections
 

@@ -7,14 +7,13 @@ from typing import Any
 from entity_push.protocol import frames
 from entity_push.protocol.channels import (
     EVERYONE,
-    InvalidEntityIdError,
     entity_channel,
     everyone_list,
-    is_pattern,
-    pattern_channel,
     user_channel,
 )
-from entity_push.protocol.frames import ErrorCode, Frame, ProtocolError
+from entity_push.protocol.errors import ErrorCode, ProtocolError
+from entity_push.protocol.frames import Frame
+from entity_push.protocol.ids import InvalidEntityIdError, checked_entity_id, checked_pattern, is_pattern
 from entity_push.table.connections import Connection
 
 USER = "user"
@@ -46,20 +45,21 @@ class Interest:
     grant: str | None
 
 
-def interest_in_entity(entity_id: object) -> Interest:
+def interest_in_entity(value: object) -> Interest:
     """Return the interest in an entity, or in all that a pattern covers.
 
     Raises:
         ProtocolError: `invalid_entity_id`.
     """
     try:
-        if is_pattern(entity_id):
-            pattern = str(entity_id)
-            return Interest({"entityId": pattern}, pattern_channel(pattern), None, pattern)
-        channel = entity_channel(entity_id)
+        if is_pattern(value):
+            pattern = checked_pattern(value)
+            return Interest({"entityId": pattern}, entity_channel(pattern), None, pattern)
+        entity_id = checked_entity_id(value)
     except InvalidEntityIdError as error:
         raise ProtocolError(ErrorCode.INVALID_ENTITY_ID, str(error)) from error
-    return Interest({"entityId": str(entity_id)}, channel, channel, str(entity_id))
+    channel = entity_channel(entity_id)
+    return Interest({"entityId": entity_id}, channel, channel, entity_id)
 
 
 def interest_in_channel(name: object, connection: Connection) -> Interest:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from entity_push.protocol import frames
-from entity_push.protocol.frames import ClientFrame, ErrorCode, Frame, ProtocolError
+from entity_push.protocol.errors import ErrorCode, ProtocolError
+from entity_push.protocol.frames import ClientFrame, Frame
 from entity_push.runtime.environment import variable
 from entity_push.runtime.telemetry import logger
 

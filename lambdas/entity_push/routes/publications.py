@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from entity_push.auth.grants import EVERYONE_GRANT
-from entity_push.protocol.channels import InvalidEntityIdError, entity_channel
+from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.events import BROADCAST, ENTITY_UPDATED
-from entity_push.protocol.frames import ErrorCode, ProtocolError
+from entity_push.protocol.ids import InvalidEntityIdError, checked_entity_id
 
 CHAT_ACTIONS = ("onMessage", "message")
 """Two names of the same: chats and messengers that are written for API Gateway use either."""
@@ -40,23 +40,27 @@ def publication_in(fields: Mapping[str, Any]) -> Publication:
     """
     message = {"message": fields["message"]} if "message" in fields else {}
     if fields.get("action") not in CHAT_ACTIONS:
-        return _update(fields.get("entityId"), {}, message)
+        entity_id = _entity_id(fields.get("entityId"))
+        return _update(entity_id, {"entityId": entity_id}, message)
     if not message:
         raise ProtocolError(ErrorCode.INVALID_MESSAGE, 'The frame has no "message". It may be any JSON.')
     if "roomId" not in fields:
         return Publication({}, EVERYONE_GRANT, BROADCAST, message)
-    return _update(room(fields["roomId"]), {"roomId": str(fields["roomId"])}, message)
+    entity_id = _entity_id(room(fields["roomId"]))
+    return _update(entity_id, {"roomId": entity_id.removeprefix(ROOMS)}, message)
 
 
 def room(room_id: object) -> object:
-    """Return the entity that is a room, for what a client gave as the room's id; anything at all."""
+    """Return the entity that is a room, unchecked, for a client's room id: anything at all."""
     return f"{ROOMS}{room_id}" if isinstance(room_id, str) else room_id
 
 
-def _update(entity_id: object, named: Mapping[str, str], message: Mapping[str, Any]) -> Publication:
+def _entity_id(value: object) -> str:
     try:
-        entity_channel(entity_id)
+        return checked_entity_id(value)
     except InvalidEntityIdError as error:
         raise ProtocolError(ErrorCode.INVALID_ENTITY_ID, str(error)) from error
-    grant = str(entity_id)
-    return Publication(named or {"entityId": grant}, grant, ENTITY_UPDATED, {"entityId": grant, **message})
+
+
+def _update(entity_id: str, named: Mapping[str, str], message: Mapping[str, Any]) -> Publication:
+    return Publication(named, entity_id, ENTITY_UPDATED, {"entityId": entity_id, **message})

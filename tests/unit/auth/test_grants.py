@@ -3,6 +3,7 @@ import json
 
 import pytest
 from entity_push.auth.grants import EVERYTHING, MAX_GRANTS_BYTES, Grants, InvalidGrantError, covers
+from entity_push.protocol import strict_json
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -123,12 +124,36 @@ def test_grants_survive_the_way_to_the_functions(grants: Grants) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "null", "[]", "{}", '{"subscribe":["*"]}', '{"subscribe":7,"publish":[]}', "NaN", "[" * 100_000],
+    ["", "null", "[]", '"*"', "NaN", "[" * 100_000],
     ids=lambda text: text[:30],
 )
 def test_what_is_no_grants_json_is_refused(text: str) -> None:
     with pytest.raises(InvalidGrantError):
         Grants.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "grants"),
+    [
+        ("{}", Grants()),
+        ('{"subscribe":["*"]}', Grants(("*",))),
+        ('{"publish":["a"]}', Grants((), ("a",))),
+        ('{"subscribe":["a"],"publish":["b"],"presence":["c"]}', Grants(("a",), ("b",))),
+        ('{"subscribe":7,"publish":["b"]}', Grants((), ("b",))),
+        ('{"subscribe":["a",7,null],"publish":null}', Grants(("a",))),
+    ],
+)
+def test_grants_that_another_version_stored_are_read_and_grant_nothing_more(
+    text: str, grants: Grants
+) -> None:
+    assert Grants.from_json(text) == grants
+
+
+def test_grants_are_not_read_anew_for_every_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = Grants(("orders/7", "not-read-before")).to_json()
+    first = Grants.from_json(text)
+    monkeypatch.setattr(strict_json, "loads", lambda _text: pytest.fail("it was read again"))
+    assert Grants.from_json(text) == first
 
 
 @given(st.text() | JSON.map(json.dumps))

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from entity_push.protocol import frames
 from entity_push.protocol.cursors import Cursor
-from entity_push.protocol.frames import CatchUp, ErrorCode, ProtocolError, parse_client_frame
+from entity_push.protocol.errors import ErrorCode, ProtocolError
+from entity_push.protocol.frames import CatchUp, parse_client_frame
 from hypothesis import given
 from hypothesis import strategies as st
 
