@@ -4,11 +4,12 @@ import time
 from collections import Counter
 from typing import Any
 
-from entity_push.posting.deliverer import Credentials, Deliverer, Outcome, Post, Result
+from botocore.credentials import ReadOnlyCredentials
+from entity_push.posting.deliverer import Deliverer, Outcome, Post, Result
 
 from tests.delivery.faults import FaultyEndpoint
 
-CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "token")
+CREDENTIALS = ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")
 FRAME = b'{"type":"Entity Updated"}'
 
 

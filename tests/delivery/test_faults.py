@@ -5,15 +5,16 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from botocore.credentials import ReadOnlyCredentials
 from entity_push.posting import deliverer as delivery
-from entity_push.posting.deliverer import Credentials, Deliverer, Outcome, Post, Result
+from entity_push.posting.deliverer import Deliverer, Outcome, Post, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.delivery import faults
 from tests.delivery.faults import FaultyEndpoint
 
-CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "token")
+CREDENTIALS = ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")
 ATTEMPTS = 4
 
 TEMPORARY = st.sampled_from(sorted(faults.RETRIED | faults.AMBIGUOUS - {"silent"}))

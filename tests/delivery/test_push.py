@@ -8,10 +8,11 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.credentials import ReadOnlyCredentials
 from entity_push.auth.bearer import Bearer
 from entity_push.auth.grants import EVERYTHING
 from entity_push.posting import deliverer as delivery
-from entity_push.posting.deliverer import Credentials, Deliverer
+from entity_push.posting.deliverer import Deliverer
 from entity_push.push import chunks, settlement
 from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.fan_out import FanOut
@@ -176,7 +177,7 @@ def test_whatever_happens_every_connection_is_accounted_for(
         deliverer = Deliverer(
             endpoint.url,
             "us-east-1",
-            lambda: Credentials("AKIDEXAMPLE", "secret", "token"),
+            lambda: ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token"),
             attempts=IN_PROCESS_ATTEMPTS,
             timeout=2,
         )

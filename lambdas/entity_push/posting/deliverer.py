@@ -23,11 +23,11 @@ from operator import length_hint
 
 from entity_push.posting.pacing import Window
 from entity_push.posting.posts import Outcome, Post, Result
-from entity_push.posting.signing import Credentials, Signer, SigningCredentials, Stamp, credentials_at_fault
+from entity_push.posting.signing import Credentials, Signer, Stamp, credentials_at_fault
 from entity_push.posting.transport import Ended, Fault, Transport
 from entity_push.runtime.tls import default_ca_file
 
-__all__ = ["Credentials", "Deliverer", "Outcome", "Post", "Result"]
+__all__ = ["Deliverer", "Outcome", "Post", "Result"]
 
 _STAMP_SECONDS = 10.0  # how long one signing date (valid for 5 minutes) and set of credentials serve
 _SWEEP_SECONDS = 0.1  # how often silent requests are looked for
@@ -79,7 +79,7 @@ class Deliverer:
         self,
         endpoint: str,
         region: str,
-        credentials: Callable[[], SigningCredentials],
+        credentials: Callable[[], Credentials],
         *,
         max_in_flight: int = 256,
         attempts: int = 5,

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 import time
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 SERVICE = "execute-api"
@@ -21,28 +21,20 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+").fullmatch
 _CACHED_FRAMES = 64  # a frame is at most 128 KB, so at most 8 MB
 
 
-class SigningCredentials(Protocol):
-    """What signing needs; `Credentials` below and botocore's `ReadOnlyCredentials` have it."""
+class Credentials(Protocol):
+    """What signing needs of AWS credentials: botocore's `ReadOnlyCredentials` have it."""
 
     @property
-    def access_key(self) -> str:
+    def access_key(self) -> str | None:
         """The access key id."""
 
     @property
-    def secret_key(self) -> str:
+    def secret_key(self) -> str | None:
         """The secret access key."""
 
     @property
     def token(self) -> str | None:
         """The session token; None for a long-term user's credentials, which Lambda never has."""
-
-
-class Credentials(NamedTuple):
-    """AWS credentials as a plain tuple."""
-
-    access_key: str
-    secret_key: str
-    token: str | None = None
 
 
 class Stamp:
@@ -52,7 +44,7 @@ class Stamp:
     """
 
     def __init__(
-        self, *, host: str, path: str, region: str, credentials: SigningCredentials, key: bytes, date: str
+        self, *, host: str, path: str, region: str, credentials: Credentials, key: bytes, date: str
     ) -> None:
         self.credentials = credentials
         token = credentials.token
@@ -131,14 +123,15 @@ class Signer:
         self._key = b""
         self._hashes: dict[bytes, str] = {}
 
-    def stamp(self, credentials: SigningCredentials, now: float | None = None) -> Stamp:
+    def stamp(self, credentials: Credentials, now: float | None = None) -> Stamp:
         """Return what signs requests from `now` on (seconds since the epoch; None: the clock's)."""
         date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-        if self._key_for != (credentials.secret_key, date[:8]):
-            key = b"AWS4" + credentials.secret_key.encode()
+        secret_key = credentials.secret_key or ""
+        if self._key_for != (secret_key, date[:8]):
+            key = b"AWS4" + secret_key.encode()
             for part in (date[:8], self._region, SERVICE, "aws4_request"):
                 key = hmac.digest(key, part.encode(), "sha256")
-            self._key, self._key_for = key, (credentials.secret_key, date[:8])
+            self._key, self._key_for = key, (secret_key, date[:8])
         return Stamp(
             host=self._host,
             path=self._path,

@@ -9,10 +9,8 @@ from typing import Any
 
 import botocore.config
 import botocore.session
+from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import NoCredentialsError
-
-from entity_push.posting.signing import Credentials
-from entity_push.runtime.plain_json import PlainJSONParserFactory
 
 # Parameters are built by this package and its tests; checking them again on each call costs CPU.
 # Three attempts of at most 3 s and their pauses end before a route's own 15 s, so that it can still answer.
@@ -35,9 +33,7 @@ for _name in ("botocore", "urllib3"):
 @functools.cache
 def session() -> botocore.session.Session:
     """Return the process's session: finding credentials and models is slow, so it is done once."""
-    found = botocore.session.get_session()
-    found.register_component("response_parser_factory", PlainJSONParserFactory())
-    return found
+    return botocore.session.get_session()
 
 
 def client(service: str) -> Any:
@@ -45,7 +41,7 @@ def client(service: str) -> Any:
     return session().create_client(service, config=CLIENT_CONFIG)
 
 
-def credentials() -> Credentials:
+def credentials() -> ReadOnlyCredentials:
     """Return the function's credentials, fresh ones when they have rotated.
 
     Raises:
@@ -54,5 +50,4 @@ def credentials() -> Credentials:
     found = session().get_credentials()
     if found is None:
         raise NoCredentialsError
-    frozen = found.get_frozen_credentials()
-    return Credentials(frozen.access_key or "", frozen.secret_key or "", frozen.token)
+    return found.get_frozen_credentials()

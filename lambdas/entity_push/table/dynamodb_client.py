@@ -24,7 +24,6 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, HTTPClientError
 
-from entity_push.posting.signing import SigningCredentials
 from entity_push.runtime.tls import default_ca_file, trusting
 from entity_push.table.conflicts import Attempts
 from entity_push.table.keys import Item
@@ -122,7 +121,7 @@ class LeanClient:
         self,
         endpoint_url: str,
         region: str,
-        credentials: Callable[[], SigningCredentials],
+        credentials: Callable[[], ReadOnlyCredentials],
         pause: Callable[[float], None] = time.sleep,
     ):
         self._url, self._lanes = endpoint_url, [_Lane(endpoint_url)]
@@ -210,9 +209,7 @@ class LeanClient:
             "X-Amz-Target": f"DynamoDB_20120810.{operation}",
         }
         request = AWSRequest("POST", self._url, headers=headers, data=body)
-        current = self._credentials()
-        credentials = ReadOnlyCredentials(current.access_key, current.secret_key, current.token)
-        SigV4Auth(credentials, "dynamodb", self._region).add_auth(request)
+        SigV4Auth(self._credentials(), "dynamodb", self._region).add_auth(request)
         return dict(request.headers.items())
 
 

@@ -12,16 +12,15 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.credentials import Credentials as BotocoreCredentials
+from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
-from entity_push.posting.signing import Credentials
 from entity_push.table import dynamodb_client as lean_client
 from entity_push.table.dynamodb_client import TRIES, LeanClient
 
 from testbed.endpoint import make_certificate
 from tests.unit.table.standin_dynamodb import CLOSE, SILENCE, StandIn, answer, error
 
-CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "token")
+CREDENTIALS = ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")
 KEY = {"pk": {"S": "CHANNEL#entity/é \"'\n"}, "sk": {"S": "HEAD"}}
 QUERY: dict[str, Any] = {
     "TableName": "table",
@@ -90,7 +89,7 @@ def signature(url: str, call: Any) -> Any:
     headers = {name: call.headers[name] for name in signed}
     request: Any = AWSRequest("POST", url + call.path, headers=headers, data=call.body)
     request.context["timestamp"] = call.headers["x-amz-date"]
-    signer: Any = SigV4Auth(BotocoreCredentials(*CREDENTIALS), "dynamodb", "eu-west-1")
+    signer: Any = SigV4Auth(CREDENTIALS, "dynamodb", "eu-west-1")
     return signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
 
 
@@ -222,7 +221,7 @@ def test_one_that_can_not_be_reached_is_an_error_that_tells_the_call(pauses: lis
 
 
 def test_rotated_credentials_are_taken_up(dynamodb: StandIn) -> None:
-    current = [CREDENTIALS, Credentials("AKIDNEXT", "other")]
+    current = [CREDENTIALS, ReadOnlyCredentials("AKIDNEXT", "other", None)]
     client = LeanClient(dynamodb.url, "eu-west-1", lambda: current.pop(0))
     client.query(**QUERY)
     client.query(**QUERY)
@@ -339,7 +338,7 @@ def test_an_exception_between_several_queries_leaves_no_answer_for_the_next_ones
 ) -> None:
     asked = itertools.count(1)
 
-    def credentials() -> Credentials:
+    def credentials() -> ReadOnlyCredentials:
         if next(asked) == number:
             raise NoCredentialsError
         return CREDENTIALS
@@ -365,7 +364,7 @@ def test_an_answer_that_is_not_json_leaves_no_answer_for_the_next_ones(
 
 
 def test_several_queries_take_up_rotated_credentials(several: StandIn) -> None:
-    current = [CREDENTIALS] * 3 + [Credentials("AKIDNEXT", "other")] * 3
+    current = [CREDENTIALS] * 3 + [ReadOnlyCredentials("AKIDNEXT", "other", None)] * 3
     client = LeanClient(several.url, "eu-west-1", lambda: current.pop(0))
     for _ in range(2):
         assert client.queries(SEVERAL) == ANSWERS
