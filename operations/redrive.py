@@ -1,17 +1,20 @@
 """Dead letters: list them, explain them, put them back on the queue.
 
 make redrive ARGS="list --local"
-make redrive ARGS="redrive --stack EntityPush --reason 'not delivered'"
+make redrive ARGS="redrive --stack EntityPush --reason too_old"
 """
 
 import argparse
 import datetime
-import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from entity_push.protocol.dead_letter_reasons import Reason
+from entity_push.push import messages
+from entity_push.push.dead_letters import CODE_ATTRIBUTE, TEXT_ATTRIBUTE
 
 from operations import deployment
 from operations.deployment import Deployment, DeploymentError
@@ -22,17 +25,27 @@ QUEUES = {
 }
 LOOK_SECONDS = 15 * 60
 
-ADVICE = {
-    "entityId": "The event's detail names no usable entity: mend the service that puts it. "
-    "Redriving won't help.",
-    "not an EventBridge event": "Something else wrote to the queue. Redriving won't help.",
-    "not JSON": "Something else wrote to the queue. Redriving won't help.",
-    "not delivered within": "The backlog was longer than an hour. Redrive, unless the update has no meaning "
-    "any more.",
-    "neither reached nor closed": "API Gateway took nothing for these connections for minutes: look at "
-    "throttling, then redrive.",
+ADVICE: Mapping[Reason, str] = {
+    Reason.NOT_JSON: "Something else wrote to the queue: find out what. Redriving can't help.",
+    Reason.NOT_AN_EVENT: "Something else wrote to the queue: find out what. Redriving can't help.",
+    Reason.UNKNOWN_DETAIL_TYPE: "Something else wrote to the queue, or a rule of an earlier deployment did. "
+    "Redriving can't help.",
+    Reason.INVALID_ENTITY_ID: "Mend the service that puts the event, and let it put the event again. "
+    "Redriving can't help: the event stays as it is.",
+    Reason.INVALID_ENTITY_IDS: "Mend the service that puts the event, and let it put the event again. "
+    "Redriving can't help: the event stays as it is.",
+    Reason.INVALID_USER_ID: "Mend the service that puts the event, and let it put the event again. "
+    "Redriving can't help: the event stays as it is.",
+    Reason.INVALID_CHUNK: "Another version of the push function wrote it, or something else did. Redrive "
+    "after deploying the version that wrote it; otherwise redriving can't help.",
+    Reason.TOO_OLD: "The backlog was longer than an hour. Redrive, unless the update means nothing any more.",
+    Reason.UNREACHABLE: "API Gateway took nothing for these connections for minutes: look at throttling, "
+    "then redrive.",
 }
-NO_REASON = "It failed several times; the push function's log has each failure under its message id. Redrive."
+"""What to do about a dead letter of the push function."""
+
+OF_EVENTBRIDGE = "EventBridge could not write to the queue: mend what the error names, then redrive."
+NO_CODE = "It failed several times; the push function's log has each failure under its message id. Redrive."
 
 
 @dataclass(frozen=True)
@@ -43,18 +56,29 @@ class DeadLetter:
     message: dict[str, Any]
 
     @property
+    def code(self) -> str:
+        """Why it is there, as a code: the push function's, EventBridge's, or `failed_too_often`."""
+        return self._attribute(CODE_ATTRIBUTE) or self._attribute("ERROR_CODE") or "failed_too_often"
+
+    @property
     def reason(self) -> str:
-        """Why it is there: what the push function or EventBridge wrote on it."""
-        attributes = self.message.get("MessageAttributes", {})
-        for name in ("reason", "ERROR_MESSAGE", "ERROR_CODE"):
-            if name in attributes:
-                return str(attributes[name]["StringValue"])
-        return "failed too often"
+        """Why it is there, in words; empty if nobody wrote that on it."""
+        return self._attribute(TEXT_ATTRIBUTE) or self._attribute("ERROR_MESSAGE") or ""
 
     @property
     def advice(self) -> str:
         """What to do about it."""
-        return next((text for part, text in ADVICE.items() if part in self.reason), NO_REASON)
+        if self.code in set(Reason):
+            return ADVICE[Reason(self.code)]
+        return OF_EVENTBRIDGE if self._attribute("ERROR_CODE") else NO_CODE
+
+    def has_reason(self, part: str) -> bool:
+        """Tell whether its code is this one, or its reason has this text in it."""
+        return part in (self.code, "") or part in self.reason
+
+    def _attribute(self, name: str) -> str | None:
+        found = self.message.get("MessageAttributes", {}).get(name)
+        return None if found is None else str(found["StringValue"])
 
     def describe(self) -> str:
         """Return a few lines for people."""
@@ -63,8 +87,8 @@ class DeadLetter:
         )
         return (
             f"{self.message['MessageId']}  since {sent:%Y-%m-%d %H:%M:%S} UTC\n"
-            f"  what:   {_summary(self.message['Body'])}\n"
-            f"  why:    {self.reason}\n"
+            f"  what:   {messages.summary(self.message['Body'])}\n"
+            f"  why:    {': '.join(filter(None, (self.code, self.reason)))}\n"
             f"  advice: {self.advice}"
         )
 
@@ -86,12 +110,12 @@ def pages(sqs: Any, queue_url: str) -> Iterator[list[DeadLetter]]:
 
 
 def show(found: Deployment, reason: str) -> int:
-    """Print every dead letter whose reason has a text in it; return how many there are."""
+    """Print every dead letter that has a reason, by its code or text; return how many there are."""
     sqs, count = found.client("sqs"), 0
     for output, meaning in QUEUES.items():
         letters = [letter for page in pages(sqs, found.outputs[output]) for letter in page]
         _let_go(sqs, letters)
-        chosen = [letter for letter in letters if reason in letter.reason]
+        chosen = [letter for letter in letters if letter.has_reason(reason)]
         print(f"{len(chosen)} messages {meaning}")
         for letter in chosen:
             print(letter.describe())
@@ -100,7 +124,7 @@ def show(found: Deployment, reason: str) -> int:
 
 
 def redrive(found: Deployment, reason: str) -> int:
-    """Put dead letters whose reason has a text in it back on the queue; return how many.
+    """Put dead letters that have a reason, by its code or text, back on the queue; return how many.
 
     Each is sent before it is deleted: what stops in between may be pushed twice, and is not lost.
     """
@@ -109,15 +133,16 @@ def redrive(found: Deployment, reason: str) -> int:
         others: list[DeadLetter] = []
         for page in pages(sqs, found.outputs[output]):
             for letter in page:
-                if reason not in letter.reason:
+                if not letter.has_reason(reason):
                     others.append(letter)
                     continue
                 sqs.send_message(
-                    QueueUrl=found.outputs["QueueUrl"], MessageBody=_as_new(letter.message["Body"])
+                    QueueUrl=found.outputs["QueueUrl"],
+                    MessageBody=messages.as_new(letter.message["Body"], time.time()),
                 )
                 sqs.delete_message(QueueUrl=letter.queue_url, ReceiptHandle=letter.message["ReceiptHandle"])
                 count += 1
-                print(f"redriven: {letter.message['MessageId']}  {_summary(letter.message['Body'])}")
+                print(f"redriven: {letter.message['MessageId']}  {messages.summary(letter.message['Body'])}")
         _let_go(sqs, others)
     print(f"{count} messages are back on the queue")
     return count
@@ -140,33 +165,6 @@ def _let_go(sqs: Any, letters: Sequence[DeadLetter]) -> None:
         )
 
 
-def _as_new(body: str) -> str:
-    """Return a body whose age and attempts, if it has any, begin anew."""
-    try:
-        message = json.loads(body)
-    except ValueError:
-        return body
-    for part in ("chunk", "rest"):
-        if isinstance(message, dict) and isinstance(message.get(part), dict):
-            message[part] |= {"sentAt": round(time.time() * 1000)} | (
-                {"attempt": 0} if part == "chunk" else {}
-            )
-            return json.dumps(message, separators=(",", ":"))
-    return body
-
-
-def _summary(body: str) -> str:
-    try:
-        match json.loads(body):
-            case {"chunk": {"channel": channel, "subscribers": dict(names), "eventId": event_id}}:
-                return f"event {event_id} for {len(names)} connections of {channel}"
-            case {"detail-type": kind, "id": event_id, "detail": detail}:
-                return f"event {event_id} {kind!r} {json.dumps(detail)[:100]}"
-    except ValueError:
-        pass
-    return body[:100]
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
@@ -180,7 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=what, description=what)
         deployment.add_arguments(command)
         command.add_argument(
-            "--reason", default="", help="only messages whose reason contains this (default: all)"
+            "--reason", default="", help="only this code, or a part of the reason's text (default: all)"
         )
     chosen = parser.parse_args(arguments)
     try:

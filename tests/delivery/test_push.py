@@ -13,7 +13,7 @@ from entity_push.auth.bearer import Bearer
 from entity_push.auth.grants import EVERYTHING
 from entity_push.posting import deliverer as delivery
 from entity_push.posting.deliverer import Deliverer
-from entity_push.push import chunks, settlement
+from entity_push.push import messages, retries
 from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.fan_out import FanOut
 from entity_push.push.metrics import PushMetrics
@@ -35,7 +35,7 @@ CHUNK = 3
 OPENED = round(time.time() - 60) * 1000
 ENDED = round(time.time()) - 30
 IN_PROCESS_ATTEMPTS = 2
-MOST = IN_PROCESS_ATTEMPTS * chunks.MAX_ATTEMPTS
+MOST = IN_PROCESS_ATTEMPTS * retries.MAX_ROUNDS
 
 PASSING = st.lists(
     st.sampled_from(sorted(faults.RETRIED | faults.AMBIGUOUS - {"silent", "closed", "garbage"})), max_size=5
@@ -99,7 +99,7 @@ def _quick() -> Iterator[list[PushMetrics]]:
     patch = pytest.MonkeyPatch()
     patch.setattr(delivery, "_THROTTLED_PAUSE", 0.002)
     patch.setattr(delivery, "_FAILED_PAUSE", 0.002)
-    patch.setattr(chunks, "CHUNK_SIZE", CHUNK)
+    patch.setattr(messages, "CHUNK_SIZE", CHUNK)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         patch.setenv(name, "testing")
     yield []
@@ -133,7 +133,7 @@ def push_until_quiet(fan_out: FanOut, queue: MemoryQueue) -> PushMetrics:
             if not queue.waiting:
                 return total
             batch = [queue.waiting.popleft() for _ in range(min(10, len(queue.waiting)))]
-            failed = set(fan_out.push(batch, seconds=settlement.FORGET_RESERVE_SECONDS + 40))
+            failed = set(fan_out.push(batch, seconds=retries.FORGET_RESERVE_SECONDS + 40))
             queue.waiting.extend(record for record in batch if record["messageId"] in failed)
     finally:
         PushMetrics.flush = flush  # type: ignore[method-assign]

@@ -14,9 +14,9 @@ import pytest
 from entity_push.posting import deliverer as delivery
 from entity_push.posting.deliverer import Outcome, Post, Result
 from entity_push.protocol.events import Update
-from entity_push.push.chunks import Chunk
+from entity_push.push.delivery import Delivery
+from entity_push.push.messages import Chunk
 from entity_push.push.sequencer import Sequencer
-from entity_push.push.settlement import Delivery
 
 from tests.delivery.engine import FRAME, deliver, deliverer_for, outcomes, posts
 from tests.delivery.faults import FaultyEndpoint

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from entity_push.protocol import frames
-from entity_push.push import chunks, settlement
+from entity_push.push import messages, retries
 from entity_push.routes import admission
 from entity_push.runtime.telemetry import logger
 from entity_push.table import history
@@ -22,8 +22,8 @@ def _small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(history, "new_epoch", lambda: f"epoch{next(epochs)}")
     patch.setattr(history, "PAGE_ITEMS", 2)
     patch.setattr(frames, "UPDATES_ROOM", 450)  # two or three frames
-    patch.setattr(chunks, "CHUNK_SIZE", 2)
-    patch.setattr(settlement, "MAX_ATTEMPTS", 3)
+    patch.setattr(messages, "CHUNK_SIZE", 2)
+    patch.setattr(retries, "MAX_ROUNDS", 3)
     patch.setattr(admission, "time", time)  # a world puts its clock there
     patch.setattr("entity_push.push.metrics.PushMetrics.flush", lambda _self: None)
     for name, value in {

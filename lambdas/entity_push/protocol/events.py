@@ -7,6 +7,7 @@ from typing import Any
 from entity_push.protocol import frames, strict_json
 from entity_push.protocol.channels import EVERYONE, entity_channel, user_channel
 from entity_push.protocol.cursors import Cursor
+from entity_push.protocol.dead_letter_reasons import Reason, UnusableMessageError
 from entity_push.protocol.frames import Frame, Pushed
 from entity_push.protocol.ids import (
     InvalidEntityIdError,
@@ -26,10 +27,6 @@ MAX_TEXT_LENGTH = 256
 
 MAX_ENTITIES = 100
 """Entities that one event may name."""
-
-
-class UnusableEventError(ValueError):
-    """The event can't become an update, however often it is tried; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event | EventOfSev
         sent_at: when it was put on the queue, in milliseconds since 1970.
 
     Raises:
-        UnusableEventError: not an event, of another kind, or without a usable id of whom it is for.
+        UnusableMessageError: not an event, of another kind, or without a usable id of whom it is for.
     """
     match event:
         case {"detail-type": str(kind), "id": str(event_id), "time": str(time), "detail": dict(detail)} if (
@@ -119,11 +116,13 @@ def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event | EventOfSev
         ):
             pass
         case _:
-            raise UnusableEventError(
-                "the message is not an EventBridge event (detail-type, id, time and an object as detail)"
+            raise UnusableMessageError(
+                Reason.NOT_AN_EVENT,
+                "the message is not an EventBridge event (detail-type, id, time and an object as detail)",
             )
     if kind not in _KINDS:
-        raise UnusableEventError(f"the detail-type is none of {', '.join(map(repr, _KINDS))}")
+        text = f"the detail-type is none of {', '.join(map(repr, _KINDS))}"
+        raise UnusableMessageError(Reason.UNKNOWN_DETAIL_TYPE, text)
     sender = _sender(event)
     if kind == ENTITY_UPDATED and "entityIds" in detail:
         return EventOfSeveral(event, _entity_ids(detail))
@@ -141,23 +140,24 @@ def _entity_ids(detail: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the entities that an event names, each once.
 
     Raises:
-        UnusableEventError: one of them is no entity id: then none gets the update, rather than some.
+        UnusableMessageError: one of them is no entity id: then none gets the update, rather than some.
     """
     match detail:
         case {"entityId": _}:
-            raise UnusableEventError("detail has both entityId and entityIds")
+            raise UnusableMessageError(Reason.INVALID_ENTITY_IDS, "detail has both entityId and entityIds")
         case {"entityIds": list(entity_ids)} if 1 <= len(entity_ids) <= MAX_ENTITIES:
             for entity_id in entity_ids:
                 _entity_id(entity_id, "detail.entityIds")
             return tuple(dict.fromkeys(entity_ids))
-    raise UnusableEventError(f"detail.entityIds: it is a list of 1 to {MAX_ENTITIES} entity ids")
+    text = f"detail.entityIds: it is a list of 1 to {MAX_ENTITIES} entity ids"
+    raise UnusableMessageError(Reason.INVALID_ENTITY_IDS, text)
 
 
 def _entity_id(value: object, where: str) -> str:
     try:
         return checked_entity_id(value)
     except InvalidEntityIdError as error:
-        raise UnusableEventError(f"{where}: {error}") from error
+        raise UnusableMessageError(Reason.INVALID_ENTITY_ID, f"{where}: {error}") from error
 
 
 def _of_entity(pushed: Pushed) -> tuple[str, Frame]:
@@ -176,7 +176,7 @@ def _user_id(value: object, where: str) -> str:
     try:
         return checked_user_id(value)
     except InvalidUserIdError as error:
-        raise UnusableEventError(f"{where}: {error}") from error
+        raise UnusableMessageError(Reason.INVALID_USER_ID, f"{where}: {error}") from error
 
 
 def _of_user(pushed: Pushed) -> tuple[str, Frame]:

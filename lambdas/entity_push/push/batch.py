@@ -5,13 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from entity_push.protocol.events import Event, EventOfSeveral, UnusableEventError, Update
-from entity_push.push.chunks import Chunk, Rest, split
+from entity_push.protocol.dead_letter_reasons import UnusableMessageError
+from entity_push.protocol.events import Event, EventOfSeveral, Update
 from entity_push.push.dead_letters import DeadLetters
-from entity_push.push.messages import read_message
+from entity_push.push.delivery import Delivery
+from entity_push.push.messages import Chunk, Rest, read_message, split
 from entity_push.push.metrics import PushMetrics
 from entity_push.push.queue import Message, Queue
-from entity_push.push.settlement import Delivery
 from entity_push.runtime.telemetry import logger
 from entity_push.table.subscribers import Subscribers
 
@@ -71,9 +71,9 @@ class Batch:
         record_id = record["messageId"]
         try:
             message = read_message(record["body"], sent_at=int(record["attributes"]["SentTimestamp"]))
-        except UnusableEventError as error:
-            logger.error("dead letter", message_id=record_id, reason=str(error))
-            self._dead_letters.send(record["body"], str(error))
+        except UnusableMessageError as error:
+            logger.error("dead letter", message_id=record_id, code=error.reason, reason=error.text)
+            self._dead_letters.send(record["body"], error.reason, error.text)
             self.metrics.dead_letters += 1
             return
         match message:

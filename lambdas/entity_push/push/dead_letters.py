@@ -2,12 +2,15 @@
 
 from typing import Any
 
-REASON_ATTRIBUTE = "reason"
-MAX_REASON_LENGTH = 1024
+from entity_push.protocol.dead_letter_reasons import Reason
+
+CODE_ATTRIBUTE = "reasonCode"
+TEXT_ATTRIBUTE = "reason"
+MAX_TEXT_LENGTH = 1024
 
 
 class DeadLetters:
-    """Sends messages to the dead-letter queue at once, with the reason as a message attribute.
+    """Sends messages to the dead-letter queue at once. Message attributes tell the reason: a code and a text.
 
     Leaving it to the queue's redrive policy would take several attempts, minutes apart, and lose the reason.
 
@@ -19,15 +22,13 @@ class DeadLetters:
     def __init__(self, client: Any, queue_url: str):
         self._client, self._queue_url = client, queue_url
 
-    def send(self, body: str, reason: str) -> None:
-        """Put a message there; raises what the client raises."""
+    def send(self, body: str, reason: Reason, text: str) -> None:
+        """Put a message there with its reason; raises what the client raises."""
         self._client.send_message(
             QueueUrl=self._queue_url,
             MessageBody=body,
             MessageAttributes={
-                REASON_ATTRIBUTE: {
-                    "DataType": "String",
-                    "StringValue": reason[:MAX_REASON_LENGTH],
-                }
+                CODE_ATTRIBUTE: {"DataType": "String", "StringValue": reason.value},
+                TEXT_ATTRIBUTE: {"DataType": "String", "StringValue": text[:MAX_TEXT_LENGTH]},
             },
         )

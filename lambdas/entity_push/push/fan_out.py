@@ -10,18 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from entity_push.posting.deliverer import Post, Result
+from entity_push.push import retries
 from entity_push.push.batch import Batch, Numbers
 from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.queue import Queue
 from entity_push.push.sequencer import Sequencer
 from entity_push.push.settlement import Disconnects, Forgets, Settlement
 from entity_push.table.subscribers import Subscribers
-
-PREPARE_RESERVE_SECONDS = 25.0
-"""Time kept back from preparing, for delivering and settling what is prepared."""
-
-RESERVE_SECONDS = 12.0
-"""Time kept back at the end of an invocation for settling: forgetting the gone, handing back the rest."""
 
 
 class Delivers(Disconnects, Protocol):
@@ -71,9 +66,9 @@ class FanOut:
         batch = Batch(self._subscribers, self._numbers, self._queue, self._dead_letters)
         for record in records:
             batch.add(record)
-        batch.prepare(until=ends - PREPARE_RESERVE_SECONDS)
+        batch.prepare(until=ends - retries.PREPARE_RESERVE_SECONDS)
         posts = Sequencer(batch.deliveries)
-        for result in self._deliverer.deliver(posts, deadline=ends - RESERVE_SECONDS):
+        for result in self._deliverer.deliver(posts, deadline=ends - retries.SETTLE_RESERVE_SECONDS):
             posts.note(result)
         for delivery in batch.deliveries:
             try:

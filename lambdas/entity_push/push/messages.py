@@ -1,8 +1,184 @@
-"""What comes off the queue: EventBridge events, and what the push function put there itself."""
+"""What the queue carries: EventBridge events, chunks, and rests; each as a message.
+
+A chunk is an update for some of its subscribers. An update with more than one page of subscribers is split
+into chunks, so that many workers push it at once. A retry is a chunk, too: the connections that failed, and
+nobody else. A rest is an update for the subscribers that an invocation had no time to split into chunks.
+"""
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from entity_push.protocol import strict_json
-from entity_push.protocol.events import Event, EventOfSeveral, UnusableEventError, parse_event
-from entity_push.push.chunks import Chunk, Rest
+from entity_push.protocol.dead_letter_reasons import Reason, UnusableMessageError
+from entity_push.protocol.events import Event, EventOfSeveral, Update, parse_event
+
+CHUNK_SIZE = 1000
+"""Connection ids in one chunk: enough to be worth an invocation, few enough to spread over workers."""
+
+SUMMARY_LENGTH = 100
+"""Characters of a message that a summary shows."""
+
+MAX_ID_BYTES = 1000
+"""A sort key has at most 1,024 bytes ("Quotas in Amazon DynamoDB")."""
+
+MAX_CHANNEL_BYTES = 1100
+"""With a user id of up to 256 characters of 4 bytes each; a partition key has at most 2,048."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """An update for some of its channel's subscribers.
+
+    Attributes:
+        update: what is pushed.
+        subscribers: to whom: by connection id, when the right to updates ends, in seconds since 1970.
+        rounds: how many rounds (`retries`) have failed to reach them.
+    """
+
+    update: Update
+    subscribers: dict[str, int]
+    rounds: int = 0
+
+    def to_message(self) -> str:
+        """Return the body of the chunk's queue message."""
+        fields = {"subscribers": self.subscribers, "attempt": self.rounds}
+        return _dumps({"chunk": {**_fields_of(self.update), **fields}})
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """Read a chunk from its queue message.
+
+        Raises:
+            UnusableMessageError: it is not a chunk of this form.
+        """
+        match message["chunk"]:
+            case {"subscribers": dict(subscribers), "attempt": int(rounds)} if (
+                _are_times(subscribers) and 0 <= rounds <= 100
+            ):
+                return cls(_update_in(message["chunk"]), subscribers, rounds)
+        raise UnusableMessageError(
+            Reason.INVALID_CHUNK, "the message is not a chunk of a form that this version reads"
+        )
+
+    def only(self, connection_ids: Iterable[str]) -> Self:
+        """Return the same for some of them."""
+        return replace(self, subscribers={name: self.subscribers[name] for name in connection_ids})
+
+    def again(self, connection_ids: Iterable[str]) -> Self:
+        """Return the next round, for those that failed."""
+        return replace(self.only(connection_ids), rounds=self.rounds + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """An update for the subscribers that one invocation had no time to split into chunks.
+
+    Attributes:
+        update: what is pushed.
+        after: the subscriber after which to go on, in the table's order.
+        before: how many subscribers were reached before.
+    """
+
+    update: Update
+    after: str
+    before: int
+
+    def to_message(self) -> str:
+        """Return the body of the queue message."""
+        fields = {"after": self.after, "before": self.before}
+        return _dumps({"rest": {**_fields_of(self.update), **fields}})
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """Read it from its queue message.
+
+        Raises:
+            UnusableMessageError: it is not of this form.
+        """
+        match message["rest"]:
+            case {"after": str(after), "before": int(before)} if _are_ids(after) and before >= 0:
+                return cls(_update_in(message["rest"]), after, before)
+        raise UnusableMessageError(
+            Reason.INVALID_CHUNK, "the message is not a rest of a form that this version reads"
+        )
+
+
+def _dumps(message: Any) -> str:
+    """Return a message's body: ASCII, since SQS refuses some characters."""
+    return json.dumps(message, separators=(",", ":"))
+
+
+def _fields_of(update: Update) -> dict[str, Any]:
+    return {
+        "channel": update.channel,
+        "eventId": update.event_id,
+        "frame": update.frame.decode(),
+        "sentAt": update.sent_at,
+        "sequence": update.sequence,
+    }
+
+
+def _update_in(fields: Mapping[str, Any]) -> Update:
+    match fields:
+        case {
+            "channel": str(channel),
+            "eventId": str(event_id),
+            "frame": str(frame),
+            "sentAt": int(sent_at),
+            "sequence": int(sequence),
+        } if (
+            _are_ids(event_id)
+            and _are_ids(channel, most=MAX_CHANNEL_BYTES)
+            and 0 <= sent_at < 2**53
+            and 0 <= sequence < 2**53
+        ):
+            return Update(channel, event_id, _wire(frame), sent_at, sequence)
+    raise UnusableMessageError(
+        Reason.INVALID_CHUNK, "the message's update is not of a form that this version reads"
+    )
+
+
+def _wire(frame: str) -> bytes:
+    """Return a frame as bytes on the wire: clients are promised JSON objects, and nothing else.
+
+    Raises:
+        UnusableMessageError: it is not one.
+    """
+    try:
+        if isinstance(strict_json.loads(frame), dict):
+            return frame.encode()
+    except (strict_json.NotJSONError, UnicodeEncodeError) as error:
+        raise UnusableMessageError(
+            Reason.INVALID_CHUNK, f"the message's frame can't be read by clients: {error}"
+        ) from error
+    raise _unreadable("the message's frame is not a JSON object")
+
+
+def _unreadable(text: str) -> UnusableMessageError:
+    return UnusableMessageError(Reason.INVALID_CHUNK, text)
+
+
+def _are_times(subscribers: dict[str, Any]) -> bool:
+    # A bool is an int, too.
+    return all(type(expires) is int for expires in subscribers.values()) and _are_ids(*subscribers)
+
+
+def _are_ids(*texts: str, most: int = MAX_ID_BYTES) -> bool:
+    """Tell whether texts fit into keys: ours do, but others may be allowed to write to the queue, too."""
+    try:
+        return all(1 <= len(text.encode()) <= most for text in texts)
+    except UnicodeEncodeError:
+        return False
+
+
+def split(chunk: Chunk) -> Iterator[Chunk]:
+    """Yield a chunk of any size in parts that fit the queue; nothing if it is for nobody."""
+    left = iter(chunk.subscribers.items())
+    while some := dict(itertools.islice(left, CHUNK_SIZE)):
+        yield replace(chunk, subscribers=some)
 
 
 def read_message(body: str, *, sent_at: int) -> Event | EventOfSeveral | Chunk | Rest:
@@ -13,17 +189,53 @@ def read_message(body: str, *, sent_at: int) -> Event | EventOfSeveral | Chunk |
         sent_at: when it was put on the queue, in milliseconds since 1970.
 
     Raises:
-        UnusableEventError: it is neither an event about a channel nor from the push function; it says why.
+        UnusableMessageError: it is neither an event about a channel nor from the push function; it says why.
     """
     try:
         message = strict_json.loads(body)
     except strict_json.NotJSONError as error:
-        raise UnusableEventError("the message is not JSON") from error
+        raise UnusableMessageError(Reason.NOT_JSON, "the message is not JSON") from error
     if not isinstance(message, dict):
-        raise UnusableEventError("the message is not a JSON object")
+        raise UnusableMessageError(Reason.NOT_JSON, "the message is not a JSON object")
     # Alone: an event of somebody's own must not become one by what is in it.
     if message.keys() == {"chunk"}:
         return Chunk.from_message(message)
     if message.keys() == {"rest"}:
         return Rest.from_message(message)
     return parse_event(message, sent_at=sent_at)
+
+
+def as_new(body: str, now: float) -> str:
+    """Return the body of a message whose age and rounds, if it has any, begin anew.
+
+    Args:
+        body: a dead letter's; anything at all.
+        now: seconds since 1970.
+    """
+    sent_at = round(now * 1000)
+    try:
+        message = read_message(body, sent_at=sent_at)
+    except UnusableMessageError:
+        return body
+    match message:
+        case Chunk():
+            return replace(message, update=replace(message.update, sent_at=sent_at), rounds=0).to_message()
+        case Rest():
+            return replace(message, update=replace(message.update, sent_at=sent_at)).to_message()
+    return body
+
+
+def summary(body: str) -> str:
+    """Return in a line what a message is about: a dead letter's, so anything at all."""
+    try:
+        message = read_message(body, sent_at=0)
+    except UnusableMessageError:
+        return body[:SUMMARY_LENGTH]
+    match message:
+        case Chunk(update=update, subscribers=subscribers):
+            return f"event {update.event_id} for {len(subscribers)} connections of {update.channel}"
+        case Rest(update=update, after=after):
+            return f"event {update.event_id} for the connections of {update.channel} after {after}"
+        case EventOfSeveral(event=event):
+            return f"event {event['id']} {json.dumps(event['detail'])[:SUMMARY_LENGTH]}"
+    return f"event {message.event_id} for {message.channel} {json.dumps(message.frame)[:SUMMARY_LENGTH]}"

@@ -1,12 +1,12 @@
 """Sending to the push queue."""
 
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from entity_push.push import retries
 from entity_push.runtime.telemetry import logger
 
 MAX_ENTRIES = 10
@@ -14,8 +14,6 @@ MAX_ENTRIES = 10
 
 MAX_BATCH_BYTES = 1024 * 1024
 """Bytes in one message, and in one SendMessageBatch together (the same page)."""
-
-_ATTEMPTS = 5
 
 
 class NotSentError(Exception):
@@ -35,7 +33,7 @@ class Queue:
     Args:
         client: an SQS client.
         url: the queue's URL.
-        pause: sleeps for a number of seconds between attempts; tests replace it.
+        pause: sleeps for a number of seconds between tries; tests replace it.
     """
 
     def __init__(self, client: Any, url: str, pause: Callable[[float], None] = time.sleep):
@@ -61,14 +59,11 @@ class Queue:
         Args:
             records: SQS records, as a Lambda event source gives them.
         """
-        entries = [
-            {
-                "Id": str(number),
-                "ReceiptHandle": record["receiptHandle"],
-                "VisibilityTimeout": min(300, 2 ** int(record["attributes"]["ApproximateReceiveCount"])),
-            }
-            for number, record in enumerate(records)
-        ]
+        entries = []
+        for number, record in enumerate(records):
+            seconds = retries.comes_back_after(int(record["attributes"]["ApproximateReceiveCount"]))
+            handle = record["receiptHandle"]
+            entries.append({"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": seconds})
         for start in range(0, len(entries), MAX_ENTRIES):
             batch = entries[start : start + MAX_ENTRIES]
             try:
@@ -78,7 +73,7 @@ class Queue:
 
     def _send_batch(self, batch: list[Message]) -> None:
         left = dict(enumerate(batch))
-        for attempt in range(_ATTEMPTS):
+        for tries in range(retries.SEND_TRIES):
             answer = self._client.send_message_batch(
                 QueueUrl=self._url,
                 Entries=[
@@ -90,7 +85,7 @@ class Queue:
             left = {number: message for number, message in left.items() if number in failed}
             if not left:
                 return
-            self._pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - not for secrets
+            self._pause(retries.send_pause_seconds(tries))
         reasons = {entry.get("Code") for entry in failed.values()}
         raise NotSentError(f"{len(left)} messages were refused: {sorted(map(str, reasons))}")
 

@@ -6,24 +6,11 @@ it has gone to everybody: who does not answer holds up nobody else.
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from entity_push.posting.posts import Outcome, Post, Result
-from entity_push.push.settlement import Delivery
+from entity_push.push.delivery import Delivery
 
 _HELD_BACK = frozenset((Outcome.RETRY, Outcome.UNSENT, Outcome.GONE))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Place:
-    """A delivery, and those of later updates of its channel: the tag of its posts."""
-
-    delivery: Delivery
-    later: "tuple[_Place, ...]"
-
-    def has(self, connection_id: str) -> bool:
-        """Tell whether the delivery is for a connection."""
-        return connection_id in self.delivery.chunk.subscribers
 
 
 class Sequencer:
@@ -39,50 +26,48 @@ class Sequencer:
         by_channel: dict[str, list[Delivery]] = defaultdict(list)
         for delivery in deliveries:
             by_channel[delivery.update.channel].append(delivery)
-        self._lines = [_line(together) for together in by_channel.values()]
+        # Of each channel, its deliveries by number; without numbers, as they came.
+        self._lines = [
+            sorted(together, key=lambda delivery: delivery.update.sequence)
+            for together in by_channel.values()
+        ]
+        self._later = {
+            delivery: line[number:] for line in self._lines for number, delivery in enumerate(line, 1)
+        }
         self._due: deque[Post] = deque()
         self._unsettled = 0
 
     def __length_hint__(self) -> int:
-        return sum(len(place.delivery.chunk.subscribers) for line in self._lines for place in line)
+        return sum(len(delivery.chunk.subscribers) for line in self._lines for delivery in line)
 
     def __iter__(self) -> Iterator[Post | None]:
         for line in self._lines:
-            for number, place in enumerate(line):
+            for number, delivery in enumerate(line):
                 earlier = line[:number]
-                for connection_id in place.delivery.chunk.subscribers:
+                for connection_id in delivery.chunk.subscribers:
                     while self._due:  # whose turn it is does not wait for all who have yet to begin
                         yield self._due.popleft()
-                    if not (earlier and any(other.has(connection_id) for other in earlier)):
+                    if not (earlier and any(connection_id in other.chunk.subscribers for other in earlier)):
                         self._unsettled += 1
-                        yield _post(place, connection_id)
+                        yield _post(delivery, connection_id)
         while self._unsettled:
             yield self._due.popleft() if self._due else None
 
     def note(self, result: Result) -> None:
         """Take down what became of a post: the connection's next one is due, or held back with it."""
-        place, connection_id = result.tag, result.connection_id
-        assert isinstance(place, _Place)
-        place.delivery.note(result)
-        later = [other for other in place.later if other.has(connection_id)]
+        delivery, connection_id = result.tag, result.connection_id
+        assert isinstance(delivery, Delivery)
+        delivery.note(result)
+        later = [other for other in self._later[delivery] if connection_id in other.chunk.subscribers]
         if result.outcome in _HELD_BACK:
             for other in later:
-                other.delivery.hold_back(connection_id, result.outcome)
+                other.hold_back(connection_id, result.outcome)
         elif later:
             self._due.append(_post(later[0], connection_id))
             return
         self._unsettled -= 1
 
 
-def _line(deliveries: list[Delivery]) -> list[_Place]:
-    """Return the places of a channel's deliveries, by number; without numbers, as they came."""
-    ordered = sorted(deliveries, key=lambda delivery: delivery.update.sequence)
-    line: list[_Place] = []
-    for delivery in reversed(ordered):
-        line.insert(0, _Place(delivery, tuple(line)))
-    return line
-
-
-def _post(place: _Place, connection_id: str) -> Post:
-    delivery = place.delivery
-    return Post(connection_id, delivery.update.frame, place, delivery.chunk.subscribers[connection_id])
+def _post(delivery: Delivery, connection_id: str) -> Post:
+    """Return a delivery's post for a connection; the post's tag is the delivery."""
+    return Post(connection_id, delivery.update.frame, delivery, delivery.chunk.subscribers[connection_id])

@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from entity_push.posting.deliverer import Outcome, Result
-from entity_push.protocol.events import Update
-from entity_push.push.chunks import MAX_ATTEMPTS, Chunk, delay_seconds, split
+from entity_push.protocol.dead_letter_reasons import Reason
+from entity_push.push import retries
 from entity_push.push.dead_letters import DeadLetters
+from entity_push.push.delivery import Delivery
+from entity_push.push.messages import Chunk, split
 from entity_push.push.metrics import PushMetrics
 from entity_push.push.queue import Message, Queue
 from entity_push.runtime.telemetry import logger
@@ -18,15 +20,6 @@ from entity_push.table.conflicts import StillConflictingError
 
 OPENING_SECONDS = 30
 """A connection younger than this that seems gone may only be opening: its `$connect` has not returned."""
-
-MAX_AGE_SECONDS = 60 * 60
-"""An update that is still waiting for its turn after this time has no meaning for a screen any more."""
-
-FORGET_AT_ONCE = 10
-"""Connections forgotten between two looks at the clock: each may have a thousand subscriptions."""
-
-FORGET_RESERVE_SECONDS = 4.0
-"""What forgetting leaves of the invocation's time for handing back the rest."""
 
 
 class Disconnects(Protocol):
@@ -43,86 +36,14 @@ class Forgets(Protocol):
         """Delete connections that are gone; return those opened later, which were left alone."""
 
 
-@dataclass(slots=True, eq=False)
-class Delivery:
-    """A queue message on its way to connections, and what became of its posts.
-
-    Attributes:
-        record_id: the SQS message id.
-        chunk: the update and its connections.
-        delivered: how many posts API Gateway took.
-        refused: how many it refused for good.
-        expired: how many were not sent, the connection's right to updates having ended.
-        gone: connections that do not exist, or seem so.
-        found_gone: how many of them this delivery's own posts found.
-        began: when it was prepared, before its first post, in seconds since 1970.
-        retry: connections that failed, and may be tried again.
-        unsent: connections that time did not suffice for.
-    """
-
-    record_id: str
-    chunk: Chunk
-    delivered: int = 0
-    refused: int = 0
-    expired: int = 0
-    found_gone: int = 0
-    began: float = field(default_factory=time.time)
-    gone: list[str] = field(default_factory=list)
-    retry: list[str] = field(default_factory=list)
-    unsent: list[str] = field(default_factory=list)
-
-    @property
-    def update(self) -> Update:
-        """The update that is delivered."""
-        return self.chunk.update
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether it is known of every connection what became of it."""
-        waiting = len(self.gone) + len(self.retry) + len(self.unsent)
-        return self.delivered + self.refused + self.expired + waiting == len(self.chunk.subscribers)
-
-    def hold_back(self, connection_id: str, outcome: Outcome) -> None:
-        """Share the outcome of the channel's earlier update, which must not be overtaken where it failed."""
-        # One that is gone may turn out to be only opening, and then waits for this update too.
-        waiting = {Outcome.RETRY: self.retry, Outcome.UNSENT: self.unsent, Outcome.GONE: self.gone}
-        waiting[outcome].append(connection_id)
-
-    def note(self, result: Result) -> None:
-        """Take down what became of one post."""
-        connection_id = result.connection_id
-        match result.outcome:
-            case Outcome.DELIVERED:
-                self.delivered += 1
-            case Outcome.GONE:
-                self.gone.append(connection_id)
-                self.found_gone += 1
-            case Outcome.RETRY:
-                self.retry.append(connection_id)
-            case Outcome.UNSENT:
-                self.unsent.append(connection_id)
-            case Outcome.EXPIRED:
-                self.expired += 1
-            case Outcome.REFUSED:
-                self.refused += 1
-                logger.error(
-                    "refused",
-                    connection_id=connection_id,
-                    channel=self.update.channel,
-                    event_id=self.update.event_id,
-                    status=result.status,
-                    reason=result.reason,
-                )
-
-
 class Settlement:
     """Settles deliveries.
 
     Args:
         connections: forgets those that are gone.
         deliverer: closes connections that can't be reached.
-        queue: takes chunks for another attempt.
-        dead_letters: takes what no further attempt can help.
+        queue: takes chunks for another round.
+        dead_letters: takes what no further round can help.
     """
 
     def __init__(self, connections: Forgets, deliverer: Disconnects, queue: Queue, dead_letters: DeadLetters):
@@ -155,7 +76,7 @@ class Settlement:
             delivery.gone,
             delivery.update.channel,
             opened_before=delivery.began - OPENING_SECONDS,
-            until=ends - FORGET_RESERVE_SECONDS,
+            until=ends - retries.FORGET_RESERVE_SECONDS,
         )
         self._try_again(chunk.again(young), metrics, ends=ends)
         self._hand_back(chunk.only(left), 1, metrics)
@@ -173,8 +94,8 @@ class Settlement:
             until: `time.monotonic()` after which no more are deleted.
         """
         young: list[str] = []
-        for start in range(0, len(gone), FORGET_AT_ONCE):
-            some = gone[start : start + FORGET_AT_ONCE]
+        for start in range(0, len(gone), retries.FORGET_AT_ONCE):
+            some = gone[start : start + retries.FORGET_AT_ONCE]
             try:
                 if time.monotonic() > until:
                     return young, list(gone[start:])
@@ -185,14 +106,15 @@ class Settlement:
         return young, []
 
     def _try_again(self, chunk: Chunk, metrics: PushMetrics, *, ends: float) -> None:
-        if chunk.attempt < MAX_ATTEMPTS:
-            self._hand_back(chunk, delay_seconds(chunk.attempt), metrics)
+        if chunk.rounds < retries.MAX_ROUNDS:
+            self._hand_back(chunk, retries.delay_seconds(chunk.rounds), metrics)
         elif chunk.subscribers:
             self._abandon(chunk, metrics, ends=ends)
 
     def _hand_back(self, chunk: Chunk, delay: int, metrics: PushMetrics) -> None:
-        if time.time() * 1000 - chunk.update.sent_at > MAX_AGE_SECONDS * 1000:
-            self._bury(chunk, f"not delivered within {MAX_AGE_SECONDS} s", metrics)
+        if time.time() * 1000 - chunk.update.sent_at > retries.MAX_AGE_SECONDS * 1000:
+            text = f"not delivered within {retries.MAX_AGE_SECONDS} s"
+            self._bury(chunk, Reason.TOO_OLD, text, metrics)
             return
         self._queue.send(Message(part.to_message(), delay) for part in split(chunk))
         metrics.retried += len(chunk.subscribers)
@@ -205,21 +127,23 @@ class Settlement:
         update = chunk.update
         closed: list[str] = []
         left: list[str] = []
-        for result in self._deliverer.disconnect(chunk.subscribers, deadline=ends - 1):
+        deadline = ends - retries.CLOSE_RESERVE_SECONDS
+        for result in self._deliverer.disconnect(chunk.subscribers, deadline=deadline):
             done = result.outcome in (Outcome.DELIVERED, Outcome.GONE)
             (closed if done else left).append(result.connection_id)
-        self._bury(chunk.only(left), f"neither reached nor closed in {MAX_ATTEMPTS} attempts", metrics)
+        text = f"neither reached nor closed in {retries.MAX_ROUNDS} rounds"
+        self._bury(chunk.only(left), Reason.UNREACHABLE, text, metrics)
         if closed:
             metrics.abandoned += len(closed)
             logger.error("abandoned", channel=update.channel, event_id=update.event_id, connections=closed)
             # What there is no time for, their `$disconnect` does.
-            until = ends - FORGET_RESERVE_SECONDS
+            until = ends - retries.FORGET_RESERVE_SECONDS
             self._forget(closed, update.channel, opened_before=time.time(), until=until)
 
-    def _bury(self, chunk: Chunk, reason: str, metrics: PushMetrics) -> None:
-        for part in split(replace(chunk, attempt=0)):  # should it be redriven
-            logger.error("dead letter", channel=chunk.update.channel, reason=reason)
-            self._dead_letters.send(part.to_message(), reason)
+    def _bury(self, chunk: Chunk, reason: Reason, text: str, metrics: PushMetrics) -> None:
+        for part in split(replace(chunk, rounds=0)):  # should it be redriven
+            logger.error("dead letter", channel=chunk.update.channel, code=reason, reason=text)
+            self._dead_letters.send(part.to_message(), reason, text)
             metrics.dead_letters += 1
 
 
@@ -228,7 +152,7 @@ def _log(delivery: Delivery) -> None:
         "pushed",
         channel=delivery.update.channel,
         event_id=delivery.update.event_id,
-        attempt=delivery.chunk.attempt,
+        rounds=delivery.chunk.rounds,
         delivered=delivery.delivered,
         gone=len(delivery.gone),
         retry=len(delivery.retry),

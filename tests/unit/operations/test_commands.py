@@ -9,11 +9,9 @@ import boto3
 import jwt
 import pytest
 from botocore.exceptions import ClientError
-from entity_push.protocol.events import Update
-from entity_push.push.chunks import Chunk
 from moto import mock_aws
 
-from operations import deployment, redrive, rotate, token
+from operations import deployment, rotate, token
 
 LOCAL = {"Authorization": "none", "EndpointUrl": "http://127.0.0.1:4711"}
 
@@ -194,16 +192,3 @@ def test_whoever_names_the_account_gets_it_also_while_the_local_aws_is_up(
     shown = capsys.readouterr()
     claims(shown.out, "1" * 64, stack)
     assert shown.err == ""
-
-
-def test_a_dead_chunk_is_described_by_its_event_and_how_many_it_was_for() -> None:
-    chunk = Chunk(Update("entity/e1", "id-1", b"{}", 1), {"c1": 1, "c2": 2})
-    message = {
-        "MessageId": "m1",
-        "Body": chunk.to_message(),
-        "Attributes": {"SentTimestamp": "1795383431829"},
-        "MessageAttributes": {"reason": {"StringValue": "not delivered within an hour"}},
-    }
-    described = redrive.DeadLetter("queue", message).describe()
-    assert "event id-1 for 2 connections of entity/e1" in described
-    assert "The backlog was longer than an hour" in described

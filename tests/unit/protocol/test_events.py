@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 from entity_push.protocol.cursors import Cursor
-from entity_push.protocol.events import Event, EventOfSeveral, UnusableEventError, Update, parse_event
+from entity_push.protocol.dead_letter_reasons import Reason, UnusableMessageError
+from entity_push.protocol.events import Event, EventOfSeveral, Update, parse_event
 from entity_push.push.messages import read_message
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,35 +42,61 @@ def test_an_event_becomes_an_update() -> None:
     )
 
 
+FROM_CLIENT = {"source": "entity-push.client"}
+FOR_USER = {"detail-type": "Send User Push Notification"}
+MANY = [f"e{number}" for number in range(101)]
+
+
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("change", "reason", "text"),
     [
-        ({"detail": {}}, "entityId"),
-        ({"detail": {"entityId": 7}}, "entityId"),
-        ({"detail": {"entityId": "a b"}}, "entityId"),
-        ({"detail": "text"}, "not an EventBridge event"),
-        ({"id": None}, "not an EventBridge event"),
-        ({"time": 7}, "not an EventBridge event"),
-        ({"detail-type": "Something Else"}, "detail-type"),
-        ({"detail": {"entityIds": []}}, "entityIds"),
-        ({"detail": {"entityIds": "e1"}}, "entityIds"),
-        ({"detail": {"entityIds": ["e1", "e 2"]}}, "entityIds"),
-        ({"detail": {"entityIds": ["e1", None]}}, "entityIds"),
-        ({"detail": {"entityIds": [f"e{number}" for number in range(101)]}}, "1 to 100"),
-        ({"detail": {"entityIds": ["e1"], "entityId": "e2"}}, "both"),
-        ({"detail": {"entityId": "orders/*"}}, "entityId"),
-        ({"id": "x" * 257}, "not an EventBridge event"),
-        ({"id": ""}, "not an EventBridge event"),
-        ({"source": "entity-push.client", "detail": {"entityIds": ["e1"], "from": None}}, "detail.from"),
-        ({"source": "entity-push.client", "detail": {"entityId": "e1", "from": "x" * 257}}, "detail.from"),
-        ({"detail-type": "Send User Push Notification", "detail": {"message": 1}}, "userId"),
-        ({"detail-type": "Send User Push Notification", "detail": {"userId": "a\nb"}}, "userId"),
+        ({"detail": {}}, Reason.INVALID_ENTITY_ID, "entityId"),
+        ({"detail": {"entityId": 7}}, Reason.INVALID_ENTITY_ID, "entityId"),
+        ({"detail": {"entityId": "a b"}}, Reason.INVALID_ENTITY_ID, "entityId"),
+        ({"detail": "text"}, Reason.NOT_AN_EVENT, "not an EventBridge event"),
+        ({"id": None}, Reason.NOT_AN_EVENT, "not an EventBridge event"),
+        ({"time": 7}, Reason.NOT_AN_EVENT, "not an EventBridge event"),
+        ({"detail-type": "Something Else"}, Reason.UNKNOWN_DETAIL_TYPE, "detail-type"),
+        ({"detail": {"entityIds": []}}, Reason.INVALID_ENTITY_IDS, "entityIds"),
+        ({"detail": {"entityIds": "e1"}}, Reason.INVALID_ENTITY_IDS, "entityIds"),
+        ({"detail": {"entityIds": ["e1", "e 2"]}}, Reason.INVALID_ENTITY_ID, "entityIds"),
+        ({"detail": {"entityIds": ["e1", None]}}, Reason.INVALID_ENTITY_ID, "entityIds"),
+        (
+            {"detail": {"entityIds": MANY}},
+            Reason.INVALID_ENTITY_IDS,
+            "1 to 100",
+        ),
+        ({"detail": {"entityIds": ["e1"], "entityId": "e2"}}, Reason.INVALID_ENTITY_IDS, "both"),
+        ({"detail": {"entityId": "orders/*"}}, Reason.INVALID_ENTITY_ID, "entityId"),
+        ({"id": "x" * 257}, Reason.NOT_AN_EVENT, "not an EventBridge event"),
+        ({"id": ""}, Reason.NOT_AN_EVENT, "not an EventBridge event"),
+        (
+            {**FROM_CLIENT, "detail": {"entityIds": ["e1"], "from": None}},
+            Reason.INVALID_USER_ID,
+            "detail.from",
+        ),
+        (
+            {**FROM_CLIENT, "detail": {"entityId": "e1", "from": "x" * 257}},
+            Reason.INVALID_USER_ID,
+            "detail.from",
+        ),
+        (
+            {**FOR_USER, "detail": {"message": 1}},
+            Reason.INVALID_USER_ID,
+            "userId",
+        ),
+        (
+            {**FOR_USER, "detail": {"userId": "a\nb"}},
+            Reason.INVALID_USER_ID,
+            "userId",
+        ),
     ],
     ids=repr,
 )
-def test_an_unusable_event_says_why(change: dict[str, Any], reason: str) -> None:
-    with pytest.raises(UnusableEventError, match=reason):
+def test_an_unusable_event_says_why(change: dict[str, Any], reason: Reason, text: str) -> None:
+    with pytest.raises(UnusableMessageError, match=text) as raised:
         parse_event({**EVENT, **change}, sent_at=7)
+    assert raised.value.reason is reason
 
 
 @pytest.mark.parametrize(("letters", "oversize"), [(130_000, False), (132_000, True)])
@@ -91,7 +118,7 @@ def test_a_frame_over_128_kb_goes_without_its_message(letters: int, oversize: bo
     )
 )
 def test_any_body_is_a_message_or_unusable(body: str) -> None:
-    with pytest.raises(UnusableEventError):
+    with pytest.raises(UnusableMessageError):
         read_message(body, sent_at=7)
 
 
@@ -125,7 +152,7 @@ def test_text_in_an_own_events_id_changes_nothing_else(injected: str) -> None:
     assert isinstance(json.loads(body), dict), "it is JSON"
     try:
         found = read_message(body, sent_at=7)
-    except UnusableEventError:
+    except UnusableMessageError:
         return
     assert isinstance(found, Event), "and no message of the push function's own"
     assert found.channel == "entity/o/7"

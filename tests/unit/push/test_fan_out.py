@@ -13,11 +13,11 @@ from entity_push.posting.deliverer import Outcome, Post, Result
 from entity_push.protocol.channels import everyone_list
 from entity_push.protocol.events import Update
 from entity_push.push.batch import Batch, Numbers
-from entity_push.push.chunks import MAX_ATTEMPTS, Chunk
 from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.fan_out import FanOut
+from entity_push.push.messages import Chunk
 from entity_push.push.queue import Queue
-from entity_push.push.settlement import MAX_AGE_SECONDS
+from entity_push.push.retries import MAX_AGE_SECONDS, MAX_ROUNDS
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
 from entity_push.table.no_history import NoHistory
@@ -60,6 +60,7 @@ class Sqs:
     def __init__(self) -> None:
         self.queued: list[dict[str, Any]] = []
         self.dead: list[tuple[str, str]] = []
+        self.codes: list[str] = []
         self.refuses = False
         self.soon: dict[str, int] = {}
 
@@ -73,6 +74,7 @@ class Sqs:
     def send_message(self, QueueUrl: str, MessageBody: str, MessageAttributes: Any) -> None:  # noqa: N803
         assert QueueUrl == "dead"
         self.dead.append((MessageBody, MessageAttributes["reason"]["StringValue"]))
+        self.codes.append(MessageAttributes["reasonCode"]["StringValue"])
 
     def change_message_visibility_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> None:  # noqa: N803
         assert QueueUrl == "queue"
@@ -148,10 +150,10 @@ def event(entity_id: str, message: Any = None) -> str:
     )
 
 
-def chunk(*connection_ids: str, attempt: int = 0, age: float = 0) -> str:
+def chunk(*connection_ids: str, rounds: int = 0, age: float = 0) -> str:
     sent_at = round((time.time() - age) * 1000)
     subscribers = dict.fromkeys(connection_ids, NEVER)
-    return Chunk(Update("entity/e1", "id-1", b'{"type":"x"}', sent_at), subscribers, attempt).to_message()
+    return Chunk(Update("entity/e1", "id-1", b'{"type":"x"}', sent_at), subscribers, rounds).to_message()
 
 
 def test_an_update_is_posted_to_each_subscriber_of_its_channel_once(bench: Bench) -> None:
@@ -227,6 +229,7 @@ def test_an_unusable_message_is_a_dead_letter_with_its_reason_and_harms_no_other
         ("no json", "the message is "),
         ('{"id": ', "detail.entityId"),
     ]
+    assert bench.sqs.codes == ["not_json", "invalid_entity_id"]
 
 
 def test_the_gone_are_forgotten_and_nobody_gets_it_twice(bench: Bench) -> None:
@@ -244,7 +247,7 @@ def test_one_that_seems_gone_but_may_be_opening_is_tried_again(bench: Bench) -> 
     bench.engine.verdict = lambda _name: Outcome.GONE
     bench.push(event("e1"))
     assert [item["pk"] for item in all_items(bench.dynamodb)] == ["CHANNEL#entity/e1", "CONNECTION#young"]
-    assert [(list(part.subscribers), part.attempt) for part in bench.sqs.chunks()] == [(["young"], 1)]
+    assert [(list(part.subscribers), part.rounds) for part in bench.sqs.chunks()] == [(["young"], 1)]
 
 
 def test_a_retry_carries_only_those_that_failed(bench: Bench) -> None:
@@ -253,19 +256,19 @@ def test_a_retry_carries_only_those_that_failed(bench: Bench) -> None:
     bench.engine.verdict = lambda name: Outcome.RETRY if name in failing else Outcome.DELIVERED
     assert bench.push(event("e1")) == []
     (again,) = bench.sqs.chunks()
-    assert (set(again.subscribers), again.attempt) == (failing, 1)
+    assert (set(again.subscribers), again.rounds) == (failing, 1)
     assert bench.sqs.queued[0]["DelaySeconds"] in (1, 2)
     bench.engine.posted.clear()
     bench.push(bench.sqs.queued[0]["MessageBody"])
     assert {name for name, _ in bench.engine.posted} == failing
-    assert bench.sqs.chunks()[1].attempt == 2
+    assert bench.sqs.chunks()[1].rounds == 2
 
 
-def test_what_time_did_not_suffice_for_is_handed_back_and_no_attempt_is_counted(bench: Bench) -> None:
+def test_what_time_did_not_suffice_for_is_handed_back_and_no_round_is_counted(bench: Bench) -> None:
     bench.subscribe("entity/e1", "a", "b")
     bench.engine.verdict = lambda name: Outcome.UNSENT if name == "b" else Outcome.DELIVERED
     bench.push(event("e1"))
-    assert [(list(part.subscribers), part.attempt) for part in bench.sqs.chunks()] == [(["b"], 0)]
+    assert [(list(part.subscribers), part.rounds) for part in bench.sqs.chunks()] == [(["b"], 0)]
 
 
 def test_a_later_frame_does_not_overtake_one_that_failed(bench: Bench) -> None:
@@ -306,7 +309,7 @@ def test_a_table_that_can_not_forget_brings_nobody_a_duplicate(
     bench.engine.verdict = lambda name: Outcome.GONE if name == "b" else Outcome.DELIVERED
     monkeypatch.setattr(Connections, "forget", failing)
     assert bench.push(event("e1")) == []
-    assert [(list(part.subscribers), part.attempt) for part in bench.sqs.chunks()] == [(["b"], 0)]
+    assert [(list(part.subscribers), part.rounds) for part in bench.sqs.chunks()] == [(["b"], 0)]
 
 
 def test_one_event_that_can_not_be_stored_fails_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,10 +332,10 @@ def test_what_can_not_be_begun_in_time_comes_back(bench: Bench) -> None:
     assert bench.engine.posted == []
 
 
-def test_after_the_last_attempt_the_connection_is_closed_and_forgotten(bench: Bench) -> None:
+def test_after_the_last_round_the_connection_is_closed_and_forgotten(bench: Bench) -> None:
     bench.subscribe("entity/e1", "a", "b")
     bench.engine.verdict = lambda _name: Outcome.RETRY
-    assert bench.push(chunk("a", attempt=MAX_ATTEMPTS - 1)) == []
+    assert bench.push(chunk("a", rounds=MAX_ROUNDS - 1)) == []
     assert bench.engine.closed == ["a"]
     assert {item["pk"] for item in all_items(bench.dynamodb)} == {"CHANNEL#entity/e1", "CONNECTION#b"}
     assert not bench.sqs.queued
@@ -342,10 +345,11 @@ def test_after_the_last_attempt_the_connection_is_closed_and_forgotten(bench: Be
 def test_one_that_can_not_even_be_closed_is_a_dead_letter_that_can_be_redriven(bench: Bench) -> None:
     bench.subscribe("entity/e1", "a")
     bench.engine.verdict = bench.engine.closing = lambda _name: Outcome.RETRY
-    bench.push(chunk("a", attempt=MAX_ATTEMPTS - 1))
+    bench.push(chunk("a", rounds=MAX_ROUNDS - 1))
     ((body, reason),) = bench.sqs.dead
-    assert reason == f"neither reached nor closed in {MAX_ATTEMPTS} attempts"
-    assert Chunk.from_message(json.loads(body)).attempt == 0
+    assert reason == f"neither reached nor closed in {MAX_ROUNDS} rounds"
+    assert bench.sqs.codes == ["unreachable"]
+    assert Chunk.from_message(json.loads(body)).rounds == 0
     assert len(all_items(bench.dynamodb)) == 2
 
 
@@ -353,6 +357,7 @@ def test_what_waited_too_long_is_a_dead_letter_instead_of_going_round_for_ever(b
     bench.engine.verdict = lambda _name: Outcome.UNSENT
     bench.push(chunk("a", age=MAX_AGE_SECONDS + 5))
     assert [reason for _, reason in bench.sqs.dead] == [f"not delivered within {MAX_AGE_SECONDS} s"]
+    assert bench.sqs.codes == ["too_old"]
     assert bench.sqs.queued == []
 
 
@@ -498,7 +503,7 @@ def test_a_page_that_is_split_tells_each_chunk_when_rights_end(bench: Bench) -> 
 def test_a_dead_letter_keeps_when_rights_end(bench: Bench) -> None:
     bench.engine.verdict = bench.engine.closing = lambda _name: Outcome.RETRY
     update = Update("entity/e1", "id-1", b'{"type":"x"}', round(time.time() * 1000))
-    bench.push(Chunk(update, {"a": 1_800_000_000}, MAX_ATTEMPTS - 1).to_message())
+    bench.push(Chunk(update, {"a": 1_800_000_000}, MAX_ROUNDS - 1).to_message())
     ((body, _reason),) = bench.sqs.dead
     assert Chunk.from_message(json.loads(body)).subscribers == {"a": 1_800_000_000}
 

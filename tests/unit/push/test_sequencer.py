@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from entity_push.posting.deliverer import Outcome, Post, Result
 from entity_push.protocol.events import Update
-from entity_push.push.chunks import Chunk
+from entity_push.push.delivery import Delivery
+from entity_push.push.messages import Chunk
 from entity_push.push.sequencer import Sequencer
-from entity_push.push.settlement import Delivery
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -147,11 +147,11 @@ def test_whatever_the_outcomes_and_their_order(
                 ended = True
                 continue
             if post is not None:
-                update = post.tag.delivery.update  # type: ignore[attr-defined]
+                update = post.tag.update  # type: ignore[attr-defined]
                 who = update.channel, post.connection_id
                 assert who not in failed, "it overtook one that failed"
                 assert who not in {
-                    (other.tag.delivery.update.channel, other.connection_id)  # type: ignore[attr-defined]
+                    (other.tag.update.channel, other.connection_id)  # type: ignore[attr-defined]
                     for other in under_way
                 }, "two at once"
                 numbers[who].append(update.sequence)
@@ -161,7 +161,7 @@ def test_whatever_the_outcomes_and_their_order(
         post = under_way.pop(data.draw(st.integers(0, len(under_way) - 1)))
         outcome = data.draw(st.sampled_from(Outcome))
         if outcome in (Outcome.RETRY, Outcome.UNSENT, Outcome.GONE):
-            failed.add((post.tag.delivery.update.channel, post.connection_id))  # type: ignore[attr-defined]
+            failed.add((post.tag.update.channel, post.connection_id))  # type: ignore[attr-defined]
         sequencer.note(Result(post.connection_id, outcome, None, "", tag=post.tag))
     assert all(each.is_settled for each in deliveries)
     assert all(order == sorted(order) for order in numbers.values())

@@ -5,11 +5,12 @@ from unittest.mock import MagicMock
 import pytest
 from entity_push.posting.deliverer import Outcome, Result
 from entity_push.protocol.events import Update
-from entity_push.push.chunks import Chunk
 from entity_push.push.dead_letters import DeadLetters
+from entity_push.push.delivery import Delivery
+from entity_push.push.messages import Chunk
 from entity_push.push.metrics import PushMetrics
 from entity_push.push.queue import Queue
-from entity_push.push.settlement import Delivery, Settlement
+from entity_push.push.settlement import Settlement
 
 ENDS = 2**40
 

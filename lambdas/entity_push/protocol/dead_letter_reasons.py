@@ -1,0 +1,30 @@
+"""Why a message is a dead letter: codes that travel with it, and the exception that carries one."""
+
+import enum
+
+
+class Reason(enum.StrEnum):
+    """Codes of dead letters. `make redrive` has advice for each of them."""
+
+    NOT_JSON = "not_json"
+    NOT_AN_EVENT = "not_an_event"
+    UNKNOWN_DETAIL_TYPE = "unknown_detail_type"
+    INVALID_ENTITY_ID = "invalid_entity_id"
+    INVALID_ENTITY_IDS = "invalid_entity_ids"
+    INVALID_USER_ID = "invalid_user_id"
+    INVALID_CHUNK = "invalid_chunk"
+    TOO_OLD = "too_old"
+    UNREACHABLE = "unreachable"
+
+
+class UnusableMessageError(ValueError):
+    """A message can't become an update, however often it is tried.
+
+    Attributes:
+        reason: the code.
+        text: a sentence for people that says what is wrong.
+    """
+
+    def __init__(self, reason: Reason, text: str):
+        super().__init__(text)
+        self.reason, self.text = reason, text

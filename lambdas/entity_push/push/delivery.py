@@ -1,0 +1,81 @@
+"""A delivery: a queue message on its way to connections, and what became of each of its posts."""
+
+import time
+from dataclasses import dataclass, field
+
+from entity_push.posting.posts import Outcome, Result
+from entity_push.protocol.events import Update
+from entity_push.push.messages import Chunk
+from entity_push.runtime.telemetry import logger
+
+
+@dataclass(slots=True, eq=False)
+class Delivery:
+    """A queue message on its way to connections, and what became of its posts.
+
+    Attributes:
+        record_id: the SQS message id.
+        chunk: the update and its connections.
+        delivered: how many posts API Gateway took.
+        refused: how many it refused for good.
+        expired: how many were not sent, the connection's right to updates having ended.
+        gone: connections that do not exist, or seem so.
+        found_gone: how many of them this delivery's own posts found.
+        began: when it was prepared, before its first post, in seconds since 1970.
+        retry: connections that failed, and may be tried again.
+        unsent: connections that time did not suffice for.
+    """
+
+    record_id: str
+    chunk: Chunk
+    delivered: int = 0
+    refused: int = 0
+    expired: int = 0
+    found_gone: int = 0
+    began: float = field(default_factory=time.time)
+    gone: list[str] = field(default_factory=list)
+    retry: list[str] = field(default_factory=list)
+    unsent: list[str] = field(default_factory=list)
+
+    @property
+    def update(self) -> Update:
+        """The update that is delivered."""
+        return self.chunk.update
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known of every connection what became of it."""
+        waiting = len(self.gone) + len(self.retry) + len(self.unsent)
+        return self.delivered + self.refused + self.expired + waiting == len(self.chunk.subscribers)
+
+    def hold_back(self, connection_id: str, outcome: Outcome) -> None:
+        """Share the outcome of the channel's earlier update, which must not be overtaken where it failed."""
+        # One that is gone may turn out to be only opening, and then waits for this update too.
+        waiting = {Outcome.RETRY: self.retry, Outcome.UNSENT: self.unsent, Outcome.GONE: self.gone}
+        waiting[outcome].append(connection_id)
+
+    def note(self, result: Result) -> None:
+        """Take down what became of one post."""
+        connection_id = result.connection_id
+        match result.outcome:
+            case Outcome.DELIVERED:
+                self.delivered += 1
+            case Outcome.GONE:
+                self.gone.append(connection_id)
+                self.found_gone += 1
+            case Outcome.RETRY:
+                self.retry.append(connection_id)
+            case Outcome.UNSENT:
+                self.unsent.append(connection_id)
+            case Outcome.EXPIRED:
+                self.expired += 1
+            case Outcome.REFUSED:
+                self.refused += 1
+                logger.error(
+                    "refused",
+                    connection_id=connection_id,
+                    channel=self.update.channel,
+                    event_id=self.update.event_id,
+                    status=result.status,
+                    reason=result.reason,
+                )

@@ -1,0 +1,98 @@
+"""Dead letters as `make redrive` reads, explains and redrives them."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from entity_push.protocol.dead_letter_reasons import Reason
+from entity_push.protocol.events import Update
+from entity_push.push.dead_letters import DeadLetters
+from entity_push.push.messages import Chunk, Rest, as_new, summary
+
+from operations.redrive import ADVICE, NO_CODE, OF_EVENTBRIDGE, DeadLetter
+
+LAMBDAS = Path(__file__).parents[3] / "lambdas"
+UPDATE = Update("entity/e1", "id-1", b'{"type":"Entity Updated"}', 1_700_000_000_000, 3)
+CHUNK = Chunk(UPDATE, {"c1": 7, "c2": 8}, rounds=5)
+EVENT = {"id": "id-1", "detail-type": "Entity Updated", "time": "t", "detail": {"entityId": "e1"}}
+
+
+def letter(body: str, **attributes: str) -> DeadLetter:
+    found = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+    message = {
+        "MessageId": "m1",
+        "Body": body,
+        "MessageAttributes": found,
+        "Attributes": {"SentTimestamp": "1700000000000"},
+    }
+    return DeadLetter("url", message)
+
+
+class Sqs:
+    def send_message(self, **message: Any) -> None:
+        self.attributes = message["MessageAttributes"]
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_advice_that_travels_by_its_code(reason: Reason) -> None:
+    sqs = Sqs()
+    DeadLetters(sqs, "dead").send("body", reason, "in words")
+    sent = {name: value["StringValue"] for name, value in sqs.attributes.items()}
+    found = letter("body", **sent)
+    assert (found.code, found.reason) == (reason.value, "in words")
+    assert found.advice == ADVICE[reason]
+    assert re.search("[Rr]edriv", found.advice), "it says whether redriving helps"
+    assert f"{reason.value}: in words" in found.describe()
+
+
+def test_every_reason_is_given_somewhere() -> None:
+    code = "".join(path.read_text() for path in LAMBDAS.rglob("*.py"))
+    assert [reason for reason in Reason if f"Reason.{reason.name}" not in code] == []
+
+
+def test_letters_that_nobody_gave_a_code_have_advice_too() -> None:
+    assert letter("body").advice == NO_CODE
+    assert letter("body").code == "failed_too_often"
+    theirs = letter("body", ERROR_CODE="NO_PERMISSIONS", ERROR_MESSAGE="not authorized")
+    assert (theirs.code, theirs.reason, theirs.advice) == ("NO_PERMISSIONS", "not authorized", OF_EVENTBRIDGE)
+    assert letter("body", reason="of version 0.1.0").advice == NO_CODE
+
+
+def test_a_reason_is_chosen_by_its_code_or_a_part_of_its_text() -> None:
+    found = letter("body", reasonCode="too_old", reason="not delivered within 3600 s")
+    assert all(found.has_reason(part) for part in ("", "too_old", "not delivered"))
+    assert not any(found.has_reason(part) for part in ("too", "unreachable"))
+
+
+def test_a_redriven_chunk_begins_anew() -> None:
+    again = Chunk.from_message(json.loads(as_new(CHUNK.to_message(), 1_800_000_000.0)))
+    assert (again.rounds, again.update.sent_at) == (0, 1_800_000_000_000)
+    assert (again.subscribers, again.update.sequence) == (CHUNK.subscribers, 3)
+    rest = Rest.from_message(json.loads(as_new(Rest(UPDATE, "c9", 4).to_message(), 1_800_000_000.0)))
+    assert (rest.update.sent_at, rest.after, rest.before) == (1_800_000_000_000, "c9", 4)
+
+
+@pytest.mark.parametrize("body", ["no json", "7", "{}", json.dumps(EVENT), '{"chunk":{"later":"form"}}'])
+def test_what_has_no_age_is_redriven_as_it_is(body: str) -> None:
+    assert as_new(body, 1_800_000_000.0) == body
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (CHUNK.to_message(), "event id-1 for 2 connections of entity/e1"),
+        (Rest(UPDATE, "c9", 4).to_message(), "event id-1 for the connections of entity/e1 after c9"),
+        (json.dumps(EVENT), "event id-1 for entity/e1"),
+        (
+            json.dumps({**EVENT, "detail": {"entityIds": ["e1", "e2"]}}),
+            'event id-1 {"entityIds": ["e1", "e2"]}',
+        ),
+        (json.dumps({**EVENT, "detail": {"entityId": "a b"}}), '{"id": "id-1"'),
+        ("x" * 200, "x" * 100),
+    ],
+)
+def test_a_message_is_summed_up_in_a_line(body: str, says: str) -> None:
+    assert summary(body).startswith(says)
+    assert len(summary(body)) < 250
