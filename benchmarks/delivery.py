@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -52,11 +52,25 @@ def cpu(who: int = resource.RUSAGE_SELF) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+class Hinted:
+    """An iterable that says how long it is."""
+
+    def __init__(self, items: Iterable[Any], length: int) -> None:
+        self._items, self._length = items, length
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items)
+
+    def __length_hint__(self) -> int:
+        return self._length
+
+
 def run_engine(url: str, ca_file: str, posts: int) -> dict[str, float]:
     """Post with this project's engine, after a warm-up that makes its connections."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "lambdas"))
     from botocore.credentials import ReadOnlyCredentials  # noqa: PLC0415
-    from entity_push.posting.deliverer import Deliverer, Outcome, Post  # noqa: PLC0415
+    from entity_push.posting.deliverer import Deliverer  # noqa: PLC0415
+    from entity_push.posting.posts import Outcome, Post  # noqa: PLC0415
 
     credentials = ReadOnlyCredentials(ACCESS_KEY, SECRET_KEY, TOKEN)
     deliverer = Deliverer(url, REGION, lambda: credentials, ca_file=ca_file)
@@ -65,8 +79,8 @@ def run_engine(url: str, ca_file: str, posts: int) -> dict[str, float]:
         # Made beforehand, as for the others, unless it is memory that is measured.
         ids = list(connection_ids(count)) if count <= IDS else connection_ids(count)
         began_cpu, began = cpu(), time.perf_counter()
-        source = (Post(connection_id, FRAME) for connection_id in ids)
-        run = deliverer.deliver(source, deadline=time.monotonic() + 60, expected=posts)
+        source = Hinted((Post(connection_id, FRAME) for connection_id in ids), posts)
+        run = deliverer.deliver(source, deadline=time.monotonic() + 60)
         delivered = sum(result.outcome is Outcome.DELIVERED for result in run)
         assert delivered == count, f"{delivered} of {count} delivered"
         return {"cpu": cpu() - began_cpu, "seconds": time.perf_counter() - began, "posts": float(count)}

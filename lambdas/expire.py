@@ -8,7 +8,8 @@ import time
 from collections import Counter
 from typing import Any
 
-from entity_push.posting.deliverer import Deliverer, Outcome
+from entity_push.posting.deliverer import Deliverer
+from entity_push.posting.posts import Outcome
 from entity_push.runtime import aws
 from entity_push.runtime.environment import variable
 from entity_push.runtime.telemetry import logger

@@ -5,7 +5,8 @@ from collections import Counter
 from typing import Any
 
 from botocore.credentials import ReadOnlyCredentials
-from entity_push.posting.deliverer import Deliverer, Outcome, Post, Result
+from entity_push.posting.deliverer import Deliverer
+from entity_push.posting.posts import Outcome, Post, Result
 
 from tests.delivery.faults import FaultyEndpoint
 
@@ -21,8 +22,35 @@ def posts(count: int, prefix: str = "c") -> list[Post]:
     return [Post(f"{prefix}{number}=", FRAME) for number in range(count)]
 
 
+class Clock:
+    """The monotonic clock, which a test can set forward instead of sleeping."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass."""
+        self._ahead += seconds
+
+
+def waits_of(deliverer: Deliverer) -> list[tuple[float, int]]:
+    """Return a list that fills with each wait: for how many seconds, with how many requests in flight."""
+    waits: list[tuple[float, int]] = []
+    wait = deliverer.transport.wait
+
+    def note(seconds: float) -> Any:
+        waits.append((seconds, deliverer.transport.in_flight))
+        return wait(seconds)
+
+    deliverer.transport.wait = note  # type: ignore[method-assign]
+    return waits
+
+
 def deliver(deliverer: Deliverer, what: list[Post], seconds: float = 20.0) -> dict[str, Result]:
-    results = list(deliverer.deliver(what, deadline=time.monotonic() + seconds))
+    results = list(deliverer.deliver(what, deadline=deliverer._clock() + seconds))
     assert sorted(r.connection_id for r in results) == sorted(p.connection_id for p in what)
     return {result.connection_id: result for result in results}
 

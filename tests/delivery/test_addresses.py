@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from entity_push.posting import addresses, transport
-from entity_push.posting.deliverer import Outcome
+from entity_push.posting.posts import Outcome
 
-from tests.delivery.engine import deliver, deliverer_for, outcomes, posts
+from tests.delivery.engine import Clock, deliver, deliverer_for, outcomes, posts
 from tests.delivery.faults import FaultyEndpoint
 
 
@@ -36,7 +36,7 @@ def names(endpoint: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch) -> Names:
 
 def test_an_address_that_refuses_costs_no_attempt(endpoint: FaultyEndpoint, names: Names) -> None:
     names.found = [("127.0.0.1", 9), ("127.0.0.2", 9), ("127.0.0.1", names.live)]
-    results = deliver(deliverer_for(endpoint, attempts=1), posts(200))
+    results = deliver(deliverer_for(endpoint, tries=1), posts(200))
     assert outcomes(results) == {Outcome.DELIVERED: 200}
     assert names.asked == 1
 
@@ -53,7 +53,7 @@ def test_an_address_that_is_silent_costs_a_while(
             waiting[-1].connect_ex(full.getsockname())
         names.found = [full.getsockname(), ("127.0.0.1", names.live)]
         began = time.monotonic()
-        results = deliver(deliverer_for(endpoint, attempts=1, timeout=10), posts(100))
+        results = deliver(deliverer_for(endpoint, tries=1, timeout=10), posts(100))
         assert outcomes(results) == {Outcome.DELIVERED: 100}
         assert 0.2 < time.monotonic() - began < 8
         for held in waiting:
@@ -64,7 +64,7 @@ def test_all_addresses_are_used(endpoint: FaultyEndpoint, names: Names) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=200) as second:
         second.setblocking(False)
         names.found = [second.getsockname(), ("127.0.0.1", names.live)]
-        deliverer = deliverer_for(endpoint, attempts=1, timeout=0.3)
+        deliverer = deliverer_for(endpoint, tries=1, timeout=0.3)
         results = deliver(deliverer, posts(40))
         accepted = 0
         while True:
@@ -77,25 +77,23 @@ def test_all_addresses_are_used(endpoint: FaultyEndpoint, names: Names) -> None:
         assert 10 <= accepted <= 16  # half of 4 * sqrt(40) connections, and only at first
 
 
-def test_names_are_resolved_again(
-    endpoint: FaultyEndpoint, names: Names, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(addresses, "_RESOLVE_SECONDS", 0.1)
-    deliverer = deliverer_for(endpoint)
+def test_names_are_resolved_again(endpoint: FaultyEndpoint, names: Names) -> None:
+    clock = Clock()
+    deliverer = deliverer_for(endpoint, clock=clock)
     names.found = [("127.0.0.1", 9)]
     assert outcomes(deliver(deliverer, posts(3), seconds=0.1))[Outcome.DELIVERED] == 0
-    time.sleep(0.1)
+    clock.pass_by(addresses._RESOLVE_SECONDS)
     names.found = [("127.0.0.1", names.live)]
     assert outcomes(deliver(deliverer, posts(3, "d"))) == {Outcome.DELIVERED: 3}
     names.found = OSError("the resolver is away")
     endpoint.close_connections()
-    time.sleep(0.1)
+    clock.pass_by(addresses._RESOLVE_SECONDS)
     assert outcomes(deliver(deliverer, posts(3, "e"))) == {Outcome.DELIVERED: 3}, "the old ones were fine"
 
 
 def test_an_unknown_name_fails_without_asking_for_each_post(endpoint: FaultyEndpoint, names: Names) -> None:
     names.found = socket.gaierror(-2, "Name or service not known")
-    results = deliver(deliverer_for(endpoint, attempts=2), posts(300))
+    results = deliver(deliverer_for(endpoint, tries=2), posts(300))
     assert outcomes(results) == {Outcome.RETRY: 300}
     assert "Name or service not known" in results["c0="].reason
     assert names.asked <= 2

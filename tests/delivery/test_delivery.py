@@ -10,8 +10,9 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
-from entity_push.posting import deliverer as delivery
-from entity_push.posting.deliverer import Deliverer, Outcome, Post, Result
+from entity_push.posting import run as engine_run
+from entity_push.posting.deliverer import Deliverer
+from entity_push.posting.posts import Outcome, Post, Result
 
 from tests.delivery.engine import CREDENTIALS, FRAME, deliver, deliverer_for, outcomes, posts
 from tests.delivery.faults import FaultyEndpoint
@@ -86,7 +87,7 @@ def test_what_fails_for_ever_is_handed_back(
     endpoint: FaultyEndpoint, step: str, status: int | None, times: set[int]
 ) -> None:
     endpoint.scripts["c0="] = [step]
-    results = deliver(deliverer_for(endpoint, attempts=3), posts(100))
+    results = deliver(deliverer_for(endpoint, tries=3), posts(100))
     assert (results["c0="].outcome, results["c0="].status) == (Outcome.RETRY, status)
     assert outcomes(results)[Outcome.DELIVERED] == 99
     assert len(endpoint.requests["c0="]) in times
@@ -96,11 +97,11 @@ def test_what_fails_for_ever_is_handed_back(
 
 def test_slow_clients_slow_nobody_down(endpoint: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their own buffers are full: 429 again and again, but for them alone."""
-    monkeypatch.setattr(delivery, "_THROTTLED_PAUSE", 0.002)
+    monkeypatch.setattr(engine_run, "_THROTTLED_PAUSE", 0.002)
     endpoint.latency = 0.005
     for number in range(0, 1000, 25):
         endpoint.scripts[f"c{number}="] = ["throttled"]
-    deliverer = deliverer_for(endpoint, attempts=9)
+    deliverer = deliverer_for(endpoint, tries=9)
     settled: dict[str, float] = {}
     for result in deliverer.deliver(posts(1000), deadline=time.monotonic() + 20):
         settled[result.connection_id] = time.monotonic()
@@ -112,7 +113,7 @@ def test_slow_clients_slow_nobody_down(endpoint: FaultyEndpoint, monkeypatch: py
 def test_those_who_are_tried_again_do_not_go_before_all_the_others(
     endpoint: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "_THROTTLED_PAUSE", 0.0001)
+    monkeypatch.setattr(engine_run, "_THROTTLED_PAUSE", 0.0001)
     for number in range(60):
         endpoint.scripts[f"c{number}="] = ["throttled"]
     run = deliverer_for(endpoint, max_in_flight=8).deliver(posts(120), deadline=time.monotonic() + 20)
@@ -156,24 +157,22 @@ def test_a_crowd_of_slow_clients_ends_and_each_is_tried_a_few_times(
     endpoint: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No matter how they are told from the account's throttle."""
-    monkeypatch.setattr(delivery, "_THROTTLED_PAUSE", 0.002)
+    monkeypatch.setattr(engine_run, "_THROTTLED_PAUSE", 0.002)
     for number in range(0, 1000, 3):
         endpoint.scripts[f"c{number}="] = ["throttled"]
-    results = deliver(deliverer_for(endpoint, attempts=3), posts(1000))
+    results = deliver(deliverer_for(endpoint, tries=3), posts(1000))
     assert outcomes(results) == {Outcome.DELIVERED: 666, Outcome.RETRY: 334}
     assert {len(endpoint.requests[name]) for name in endpoint.scripts} == {5}
 
 
 def test_the_window_grows_again_when_the_throttle_ends(endpoint: FaultyEndpoint) -> None:
-    endpoint.latency = 0.002
-    allowed, began = itertools.count(), time.monotonic()
+    sent = itertools.count()
 
     def throttle(_id: str, _headers: dict[str, str]) -> str | None:
-        sent = next(allowed)
-        return "throttled" if sent > 200 and time.monotonic() - began < 0.8 else None
+        return "throttled" if 200 < next(sent) < 1500 else None
 
     endpoint.before = throttle
-    deliverer = deliverer_for(endpoint, attempts=9)
+    deliverer = deliverer_for(endpoint, tries=9)
     sizes, results = [], []
     for result in deliverer.deliver(posts(3000), deadline=time.monotonic() + 20):
         results.append(result)
@@ -183,20 +182,21 @@ def test_the_window_grows_again_when_the_throttle_ends(endpoint: FaultyEndpoint)
 
 
 def test_what_throttling_taught_fades_at_rest(endpoint: FaultyEndpoint) -> None:
-    deliverer = deliverer_for(endpoint)
+    now = time.monotonic()
+    deliverer = deliverer_for(endpoint, clock=lambda: now)  # it stands still
     for _ in range(5000):
         deliverer.window.note(throttled=True)
     assert deliverer.window.size == 16
     deliver(deliverer, posts(1, "a"))
     deliver(deliverer, posts(1, "b"))
-    assert deliverer.window.size < 64, "there was no rest"
-    time.sleep(0.5)
+    assert deliverer.window.size < 17, "there was no rest"
+    now += 0.5
     deliver(deliverer, posts(1, "c"))
     assert deliverer.window.size == 256
 
 
 def test_retries_in_waiting_are_bounded(endpoint: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "_WAITING_RETRIES", 50)
+    monkeypatch.setattr(engine_run, "_WAITING_RETRIES", 50)
     endpoint.default = ["throttled"]
     drawn = 0
 
@@ -219,7 +219,7 @@ def test_retries_in_waiting_are_bounded(endpoint: FaultyEndpoint, monkeypatch: p
 @pytest.mark.parametrize("step", ["expired", "expired_body"])
 def test_expired_credentials_stop_the_run(endpoint: FaultyEndpoint, step: str) -> None:
     endpoint.default = [step]
-    results = deliver(deliverer_for(endpoint, attempts=1), posts(2000))
+    results = deliver(deliverer_for(endpoint, tries=1), posts(2000))
     assert outcomes(results) == {Outcome.UNSENT: 2000}
     assert "xpired" in results["c1999="].reason
     assert len(endpoint.all_requests()) <= 256

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from entity_push.posting.deliverer import Outcome, Post
+from entity_push.posting.posts import Outcome, Post
 
 from tests.delivery.engine import FRAME, deliver, deliverer_for, outcomes, posts
 from tests.delivery.faults import FaultyEndpoint

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from botocore.credentials import ReadOnlyCredentials
-from entity_push.posting import deliverer as delivery
-from entity_push.posting.deliverer import Deliverer, Outcome, Post, Result
+from entity_push.posting import run
+from entity_push.posting.deliverer import Deliverer
+from entity_push.posting.posts import Outcome, Post, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -35,9 +36,9 @@ FRAMES = st.lists(
 @pytest.fixture(autouse=True, scope="module")
 def quick() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
-    patch.setattr(delivery, "_THROTTLED_PAUSE", 0.004)
-    patch.setattr(delivery, "_FAILED_PAUSE", 0.004)
-    patch.setattr(delivery, "_SWEEP_SECONDS", 0.02)
+    patch.setattr(run, "_THROTTLED_PAUSE", 0.004)
+    patch.setattr(run, "_FAILED_PAUSE", 0.004)
+    patch.setattr(run, "_SWEEP_SECONDS", 0.02)
     yield
     patch.undo()
 
@@ -70,7 +71,7 @@ def check(endpoint: FaultyEndpoint, posts: list[Post], results: list[Result]) ->
         for step in steps[:-1]:
             assert step in faults.RETRIED | faults.AMBIGUOUS, "sent again after a final answer"
         unambiguous = [step for step in steps if step not in faults.AMBIGUOUS]
-        assert len(unambiguous) <= ATTEMPTS + delivery._THROTTLED_ATTEMPTS
+        assert len(unambiguous) <= ATTEMPTS + run._THROTTLED_TRIES
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -89,7 +90,7 @@ def test_any_mix_of_faults(
             "us-east-1",
             lambda: CREDENTIALS,
             max_in_flight=in_flight,
-            attempts=ATTEMPTS,
+            tries=ATTEMPTS,
             timeout=0.25,
         )
         for number in range(rounds):  # the second round meets what the first left of connections

@@ -11,7 +11,7 @@ import pytest
 from botocore.credentials import ReadOnlyCredentials
 from entity_push.auth.bearer import Bearer
 from entity_push.auth.grants import EVERYTHING
-from entity_push.posting import deliverer as delivery
+from entity_push.posting import run
 from entity_push.posting.deliverer import Deliverer
 from entity_push.push import messages, retries
 from entity_push.push.dead_letters import DeadLetters
@@ -97,8 +97,8 @@ class MemoryQueue:
 @pytest.fixture(autouse=True, scope="module")
 def _quick() -> Iterator[list[PushMetrics]]:
     patch = pytest.MonkeyPatch()
-    patch.setattr(delivery, "_THROTTLED_PAUSE", 0.002)
-    patch.setattr(delivery, "_FAILED_PAUSE", 0.002)
+    patch.setattr(run, "_THROTTLED_PAUSE", 0.002)
+    patch.setattr(run, "_FAILED_PAUSE", 0.002)
     patch.setattr(messages, "CHUNK_SIZE", CHUNK)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         patch.setenv(name, "testing")
@@ -178,7 +178,7 @@ def test_whatever_happens_every_connection_is_accounted_for(
             endpoint.url,
             "us-east-1",
             lambda: ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token"),
-            attempts=IN_PROCESS_ATTEMPTS,
+            tries=IN_PROCESS_ATTEMPTS,
             timeout=2,
         )
         fan_out = FanOut(

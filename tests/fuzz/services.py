@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
-from entity_push.posting.deliverer import Outcome, Post, Result
+from entity_push.posting.posts import NOT_YET, NotYet, Outcome, Post, Result
 
 from tests.model.moto_tables import MotoTables
 
@@ -205,10 +205,10 @@ class Deliverer:
     def __init__(self) -> None:
         self.posts: list[Post] = []
 
-    def deliver(self, posts: Iterable[Post | None], *, deadline: float) -> Iterator[Result]:
+    def deliver(self, posts: Iterable[Post | NotYet], *, deadline: float) -> Iterator[Result]:
         assert deadline > time.monotonic()
         for post in posts:
-            assert post is not None, "each result was noted before the next post"
+            assert post is not NOT_YET, "each result was noted before the next post"
             self.posts.append(post)
             outcome = Outcome.DELIVERED
             if post.expires <= time.time():

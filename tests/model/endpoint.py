@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 
-from entity_push.posting.deliverer import Outcome, Post, Result
+from entity_push.posting.posts import NOT_YET, NotYet, Outcome, Post, Result
 from entity_push.push.settlement import OPENING_SECONDS
 
 from tests.model.actors import Fault, checkpoint
@@ -25,11 +25,11 @@ class Endpoint:
     def __init__(self, devices: list[Device], clock: Clock, truth: Truth):
         self._devices, self._clock, self._truth = devices, clock, truth
 
-    def deliver(self, posts: Iterable[Post | None], *, deadline: float) -> Iterator[Result]:
+    def deliver(self, posts: Iterable[Post | NotYet], *, deadline: float) -> Iterator[Result]:
         """Post frames into the inboxes of those that are connected, and still have a right to them."""
         assert deadline > time.monotonic()
         for post in posts:
-            assert post is not None, "each result was noted before the next post"
+            assert post is not NOT_YET, "each result was noted before the next post"
             fault = checkpoint(f"post {json.loads(post.frame)['cursor']} to {post.connection_id}")
             outcome = Outcome.EXPIRED
             if self._clock.time() < post.expires:

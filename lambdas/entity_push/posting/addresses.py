@@ -4,6 +4,7 @@ import math
 import random
 import socket
 import time
+from collections.abc import Callable
 
 _RESOLVE_SECONDS = 60.0  # API Gateway's addresses change
 _RESOLVE_AGAIN_SECONDS = 1.0  # after a failure
@@ -15,8 +16,8 @@ Address = tuple[int, tuple[object, ...]]
 class Addresses:
     """A host's addresses: asked for every minute, without those that could not be reached since."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._host, self._port = host, port
+    def __init__(self, host: str, port: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._host, self._port, self._clock = host, port, clock
         self._known: list[Address] = []
         self._resolve_at = -math.inf
         self._error: OSError | None = None
@@ -27,7 +28,7 @@ class Addresses:
         Raises:
             OSError: none is known.
         """
-        if time.monotonic() >= self._resolve_at:
+        if self._clock() >= self._resolve_at:
             self._resolve()
         if not self._known:
             assert self._error is not None
@@ -40,7 +41,7 @@ class Addresses:
         if address not in self._known:
             return bool(self._known)
         if len(self._known) == 1:
-            self._resolve_at = min(self._resolve_at, time.monotonic() + _RESOLVE_AGAIN_SECONDS)
+            self._resolve_at = min(self._resolve_at, self._clock() + _RESOLVE_AGAIN_SECONDS)
             return False
         self._known.remove(address)
         return True
@@ -50,8 +51,8 @@ class Addresses:
             found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         except OSError as error:  # the old addresses, if there are any, are the best guess
             self._error = error
-            self._resolve_at = time.monotonic() + _RESOLVE_AGAIN_SECONDS
+            self._resolve_at = self._clock() + _RESOLVE_AGAIN_SECONDS
             return
         self._known = [(entry[0], entry[4]) for entry in found]
         random.shuffle(self._known)  # not every worker begins with the same
-        self._resolve_at = time.monotonic() + _RESOLVE_SECONDS
+        self._resolve_at = self._clock() + _RESOLVE_SECONDS

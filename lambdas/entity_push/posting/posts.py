@@ -2,7 +2,7 @@
 
 import enum
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Outcome(enum.Enum):
@@ -33,6 +33,17 @@ class Post(NamedTuple):
     frame: bytes
     tag: object = None
     expires: float = math.inf
+
+
+class NotYet(enum.Enum):
+    """The type of `NOT_YET`."""
+
+    NOT_YET = "no post is due before another result"
+
+
+NOT_YET: Final = NotYet.NOT_YET
+"""What a source of posts yields when its next post depends on the results of earlier ones. The engine then
+waits for a result, hands it to its caller, who may make more posts due, and draws again."""
 
 
 class Result(NamedTuple):

@@ -4,7 +4,6 @@ One thread, HTTP/1.1 without pipelining, so requests in flight = connections in 
 kept after an answer whose end is plain, and closed after any other.
 """
 
-import enum
 import errno
 import math
 import os
@@ -12,12 +11,13 @@ import selectors
 import socket
 import ssl
 import time
-from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import Generic
 from urllib.parse import urlsplit
 
-from entity_push.posting.addresses import Address, Addresses
+from entity_push.posting.addresses import Addresses
 from entity_push.posting.http_answers import LONGEST, Answer, NotHttpError, read_answer
+from entity_push.posting.http_connection import Ended, Fault, HttpConnection, Tag
 from entity_push.runtime.tls import trusting
 
 _CONNECT_SECONDS = 3.0  # then another address is tried
@@ -29,43 +29,6 @@ _IN, _OUT = selectors.EVENT_READ, selectors.EVENT_WRITE
 _NOTHING = memoryview(b"")
 _LATER = (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError)
 
-Tag = TypeVar("Tag")
-
-
-class Fault(enum.Enum):
-    """Why there was no answer."""
-
-    UNSEEN = "a kept-alive connection had been closed, or an address can't be reached, while others may be"
-    UNTRUSTED = "the far end's certificate is not to be trusted: nothing was sent, and nothing can be"
-    LATE = "connecting took so long that the request was not to be sent any more: nothing was sent"
-    FAILED = "anything else: reset, silent, not reachable, not HTTP"
-
-
-class Ended(NamedTuple, Generic[Tag]):
-    """How a request ended: with an answer (`fault` None), or without one (`status` None)."""
-
-    tag: Tag
-    status: int | None
-    reason: str
-    fault: Fault | None = None
-
-
-@dataclass(slots=True, eq=False)
-class _Connection(Generic[Tag]):
-    """A connection, and the request that it is busy with, if any."""
-
-    sock: socket.socket
-    fd: int
-    address: Address
-    tag: Tag | None
-    since: float  # when its last request began
-    latest: float  # when it is too late to send it (`time.time()`)
-    unsent: bytes | memoryview  # what of the request has not left yet
-    received: bytes = b""
-    ready: bool = False  # connected, and through with the TLS handshake
-    answered: bool = False  # at least once
-    events: int = _OUT
-
 
 class Transport(Generic[Tag]):
     """Connections to one origin. Not thread-safe.
@@ -74,25 +37,33 @@ class Transport(Generic[Tag]):
         origin: `https://host[:port]` or `http://…`.
         ca_file: Authorities to trust, PEM; for `https` only.
         most: The most connections.
+        clock: Monotonic seconds; tests replace it.
 
     Attributes:
         in_flight: How many requests were started whose end was not returned yet.
         open: How many connections there are, idle ones included.
     """
 
-    def __init__(self, origin: str, ca_file: str | None, most: int) -> None:
+    def __init__(
+        self,
+        origin: str,
+        ca_file: str | None,
+        most: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         parts = urlsplit(origin)
         self._host, self._tls = parts.hostname or "", None
-        self._addresses = Addresses(self._host, parts.port or {"http": 80, "https": 443}[parts.scheme])
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        self._addresses = Addresses(self._host, port, clock)
         if parts.scheme == "https":
             assert ca_file is not None
             self._tls = trusting(ca_file)
-        self._most = most
+        self._most, self._clock = most, clock
         self._selector = selectors.DefaultSelector()
-        self._connections: set[_Connection[Tag]] = set()
-        self._idle: dict[_Connection[Tag], None] = {}  # a set in order of use
+        self._connections: set[HttpConnection[Tag]] = set()
+        self._idle: dict[HttpConnection[Tag], None] = {}  # a set in order of use
         self._ended: list[Ended[Tag]] = []
-        self._looked = time.monotonic()
+        self._looked = self._clock()
         self.in_flight = 0
 
     @property
@@ -112,27 +83,27 @@ class Transport(Generic[Tag]):
         self.in_flight += 1
         if self._idle and not fresh:
             connection, _ = self._idle.popitem()  # the one used last
-            connection.tag, connection.since = tag, time.monotonic()
+            connection.tag, connection.since = tag, self._clock()
             self._send(connection, request)
         else:
             self._open(tag, request, latest)
 
     def wait(self, seconds: float) -> list[Ended[Tag]]:
         """Move bytes; return the requests that ended within `seconds` (perhaps none)."""
-        now = time.monotonic()
+        now = self._clock()
         if (away := now - self._looked) > _AWAY_SECONDS:  # the caller worked, or fetched a page
             for connection in self._connections:
                 if connection.tag is not None:
                     connection.since = min(now, connection.since + away)
         for key, _ in self._selector.select(0.0 if self._ended else max(0.0, seconds)):
-            at: _Connection[Tag] = key.data
+            at: HttpConnection[Tag] = key.data
             if not at.ready:
                 self._connect(at)
             elif at.unsent:
                 self._send(at, at.unsent)
             else:
                 self._receive(at)
-        self._looked = time.monotonic()
+        self._looked = self._clock()
         return self._take_ended()
 
     def prune(self) -> None:
@@ -140,14 +111,14 @@ class Transport(Generic[Tag]):
 
         Before a run, with nothing in flight: a frozen Lambda function sees only now what happened.
         """
-        before = time.monotonic() - _IDLE_SECONDS
+        before = self._clock() - _IDLE_SECONDS
         for connection in [connection for connection in self._idle if connection.since < before]:
             self._close(connection)
         self.wait(0.0)
 
     def silent(self, since: float) -> list[Ended[Tag]]:
         """End the requests that began before `since`; `wait` must have been called just before."""
-        slow = time.monotonic() - _CONNECT_SECONDS
+        slow = self._clock() - _CONNECT_SECONDS
         for connection in [connection for connection in self._connections if connection.tag is not None]:
             if connection.since < since:
                 self._finish(connection, "no answer")
@@ -180,14 +151,14 @@ class Transport(Generic[Tag]):
             return
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = _Connection(sock, sock.fileno(), address, tag, time.monotonic(), latest, request)
+        connection = HttpConnection(sock, sock.fileno(), address, tag, self._clock(), latest, request)
         self._connections.add(connection)
         self._selector.register(connection.fd, _OUT, connection)
         code = sock.connect_ex(address[1])
         if code not in (0, errno.EINPROGRESS):
             self._unreachable(connection, os.strerror(code))
 
-    def _connect(self, connection: _Connection[Tag]) -> None:
+    def _connect(self, connection: HttpConnection[Tag]) -> None:
         """Go on with connecting, TLS handshake included; then sends the request."""
         sock = connection.sock
         try:
@@ -214,12 +185,12 @@ class Transport(Generic[Tag]):
             else:
                 self._finish(connection, "too late to be sent", Fault.LATE)
 
-    def _unreachable(self, connection: _Connection[Tag], reason: str) -> None:
+    def _unreachable(self, connection: HttpConnection[Tag], reason: str) -> None:
         """End a request of which nothing was sent yet."""
         others = self._addresses.avoid(connection.address)
         self._finish(connection, reason, Fault.UNSEEN if others else Fault.FAILED)
 
-    def _send(self, connection: _Connection[Tag], data: bytes | memoryview) -> None:
+    def _send(self, connection: HttpConnection[Tag], data: bytes | memoryview) -> None:
         """Send as much as the socket takes; large frames go in parts."""
         try:
             sent = connection.sock.send(data)
@@ -237,7 +208,7 @@ class Transport(Generic[Tag]):
             connection.unsent = _NOTHING
             self._watch(connection, _IN)
 
-    def _receive(self, connection: _Connection[Tag], broken: str = "") -> None:
+    def _receive(self, connection: HttpConnection[Tag], broken: str = "") -> None:
         """Take what came; `broken` says why nothing more will."""
         try:
             data = connection.sock.recv(_READ_SIZE)
@@ -268,12 +239,12 @@ class Transport(Generic[Tag]):
         elif broken:
             self._receive(connection, broken)
 
-    def _broken(self, connection: _Connection[Tag], reason: str) -> None:
+    def _broken(self, connection: HttpConnection[Tag], reason: str) -> None:
         """End a request whose connection has. A kept-alive one had most likely been closed before."""
         unseen = connection.answered and not connection.received
         self._finish(connection, reason, Fault.UNSEEN if unseen else Fault.FAILED)
 
-    def _answer(self, connection: _Connection[Tag], answer: Answer) -> None:
+    def _answer(self, connection: HttpConnection[Tag], answer: Answer) -> None:
         """End a request with its answer; keeps its connection if both ends are at a boundary."""
         assert connection.tag is not None
         self._ended.append(Ended(connection.tag, answer.status, answer.reason))
@@ -283,7 +254,7 @@ class Transport(Generic[Tag]):
         connection.tag, connection.received, connection.answered = None, b"", True
         self._idle[connection] = None
 
-    def _finish(self, connection: _Connection[Tag], reason: str, fault: Fault = Fault.FAILED) -> None:
+    def _finish(self, connection: HttpConnection[Tag], reason: str, fault: Fault = Fault.FAILED) -> None:
         """End a request on which nothing more will come, with its answer if it has a status line."""
         try:
             answer = read_answer(connection.received, ended=True)
@@ -301,12 +272,12 @@ class Transport(Generic[Tag]):
         self.in_flight -= len(ended)
         return ended
 
-    def _watch(self, connection: _Connection[Tag], events: int) -> None:
+    def _watch(self, connection: HttpConnection[Tag], events: int) -> None:
         if connection.events != events:
             connection.events = events
             self._selector.modify(connection.fd, events, connection)
 
-    def _close(self, connection: _Connection[Tag]) -> None:
+    def _close(self, connection: HttpConnection[Tag]) -> None:
         self._connections.remove(connection)
         self._idle.pop(connection, None)
         self._selector.unregister(connection.fd)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from entity_push.posting.deliverer import Post, Result
+from entity_push.posting.posts import NotYet, Post, Result
 from entity_push.push import retries
 from entity_push.push.batch import Batch, Numbers
 from entity_push.push.dead_letters import DeadLetters
@@ -22,8 +22,8 @@ from entity_push.table.subscribers import Subscribers
 class Delivers(Disconnects, Protocol):
     """What fanning out needs of a delivery engine."""
 
-    def deliver(self, posts: Iterable[Post | None], *, deadline: float) -> Iterator[Result]:
-        """Post frames; exactly one result per post. None among them: none is due before another result."""
+    def deliver(self, posts: Iterable[Post | NotYet], *, deadline: float) -> Iterator[Result]:
+        """Post frames; exactly one result per post. `NOT_YET`: none is due before another result."""
 
 
 class FanOut:

@@ -7,7 +7,7 @@ it has gone to everybody: who does not answer holds up nobody else.
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 
-from entity_push.posting.posts import Outcome, Post, Result
+from entity_push.posting.posts import NOT_YET, NotYet, Outcome, Post, Result
 from entity_push.push.delivery import Delivery
 
 _HELD_BACK = frozenset((Outcome.RETRY, Outcome.UNSENT, Outcome.GONE))
@@ -16,7 +16,7 @@ _HELD_BACK = frozenset((Outcome.RETRY, Outcome.UNSENT, Outcome.GONE))
 class Sequencer:
     """The posts of a batch of deliveries, drawn one by one while the results of earlier ones are noted.
 
-    Iterating yields None when no post is due before another result has been noted.
+    Iterating yields `NOT_YET` when no post is due before another result has been noted.
 
     Args:
         deliveries: the deliveries, in any order.
@@ -40,7 +40,7 @@ class Sequencer:
     def __length_hint__(self) -> int:
         return sum(len(delivery.chunk.subscribers) for line in self._lines for delivery in line)
 
-    def __iter__(self) -> Iterator[Post | None]:
+    def __iter__(self) -> Iterator[Post | NotYet]:
         for line in self._lines:
             for number, delivery in enumerate(line):
                 earlier = line[:number]
@@ -51,7 +51,7 @@ class Sequencer:
                         self._unsettled += 1
                         yield _post(delivery, connection_id)
         while self._unsettled:
-            yield self._due.popleft() if self._due else None
+            yield self._due.popleft() if self._due else NOT_YET
 
     def note(self, result: Result) -> None:
         """Take down what became of a post: the connection's next one is due, or held back with it."""

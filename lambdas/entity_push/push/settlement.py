@@ -7,7 +7,7 @@ from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from entity_push.posting.deliverer import Outcome, Result
+from entity_push.posting.posts import Outcome, Result
 from entity_push.protocol.dead_letter_reasons import Reason
 from entity_push.push import retries
 from entity_push.push.dead_letters import DeadLetters

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from entity_push.auth.bearer import ANONYMOUS, Bearer
 from entity_push.auth.grants import EVERYTHING
-from entity_push.posting.deliverer import Outcome, Result
+from entity_push.posting.posts import Outcome, Result
 from entity_push.runtime import aws
 from entity_push.table.connections import Connection, Connections
 

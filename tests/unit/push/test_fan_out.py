@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from entity_push.auth.bearer import Bearer
 from entity_push.auth.grants import EVERYTHING
-from entity_push.posting.deliverer import Outcome, Post, Result
+from entity_push.posting.posts import NOT_YET, NotYet, Outcome, Post, Result
 from entity_push.protocol.channels import everyone_list
 from entity_push.protocol.events import Update
 from entity_push.push.batch import Batch, Numbers
@@ -39,10 +39,10 @@ class Engine:
         self.expires: dict[str, float] = {}
         self.closed: list[str] = []
 
-    def deliver(self, posts: Iterable[Post | None], *, deadline: float) -> Iterator[Result]:
+    def deliver(self, posts: Iterable[Post | NotYet], *, deadline: float) -> Iterator[Result]:
         assert deadline > time.monotonic()
         for post in posts:
-            assert post is not None, "each result was noted before the next post"
+            assert post is not NOT_YET, "each result was noted before the next post"
             self.posted.append((post.connection_id, post.frame))
             self.expires[post.connection_id] = post.expires
             yield Result(post.connection_id, self.verdict(post.connection_id), 0, "scripted", tag=post.tag)

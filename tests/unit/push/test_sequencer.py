@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
-from entity_push.posting.deliverer import Outcome, Post, Result
+from entity_push.posting.posts import NOT_YET, NotYet, Outcome, Post, Result
 from entity_push.protocol.events import Update
 from entity_push.push.delivery import Delivery
 from entity_push.push.messages import Chunk
@@ -25,12 +25,12 @@ class Desk:
 
     def __init__(self, *deliveries: Delivery) -> None:
         self.sequencer = Sequencer(deliveries)
-        self.posts: Iterator[Post | None] = iter(self.sequencer)
+        self.posts: Iterator[Post | NotYet] = iter(self.sequencer)
 
     def draw(self) -> list[Post]:
         """Draw what is due now."""
         drawn = []
-        while (post := next(self.posts, None)) is not None:
+        while (post := next(self.posts, NOT_YET)) is not NOT_YET:
             drawn.append(post)
         return drawn
 
@@ -61,7 +61,7 @@ def test_whose_turn_it_is_does_not_wait_for_all_who_have_yet_to_begin() -> None:
     many = delivery(1, *(f"m{number}" for number in range(9)), channel="entity/many")
     desk = Desk(delivery(1, "x"), delivery(2, "x"), many)
     x1 = next(desk.posts)
-    assert x1 is not None
+    assert x1 is not NOT_YET
     desk.note(x1)
     assert named(desk.draw())[0] == ("x", "2")
 
@@ -146,7 +146,7 @@ def test_whatever_the_outcomes_and_their_order(
             except StopIteration:
                 ended = True
                 continue
-            if post is not None:
+            if post is not NOT_YET:
                 update = post.tag.update  # type: ignore[attr-defined]
                 who = update.channel, post.connection_id
                 assert who not in failed, "it overtook one that failed"

@@ -3,7 +3,7 @@ from collections.abc import Iterable, Iterator
 from unittest.mock import MagicMock
 
 import pytest
-from entity_push.posting.deliverer import Outcome, Result
+from entity_push.posting.posts import Outcome, Result
 from entity_push.protocol.events import Update
 from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.delivery import Delivery

@@ -1,0 +1,53 @@
+"""The requests of a run: each is signed, and all share what does not depend on the connection."""
+
+from collections.abc import Callable
+
+from entity_push.posting.signing import Credentials, Signer, Stamp
+
+
+class Requests:
+    """Builds requests of one method.
+
+    Args:
+        method: `POST` or `DELETE`.
+        signer: signs them.
+        credentials: returns the current credentials.
+
+    Attributes:
+        stamp: what signs requests now; None before `renew` was called.
+    """
+
+    def __init__(self, method: str, signer: Signer, credentials: Callable[[], Credentials]) -> None:
+        self._method, self._signer, self._credentials = method, signer, credentials
+        self._headers = b""
+        self._tail: tuple[bytes, bytes] | None = None  # a frame, and the end of the requests that carry it
+        self.stamp: Stamp | None = None
+
+    def renew(self) -> bool:
+        """Sign with the current time and credentials from now on; return whether the credentials changed.
+
+        Raises:
+            Exception: what getting the credentials raises. Nothing changes then.
+        """
+        before, credentials = self.stamp, self._credentials()
+        self.stamp = self._signer.stamp(credentials)
+        # Without a type, local stand-ins might parse the frame as a form.
+        host = self._signer.origin.partition("//")[2]
+        lines = [f"Host: {host}", "Content-Type: application/octet-stream", *self.stamp.headers]
+        self._headers, self._tail = "".join(f"{line}\r\n" for line in lines).encode(), None
+        return before is None or before.credentials != credentials
+
+    def build(self, connection_id: str, frame: bytes) -> bytes:
+        """Return the whole request for a connection, signed; `renew` must have been called before."""
+        assert self.stamp is not None
+        payload_hash = self._signer.payload_hash(frame)
+        target, authorization = self.stamp.sign(self._method, connection_id, payload_hash)
+        head = f"{self._method} {target} HTTP/1.1\r\n{authorization}\r\n".encode()
+        return head + self._tail_with(frame)
+
+    def _tail_with(self, frame: bytes) -> bytes:
+        """Return what the requests for a frame have in common: the other headers, and the frame."""
+        if self._tail is None or self._tail[0] is not frame:
+            length = f"Content-Length: {len(frame)}\r\n" if self._method == "POST" else ""
+            self._tail = frame, self._headers + f"{length}\r\n".encode() + frame
+        return self._tail[1]

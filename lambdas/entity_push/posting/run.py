@@ -1,0 +1,294 @@
+"""One run of the engine: what is sent next, what an answer means, and when to stop."""
+
+import heapq
+import math
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from entity_push.posting.http_connection import Ended, Fault
+from entity_push.posting.pacing import Window
+from entity_push.posting.posts import Outcome, Post, Result
+from entity_push.posting.requests import Requests
+from entity_push.posting.signing import Stamp, credentials_at_fault
+from entity_push.posting.source import Source
+from entity_push.posting.transport import Transport
+
+_STAMP_SECONDS = 10.0  # how long one signing date (valid for 5 minutes) and set of credentials serve
+_SWEEP_SECONDS = 0.1  # how often silent requests are looked for
+_WAITING_RETRIES = 4096  # beyond this, no new post is drawn: memory stays flat whatever fails
+_THROTTLED_PAUSE = 0.01  # seconds before the first retry of a 429, doubled from then on
+_THROTTLED_TRIES = 2  # how much more often a 429 is tried again than anything else: it comes at once
+_FAILED_PAUSE = 0.05  # the pause before the first retry of anything else
+_LONGEST_PAUSE = 2.0
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A post on its way through the engine, and what its requests have met so far."""
+
+    post: Post
+    tries: int = 0
+    fresh: bool = False  # not on a kept-alive connection again: the last one was closed
+    status: int | None = None
+    stamp: Stamp | None = None
+
+    def result(self, outcome: Outcome, reason: str) -> Result:
+        """Return what became of the post."""
+        return Result(self.post.connection_id, outcome, self.status, reason, self.post.tag)
+
+
+class _Retries:
+    """Jobs that wait for another try, in the order in which they are due."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Job]] = []  # due time, tie-breaker, job
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    @property
+    def next_due(self) -> float:
+        return self._heap[0][0] if self._heap else math.inf
+
+    def add(self, job: Job, due: float) -> None:
+        self._count += 1
+        heapq.heappush(self._heap, (due, self._count, job))
+
+    def pop(self) -> Job:
+        return heapq.heappop(self._heap)[2]
+
+
+class Run:
+    """One run: its posts in, a result for each out.
+
+    Args:
+        posts: where the posts come from.
+        requests: builds their requests.
+        transport: sends them; nothing may be in flight.
+        window: says how many may be in flight.
+        deadline: the time by `clock` at which the run ends.
+        tries: how often one post is sent at most.
+        timeout: seconds after which a request without an answer has failed.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        posts: Source,
+        requests: Requests,
+        transport: Transport[Job],
+        window: Window,
+        *,
+        deadline: float,
+        tries: int,
+        timeout: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._posts, self._requests, self._transport, self._window = posts, requests, transport, window
+        self._deadline, self._tries, self._timeout, self._clock = deadline, tries, timeout, clock
+        # Nothing is started right before the deadline only to be cut off there, perhaps delivered.
+        now = clock()
+        self._last_start = deadline - min(0.25, max(0.0, deadline - now) / 4)
+        self._warm = 0  # connections that were open before
+        self._retries, self._retry_next = _Retries(), False
+        self._settled: deque[Result] = deque()
+        self._stopped: str | None = None  # why nothing more is sent
+        self._stamped = self._swept = now
+
+    def results(self) -> Iterator[Result]:
+        """Yield exactly one result per post, in the order in which they are settled.
+
+        Raises:
+            RuntimeError: another run over this transport is not finished.
+            Exception: what the posts' iterator raised, after the results of what was drawn before.
+        """
+        if self._transport.in_flight:
+            raise RuntimeError("another run of this deliverer is not finished")
+        self._transport.prune()
+        self._warm = self._transport.open
+        try:
+            self._renew()
+            while True:
+                self._fill()
+                while self._settled:  # only now: the connections are busy while the caller works
+                    yield self._settled.popleft()
+                if self._posts.waits:
+                    self._fill()  # those results may have made more due
+                if self._is_finished:
+                    break
+                for ended in self._transport.wait(self._pause()):
+                    self._settle(ended)
+                self._sweep()
+            yield from self._left()
+        finally:
+            self._transport.abandon()
+        if self._posts.error is not None:
+            raise self._posts.error
+
+    @property
+    def _is_finished(self) -> bool:
+        idle = not self._transport.in_flight and not self._settled
+        return idle and (self._stopped is not None or (self._posts.is_dry and not self._retries))
+
+    def _left(self) -> Iterator[Result]:
+        """Yield the results of what the run had no time for."""
+        reason = self._stopped or "deadline"
+        while self._retries:
+            yield self._retries.pop().result(Outcome.UNSENT, reason)
+        while (post := self._posts.draw()) is not None:
+            yield Job(post).result(Outcome.UNSENT, reason)
+
+    # --- what is sent next
+
+    def _fill(self) -> None:
+        """Start what may be started now."""
+        now = self._clock()
+        self._posts.look_again()
+        if self._stopped is None and now >= self._last_start:
+            self._stopped = "deadline"
+        if self._stopped is None and now - self._stamped > _STAMP_SECONDS:
+            self._renew()
+        room = self._limit() - self._transport.in_flight
+        while room > 0 and self._stopped is None:
+            room -= 1
+            job = self._next(now)
+            if job is None:
+                return
+            self._start(job)
+            if self._clock() - now > _SWEEP_SECONDS:
+                return  # drawing was slow: look after what is in flight
+
+    def _next(self, now: float) -> Job | None:
+        """Return what to start: by turns a retry that is due and a new post, so that neither waits long."""
+        due = self._retries.next_due <= now
+        self._retry_next = not self._retry_next
+        new = not (due and self._retry_next) and len(self._retries) < _WAITING_RETRIES
+        if new and (post := self._posts.draw()) is not None:
+            return Job(post)
+        return self._retries.pop() if due else None
+
+    def _limit(self) -> int:
+        """Return how many requests may be in flight.
+
+        About 4·√n connections are worth opening for a run (a handshake costs as much as 40 posts). Those that
+        are open already cost nothing, and a few more each time pay off in the next runs.
+        """
+        root = math.sqrt(self._posts.expected)
+        worth = max(8, math.ceil(4 * root))
+        if self._warm:
+            worth = max(worth, self._warm + math.ceil(root / 2))
+        return min(int(self._window.size), worth)
+
+    def _start(self, job: Job) -> None:
+        post = job.post
+        if post.connection_id in ("", ".", ".."):  # would be another path
+            self._settled.append(job.result(Outcome.REFUSED, "not a connection id"))
+            return
+        if time.time() >= post.expires:
+            self._settled.append(job.result(Outcome.EXPIRED, "its right to updates has ended"))
+            return
+        job.tries += 1
+        job.stamp = self._requests.stamp
+        request = self._requests.build(post.connection_id, post.frame)
+        self._transport.start(job, request, fresh=job.fresh, latest=post.expires)
+
+    def _pause(self) -> float:
+        """Return how long to wait for answers before looking for something to start."""
+        if self._settled:
+            return 0.0
+        due = self._retries.next_due
+        if self._stopped or self._transport.in_flight >= self._limit():
+            due = math.inf
+        elif not self._posts.is_dry and len(self._retries) < _WAITING_RETRIES:
+            return 0.0  # much of what was drawn was settled without a request: there is room for more
+        ends = min(due, self._deadline if self._stopped else self._last_start)
+        return max(0.0, min(ends - self._clock(), _SWEEP_SECONDS))
+
+    # --- what an answer means
+
+    def _settle(self, ended: Ended[Job]) -> None:
+        job, status = ended.tag, ended.status
+        if status is None:
+            self._settle_failure(ended)
+            return
+        if status != 429 or job.status != 429:  # the same client again says nothing of the others
+            self._window.note(throttled=status == 429)
+        job.status = status
+        if 200 <= status < 300:
+            self._settled.append(job.result(Outcome.DELIVERED, ""))
+        elif status == 410:
+            self._settled.append(job.result(Outcome.GONE, ended.reason))
+        elif status == 429:
+            self._again(job, f"{status} {ended.reason}", _THROTTLED_PAUSE, more=_THROTTLED_TRIES)
+        elif status == 408 or status >= 500:
+            self._again(job, f"{status} {ended.reason}", _FAILED_PAUSE)
+        elif credentials_at_fault(status, ended.reason):
+            if job.stamp is self._requests.stamp and not self._renew():
+                self._stop(f"credentials: {ended.reason}")
+            job.tries -= 1  # no fault of this connection
+            self._again(job, f"{status} {ended.reason}", 0.0)
+        else:
+            self._settled.append(job.result(Outcome.REFUSED, ended.reason))
+
+    def _settle_failure(self, ended: Ended[Job]) -> None:
+        """Settle a request without an answer."""
+        job = ended.tag
+        if ended.fault is Fault.LATE:
+            self._settled.append(job.result(Outcome.EXPIRED, ended.reason))
+            return
+        if ended.fault is Fault.UNTRUSTED:
+            self._stop(ended.reason)
+            job.tries -= 1
+        free = ended.fault is Fault.UNSEEN
+        job.fresh = True
+        if free:
+            job.tries -= 1
+        self._again(job, ended.reason, 0.0 if free else _FAILED_PAUSE)
+
+    def _again(self, job: Job, reason: str, pause: float, more: int = 0) -> None:
+        """Send a job once more after a while, `pause` seconds doubled per try, with jitter."""
+        if job.tries >= self._tries + more:
+            self._settled.append(job.result(Outcome.RETRY, reason))
+            return
+        due = self._clock()
+        if pause:
+            longest = min(_LONGEST_PAUSE, pause * 2.0 ** (job.tries - 1))
+            due += longest * random.uniform(0.5, 1.0)  # noqa: S311 - not for secrets
+        if due >= self._last_start:
+            self._settled.append(job.result(Outcome.UNSENT, f"deadline: {reason}"))
+            return
+        self._retries.add(job, due)
+
+    # --- when to stop
+
+    def _renew(self) -> bool:
+        """Sign with the current credentials from now on; return whether they have changed."""
+        try:
+            changed = self._requests.renew()
+        except Exception as error:
+            self._stop(f"credentials: {error!r}")
+            return False
+        self._stamped = self._clock()
+        return changed
+
+    def _stop(self, reason: str) -> None:
+        """Send nothing more; the first reason is the one that is told."""
+        self._stopped = self._stopped or reason
+
+    def _sweep(self) -> None:
+        """End silent requests, and all of them at the deadline."""
+        now = self._clock()
+        if now >= self._deadline:
+            for ended in self._transport.silent(math.inf):
+                if ended.status is None:
+                    self._settled.append(ended.tag.result(Outcome.UNSENT, "deadline"))
+                else:
+                    self._settle(ended)
+        elif now - self._swept > _SWEEP_SECONDS:
+            self._swept = now
+            for ended in self._transport.silent(now - self._timeout):
+                self._settle(ended)

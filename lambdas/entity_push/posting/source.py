@@ -1,0 +1,58 @@
+"""Where a run's posts come from: drawn one by one, as late as possible."""
+
+from collections.abc import Iterable
+from operator import length_hint
+
+from entity_push.posting.posts import NOT_YET, NotYet, Post
+
+
+class Source:
+    """Draws posts.
+
+    Args:
+        posts: the posts; drawing one may block for a page fetch. `NOT_YET` among them means that no post is
+            due before another result.
+
+    Attributes:
+        error: what the iterator of posts has raised. Nothing follows it.
+        waits: whether the last draw met `NOT_YET`.
+    """
+
+    def __init__(self, posts: Iterable[Post | NotYet]) -> None:
+        self._expected = length_hint(posts)
+        self._posts = iter(posts)
+        self._drawn, self._exhausted = 0, False
+        self.error: Exception | None = None
+        self.waits = False
+
+    @property
+    def is_dry(self) -> bool:
+        """Whether there is no further post, or none before another result."""
+        return self._exhausted or self.waits
+
+    @property
+    def expected(self) -> int:
+        """About how many posts there are: what the iterator hints at, or one more than were drawn."""
+        return max(self._expected, self._drawn + 1)
+
+    def look_again(self) -> None:
+        """Take note that results may have made more posts due."""
+        self.waits = False
+
+    def draw(self) -> Post | None:
+        """Return the next post; None if there is none, or none yet."""
+        if self.is_dry:
+            return None
+        try:
+            post = next(self._posts)
+        except StopIteration:
+            self._exhausted = True
+            return None
+        except Exception as error:
+            self.error, self._exhausted = error, True
+            return None
+        if post is NOT_YET:
+            self.waits = True
+            return None
+        self._drawn += 1
+        return post
