@@ -7,6 +7,8 @@ Run as `python -m local.emulator`; :class:`local.aws.LocalAws` does so. One modu
 - `functions`: how a function's code runs; `interpreters`: on which Python.
 - `websocket`: what a client of a WebSocket API sees.
 - `authorizer`: what decides whether a client may connect.
+- `permissions`: which rights of SQS cover several messages at once.
+- `queries`: what a DynamoDB query costs; `orders`: where it finds its items.
 - `edge`: what stands in front of every AWS endpoint.
 - `server`: puts them together and serves.
 """

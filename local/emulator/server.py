@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.emulator import authorizer, cloudformation, edge, functions, permissions, seams, websocket
+from local.emulator import authorizer, cloudformation, edge, functions, permissions, queries, seams, websocket
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ def serve(settings: Settings) -> None:
     """Serve until the process is killed."""
     cloudformation.install(settings.port)
     permissions.install()
+    queries.install()
     functions.install(settings.directory, settings.search_path, settings.workers)
     websocket.install()
     authorizer.install()
