@@ -21,6 +21,7 @@ def install(port: int) -> None:
     """
     route_responses()
     integration_responses()
+    deployments()
     time_to_live()
     reserved_concurrency()
     secret_arns()
@@ -33,7 +34,7 @@ def route_responses() -> None:
     Source: CloudFormation template reference, AWS::ApiGatewayV2::RouteResponse.
     """
     _handlers()["AWS::ApiGatewayV2::RouteResponse"] = _child_of_api(
-        "RouteId", "routeResponseId", "route_response"
+        "route_response", "routeResponseId", "RouteId"
     )
 
 
@@ -43,8 +44,33 @@ def integration_responses() -> None:
     Source: CloudFormation template reference, AWS::ApiGatewayV2::IntegrationResponse.
     """
     _handlers()["AWS::ApiGatewayV2::IntegrationResponse"] = _child_of_api(
-        "IntegrationId", "integrationResponseId", "integration_response"
+        "integration_response", "integrationResponseId", "IntegrationId"
     )
+
+
+def deployments() -> None:
+    """`AWS::ApiGatewayV2::Deployment` makes a deployment that stages can name; MiniStack rejects it.
+
+    Source: CloudFormation template reference, AWS::ApiGatewayV2::Deployment.
+    """
+    resource_type = "AWS::ApiGatewayV2::Deployment"
+    handler = _child_of_api("deployment", "deploymentId")
+
+    def update(physical_id: str, old: Properties, new: Properties, stack: str) -> tuple[str, Any]:
+        if old["ApiId"] != new["ApiId"]:
+            created: tuple[str, Any] = handler["create"](physical_id, new, stack)
+            return created
+        deployment = apigateway._deployments[new["ApiId"]][physical_id]
+        deployment["description"] = new.get("Description", "")
+        return physical_id, {"DeploymentId": physical_id}
+
+    def deploy(physical_id: str, properties: Properties) -> None:
+        if stage := properties.get("StageName"):
+            change = {"deploymentId": physical_id}
+            _checked(apigateway._update_stage(properties["ApiId"], stage, change), f"deployment to {stage}")
+
+    _handlers()[resource_type] = {**handler, "update": update}
+    _wrap(resource_type, after=deploy)
 
 
 def time_to_live() -> None:
@@ -172,16 +198,18 @@ def _wrap(
     handlers[resource_type] = wrapped
 
 
-def _child_of_api(parent: str, id_key: str, api_name: str) -> Handler:
-    """Handle a type that belongs to a route or to an integration, by the service's own API.
+def _child_of_api(api_name: str, id_key: str, parent: str | None = None) -> Handler:
+    """Handle a type that belongs to an API, a route or an integration, by the service's own API.
 
     Args:
-        parent: the property that names the owner, `RouteId` or `IntegrationId`.
-        id_key: the member of the API's answer that becomes the physical id.
         api_name: the API's name in MiniStack's functions: `_create_<api_name>` and so on.
+        id_key: the member of the API's answer that becomes the physical id.
+        parent: the property that names the owner, `RouteId` or `IntegrationId`; None if the API is it.
     """
 
-    def owner(properties: Properties) -> tuple[str, str]:
+    def owner(properties: Properties) -> tuple[str, ...]:
+        if not parent:
+            return (properties["ApiId"],)
         # MiniStack's Ref of a route is "{api}/{route}", where AWS gives the route's id alone.
         return properties["ApiId"], str(properties[parent]).rsplit("/", 1)[-1]
 

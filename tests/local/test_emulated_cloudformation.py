@@ -40,6 +40,72 @@ def test_an_integration_response_is_updated_and_deleted_with_its_stack(aws: Loca
     cloudformation.get_waiter("stack_delete_complete").wait(StackName="mock", WaiterConfig=waiting)
 
 
+def deployed(name: str = "Deployment", **properties: Any) -> dict[str, Any]:
+    """Give a template whose stage has the deployment of this name."""
+    body = mock_template('{"type":"pong"}')
+    resources: dict[str, Any] = body["Resources"]
+    resources["Stage"]["Properties"] |= {"AutoDeploy": False, "DeploymentId": {"Ref": name}}
+    resources[name] = {
+        "Type": "AWS::ApiGatewayV2::Deployment",
+        "DependsOn": ["Ping"],
+        "Properties": {"ApiId": {"Ref": "Api"}, **properties},
+    }
+    body["Outputs"]["Deployment"] = {"Value": {"Fn::GetAtt": [name, "DeploymentId"]}}
+    return body
+
+
+def deployments(aws: LocalAws, api: str) -> dict[str, str]:
+    """Return the descriptions of an API's deployments."""
+    listed = aws.client("apigatewayv2").get_deployments(ApiId=api)["Items"]
+    return {deployment["DeploymentId"]: deployment["Description"] for deployment in listed}
+
+
+def test_a_stage_has_its_deployment_and_then_the_next_one(aws: LocalAws) -> None:
+    gateway = aws.client("apigatewayv2")
+    first = create_stack(aws, "deployed", deployed(Description="first"))
+    api = first["Api"]
+    assert gateway.get_stage(ApiId=api, StageName="test")["DeploymentId"] == first["Deployment"]
+    assert deployments(aws, api) == {first["Deployment"]: "first"}
+    with WebSocketStack(aws, first).connect() as client:
+        client.send('{"action":"ping"}')
+        assert receive(client) == {"type": "pong"}
+
+    assert update_stack(aws, "deployed", deployed(Description="said anew")) == first
+    assert deployments(aws, api) == {first["Deployment"]: "said anew"}
+
+    second = update_stack(aws, "deployed", deployed("Another", Description="second"))
+    assert gateway.get_stage(ApiId=api, StageName="test")["DeploymentId"] == second["Deployment"]
+    assert deployments(aws, api) == {second["Deployment"]: "second"}
+
+
+def test_a_deployment_goes_to_the_stage_that_it_names(aws: LocalAws) -> None:
+    body = deployed(StageName={"Ref": "Stage"})
+    del body["Resources"]["Stage"]["Properties"]["DeploymentId"]
+    outputs = create_stack(aws, "to-a-stage", body)
+    stage = aws.client("apigatewayv2").get_stage(ApiId=outputs["Api"], StageName="test")
+    assert stage["DeploymentId"] == outputs["Deployment"]
+
+    cloudformation = aws.client("cloudformation")
+    cloudformation.delete_stack(StackName="to-a-stage")
+    waiting = {"Delay": 0.1, "MaxAttempts": 50}
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="to-a-stage", WaiterConfig=waiting)
+
+
+def test_a_deployment_of_another_api_replaces_the_first(aws: LocalAws) -> None:
+    body = deployed()
+    resources = body["Resources"]
+    del resources["Stage"]["Properties"]["DeploymentId"]
+    resources["OtherApi"] = resources["Api"]
+    body["Outputs"]["OtherApi"] = {"Value": {"Ref": "OtherApi"}}
+    first = create_stack(aws, "two-apis", body)
+
+    resources["Deployment"]["Properties"]["ApiId"] = {"Ref": "OtherApi"}
+    second = update_stack(aws, "two-apis", body)
+    assert second["Deployment"] != first["Deployment"]
+    assert deployments(aws, second["Api"]) == {}
+    assert deployments(aws, second["OtherApi"]) == {second["Deployment"]: ""}
+
+
 def table(**properties: Any) -> dict[str, Any]:
     key = {"AttributeName": "pk", "KeyType": "HASH"}
     base = {
