@@ -90,11 +90,11 @@ def main() -> None:
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
     }
     from entity_push.runtime import aws  # noqa: PLC0415 - it reads the environment
-    from entity_push.table.dynamodb_client import LeanClient  # noqa: PLC0415
+    from entity_push.table.dynamodb_client import DynamoDbClient  # noqa: PLC0415
     from entity_push.table.subscribers import Subscribers  # noqa: PLC0415
 
     meta = aws.client("dynamodb").meta
-    client = LeanClient(meta.endpoint_url, meta.region_name, aws.credentials)
+    client = DynamoDbClient(meta.endpoint_url, meta.region_name, aws.credentials)
     stock: Any = botocore.session.get_session().create_client("dynamodb")
     engine = report.known().get("delivery: CPU per post, engine over boto3")
     entries = []

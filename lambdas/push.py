@@ -9,18 +9,18 @@ from entity_push.push.queue import Queue
 from entity_push.runtime import aws
 from entity_push.runtime.environment import variable
 from entity_push.table.connections import Connections
-from entity_push.table.dynamodb_client import LeanClient
+from entity_push.table.dynamodb_client import DynamoDbClient
 from entity_push.table.history import History
 from entity_push.table.no_history import NoHistory
 from entity_push.table.subscribers import Subscribers
 
 sqs = aws.client("sqs")
 dynamodb = aws.client("dynamodb")
-lean = LeanClient(dynamodb.meta.endpoint_url, dynamodb.meta.region_name, aws.credentials)
+own_dynamodb = DynamoDbClient(dynamodb.meta.endpoint_url, dynamodb.meta.region_name, aws.credentials)
 fan_out = FanOut(
-    subscribers=Subscribers(lean.queries, variable("TABLE_NAME")),
+    subscribers=Subscribers(own_dynamodb.queries, variable("TABLE_NAME")),
     connections=Connections(dynamodb, variable("TABLE_NAME")),
-    numbers=History.from_environment(lean) or NoHistory(dynamodb, variable("TABLE_NAME")),
+    numbers=History.from_environment(own_dynamodb) or NoHistory(dynamodb, variable("TABLE_NAME")),
     deliverer=Deliverer(variable("CALLBACK_URL"), variable("AWS_REGION"), aws.credentials),
     queue=Queue(sqs, variable("QUEUE_URL")),
     dead_letters=DeadLetters(sqs, variable("DEAD_LETTER_QUEUE_URL")),

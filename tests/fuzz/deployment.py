@@ -14,15 +14,14 @@ from typing import Any, Self
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from entity_push.auth import authorizer as authorization
+from entity_push.auth import authorizer
 from entity_push.auth.bearer import ANONYMOUS, Bearer
 from entity_push.auth.grants import EVERYTHING, Grants
-from entity_push.posting import deliverer as delivery
+from entity_push.posting import deliverer
 from entity_push.protocol.channels import everyone_list, user_channel
 from entity_push.runtime import aws
 from entity_push.runtime.telemetry import logger
-from entity_push.table import dynamodb_client as lean_client
-from entity_push.table import history
+from entity_push.table import dynamodb_client, history
 from entity_push.table.connections import Connection, Connections
 from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
@@ -174,9 +173,9 @@ class Deployment:
             "secretsmanager": Secrets(SECRET),
         }
         patch.setattr(aws, "client", clients.__getitem__)
-        patch.setattr(lean_client, "LeanClient", lambda *_arguments: self.table)
-        patch.setattr(delivery, "Deliverer", lambda *_arguments: self.deliverer)
-        patch.setattr(authorization, "IssuerKeys", IssuerKeys)
+        patch.setattr(dynamodb_client, "DynamoDbClient", lambda *_arguments: self.table)
+        patch.setattr(deliverer, "Deliverer", lambda *_arguments: self.deliverer)
+        patch.setattr(authorizer, "IssuerKeys", IssuerKeys)
         patch.setattr("entity_push.routes.message_route.MOST_FRAME_BYTES", MAX_CLIENT_FRAME_BYTES)
         patch.setattr(history, "new_epoch", lambda: EPOCH)
 

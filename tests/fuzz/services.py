@@ -52,7 +52,7 @@ class Table:
         self.writes = 0
 
     def queries(self, some: Sequence[dict[str, Any]]) -> list[Any]:
-        """Make queries, as `LeanClient.queries` does."""
+        """Make queries, as `DynamoDbClient.queries` does."""
         return [self.query(**query) for query in some]
 
     def __getattr__(self, name: str) -> Any:

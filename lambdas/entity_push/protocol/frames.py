@@ -4,8 +4,6 @@ Client frames are JSON objects with an `action` and, if the client wants to matc
 questions, a `requestId` that the answer repeats. docs/protocol.md is this module in prose.
 """
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
@@ -18,8 +16,6 @@ from entity_push.protocol.ids import MAX_ENTITY_ID_LENGTH
 Frame = dict[str, Any]
 RequestId = str | int
 Named = Mapping[str, str]
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 MAX_FRAME_BYTES = 128 * 1024
 """What PostToConnection takes ("Amazon API Gateway quotas", WebSocket message payload size)."""
@@ -126,11 +122,7 @@ class Pushed(TypedDict):
 
 def encode(frame: Frame) -> bytes:
     """Return a frame as the bytes that go over the wire: compact JSON in UTF-8."""
-    text = json.dumps(frame, separators=(",", ":"), ensure_ascii=False)
-    try:
-        return text.encode()
-    except UnicodeEncodeError:  # a lone surrogate has no UTF-8 form, only an escape
-        return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+    return strict_json.for_wire(frame)
 
 
 def answer(frame: Frame, request_id: RequestId | None) -> Frame:

@@ -10,7 +10,10 @@ MOST_LEVELS = 200
 
 _OPENING = re.compile(r"[\[{]")
 
-# What SQS refuses in a message (SQS API Reference, SendMessage): it can only be written as an escape.
+# What can only be written as an escape: lone surrogates have no UTF-8 form ...
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
+
+# ... and these SQS refuses in a message (SQS API Reference, SendMessage).
 _NOT_FOR_SQS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -75,5 +78,21 @@ def _inside(value: Any) -> Any:
 
 def for_queue(value: Any) -> str:
     """Return a value as compact JSON in characters that SQS takes, as short as they allow."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return _NOT_FOR_SQS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _escaped(_dumps(value), _NOT_FOR_SQS)
+
+
+def for_wire(value: Any) -> bytes:
+    """Return a value as compact JSON in UTF-8."""
+    text = _dumps(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _escaped(text, _NOT_UTF8).encode()
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _escaped(text: str, characters: re.Pattern[str]) -> str:
+    return characters.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -4,24 +4,24 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from entity_push.table.conflicts import MOST, Attempts, StillConflictingError
+from entity_push.table.conflicts import MOST_TRIES, ConflictRetries, StillConflictingError
 from entity_push.table.keys import Item
 
 BATCH_WRITE_LIMIT = 25
 """Items in one BatchWriteItem (DynamoDB API Reference)."""
 
 
-class Batches:
+class BatchWriter:
     """Puts and deletes, in as few calls as possible, each repeated until it is done.
 
     Args:
         client: a DynamoDB client (botocore or boto3).
         name: the table's name.
-        attempts: waits between attempts.
+        retries: waits between tries.
     """
 
-    def __init__(self, client: Any, name: str, attempts: Attempts):
-        self._client, self._name, self._attempts = client, name, attempts
+    def __init__(self, client: Any, name: str, retries: ConflictRetries):
+        self._client, self._name, self._retries = client, name, retries
 
     def put(self, items: Iterable[Item]) -> None:
         """Put items.
@@ -45,10 +45,10 @@ class Batches:
             self._write_batch(batch)
 
     def _write_batch(self, batch: Sequence[Item]) -> None:
-        for attempt in range(MOST):
+        for tries in range(MOST_TRIES):
             answer = self._client.batch_write_item(RequestItems={self._name: batch})
             batch = answer.get("UnprocessedItems", {}).get(self._name, [])
             if not batch:
                 return
-            self._attempts.back_off(attempt)
+            self._retries.back_off(tries)
         raise StillConflictingError(f"{len(batch)} writes were not processed")

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from entity_push.table.keys import Item
 
-MOST = 8
+MOST_TRIES = 8
 _CONFLICTS = frozenset(("TransactionConflict", "TransactionConflictException"))
 
 
@@ -29,11 +29,11 @@ def _conflict(error: ClientError) -> bool:
     return any(reason.get("Code") in _CONFLICTS for reason in reasons(error))
 
 
-class Attempts:
+class ConflictRetries:
     """Calls, and calls again.
 
     Args:
-        pause: sleeps for a number of seconds between attempts; tests replace it.
+        pause: sleeps for a number of seconds between tries; tests replace it.
     """
 
     def __init__(self, pause: Callable[[float], None] = time.sleep):
@@ -46,15 +46,15 @@ class Attempts:
             StillConflictingError: one was, every time.
             ClientError: what else DynamoDB answers.
         """
-        for attempt in range(MOST):
+        for tries in range(MOST_TRIES):
             try:
                 return operation(**parameters)
             except ClientError as error:
                 if not _conflict(error):
                     raise
-            self.back_off(attempt)
+            self.back_off(tries)
         raise StillConflictingError("other writers kept changing the same items")
 
-    def back_off(self, attempt: int) -> None:
+    def back_off(self, tries: int) -> None:
         """Wait up to 10, 20, 40 … ms, at random, so that those who met do not meet again."""
-        self._pause(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - not for secrets
+        self._pause(random.uniform(0, 0.01 * 2**tries))  # noqa: S311 - not for secrets

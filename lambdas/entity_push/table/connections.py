@@ -10,9 +10,10 @@ from entity_push.auth.bearer import Bearer
 from entity_push.auth.grants import Grants
 from entity_push.protocol.channels import subscriber_lists
 from entity_push.table import keys
-from entity_push.table.batch_write import Batches
-from entity_push.table.conflicts import MOST, Attempts, StillConflictingError
+from entity_push.table.batch_write import BatchWriter
+from entity_push.table.conflicts import MOST_TRIES, ConflictRetries, StillConflictingError
 from entity_push.table.keys import Item
+from entity_push.table.subscribers import subscribers_query
 
 CONNECTION_SECONDS = 2 * 60 * 60
 """API Gateway's limit of a WebSocket connection's life ("Amazon API Gateway quotas")."""
@@ -119,12 +120,12 @@ class Connections:
     Args:
         client: a DynamoDB client (botocore or boto3).
         name: the table's name.
-        pause: sleeps for a number of seconds between attempts; tests replace it.
+        pause: sleeps for a number of seconds between tries; tests replace it.
     """
 
     def __init__(self, client: Any, name: str, pause: Callable[[float], None] = time.sleep):
-        self._client, self._name, self._attempts = client, name, Attempts(pause)
-        self._batches = Batches(client, name, self._attempts)
+        self._client, self._name, self._retries = client, name, ConflictRetries(pause)
+        self._writer = BatchWriter(client, name, self._retries)
 
     def open(self, connection: Connection) -> None:
         """Write a connection that is being opened, and its subscriptions to the channels that it begins with.
@@ -133,7 +134,7 @@ class Connections:
         written goes with its ttl, or when the first push finds that it is gone. The connection comes first: a
         push that found a subscription without it would forget it.
         """
-        self._batches.put([_to_item(connection)])
+        self._writer.put([_to_item(connection)])
         ttl = {"N": str(connection.ends)}
         items = [
             {**keys.subscription(channel, connection.connection_id), "ttl": ttl}
@@ -146,7 +147,7 @@ class Connections:
             expires = {"N": str(connection.bearer.expires)}
             key = keys.expiration(minute, connection.connection_id)
             items.append({**key, "expires": expires, "ttl": later})
-        self._batches.put(items)
+        self._writer.put(items)
 
     def find(self, connection_id: str) -> Connection | None:
         """Return an open connection, strongly consistent; None if there is none."""
@@ -160,19 +161,11 @@ class Connections:
 
         Those whose ttl is over (seconds since 1970) are not counted: DynamoDB deletes them hours later.
         """
-        query = {
-            "TableName": self._name,
-            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :subscriber)",
+        query = subscribers_query(self._name, channel) | {
             "FilterExpression": "#ttl > :now",
-            "ExpressionAttributeNames": {"#ttl": "ttl"},
-            "ExpressionAttributeValues": {
-                ":pk": {"S": f"{keys.CHANNEL}{channel}"},
-                ":subscriber": {"S": keys.SUBSCRIBER},
-                ":now": {"N": str(int(now))},
-            },
             "Select": "COUNT",
-            "ConsistentRead": True,
         }
+        query["ExpressionAttributeValues"][":now"] = {"N": str(int(now))}
         count = 0
         while True:
             page = self._client.query(**query)
@@ -183,13 +176,13 @@ class Connections:
 
     def delete(self, connection_id: str) -> None:
         """Delete a connection and all its items. Doing it again, or for an unknown one, is harmless."""
-        old = self._attempts.call(
+        old = self._retries.call(
             self._client.delete_item,
             TableName=self._name,
             Key=keys.connection(connection_id),
             ReturnValues="ALL_OLD",
         ).get("Attributes", {})
-        self._batches.delete(dependants(connection_id, old))
+        self._writer.delete(dependants(connection_id, old))
 
     def forget(self, connection_ids: Iterable[str], channel: str, *, opened_before: int) -> list[str]:
         """Delete connections that turned out to be gone, and their subscriptions.
@@ -224,21 +217,21 @@ class Connections:
                 doomed += dependants(connection_id, item)
                 if keys.channels_of(item).isdisjoint(lists):
                     doomed += [keys.subscription(name, connection_id) for name in lists]
-            self._batches.delete(doomed)
+            self._writer.delete(doomed)
         return young
 
     def _items(self, connection_ids: Sequence[str]) -> dict[str, Item]:
         """Return the items of connections, at most 100, by their ids; of some there is none."""
         wanted = {self._name: {"Keys": list(map(keys.connection, connection_ids)), "ConsistentRead": True}}
         items: dict[str, Item] = {}
-        for attempt in range(MOST):
+        for tries in range(MOST_TRIES):
             answer = self._client.batch_get_item(RequestItems=wanted)
             for item in answer["Responses"].get(self._name, []):
                 items[item["pk"]["S"].removeprefix(keys.CONNECTION)] = item
             wanted = answer.get("UnprocessedKeys", {})
             if not wanted:
                 return items
-            self._attempts.back_off(attempt)
+            self._retries.back_off(tries)
         raise StillConflictingError("some connections could not be read")
 
     def expired(self, now: float, *, minutes: int) -> Iterator[tuple[int, list[str]]]:
@@ -267,4 +260,4 @@ class Connections:
 
     def closed(self, minute: int, connection_ids: list[str]) -> None:
         """Forget that connections had to be closed."""
-        self._batches.delete(keys.expiration(minute, connection_id) for connection_id in connection_ids)
+        self._writer.delete(keys.expiration(minute, connection_id) for connection_id in connection_ids)

@@ -25,7 +25,7 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, HTTPClientError
 
 from entity_push.runtime.tls import default_ca_file, trusting
-from entity_push.table.conflicts import Attempts
+from entity_push.table.conflicts import ConflictRetries
 from entity_push.table.keys import Item
 
 TRIES = 4
@@ -103,7 +103,7 @@ class _Lane:
         self._connection.close()
 
 
-class LeanClient:
+class DynamoDbClient:
     """Calls DynamoDB. Not thread-safe.
 
     Raises, from every call:
@@ -125,7 +125,7 @@ class LeanClient:
         pause: Callable[[float], None] = time.sleep,
     ):
         self._url, self._lanes = endpoint_url, [_Lane(endpoint_url)]
-        self._region, self._credentials, self._attempts = region, credentials, Attempts(pause)
+        self._region, self._credentials, self._retries = region, credentials, ConflictRetries(pause)
 
     def get_item(self, **parameters: Any) -> Item:
         """Read an item."""
@@ -161,15 +161,15 @@ class LeanClient:
 
     def _call(self, operation: str, parameters: Item) -> Item:
         body = json.dumps(parameters, separators=(",", ":")).encode()
-        attempt = 0
+        tries = 0
         while True:
             try:
                 return self._try(operation, body)
             except (ClientError, HTTPClientError) as error:
-                if attempt == TRIES - 1 or not _passing(error):
+                if tries == TRIES - 1 or not _passing(error):
                     raise
-            self._attempts.back_off(attempt)
-            attempt += 1
+            self._retries.back_off(tries)
+            tries += 1
 
     def _try(self, operation: str, body: bytes) -> Item:
         headers = self._signed(operation, body)

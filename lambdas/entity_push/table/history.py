@@ -19,7 +19,7 @@ from entity_push.protocol.cursors import Cursor, new_epoch
 from entity_push.protocol.events import Event, Update
 from entity_push.runtime.environment import variable
 from entity_push.table import keys
-from entity_push.table.conflicts import Attempts, StillConflictingError, reasons
+from entity_push.table.conflicts import ConflictRetries, StillConflictingError, reasons
 from entity_push.table.keys import Item
 
 MARKER_SECONDS = 23 * 24 * 60 * 60
@@ -67,7 +67,7 @@ class History:
         name: the table's name.
         replay_seconds: how long updates are kept.
         head_seconds: how long a head lives after its last update.
-        pause: sleeps for a number of seconds between attempts; tests replace it.
+        pause: sleeps for a number of seconds between tries; tests replace it.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class History:
     ):
         self._client, self._name = client, name
         self._replay_seconds, self._head_seconds = replay_seconds, head_seconds
-        self._attempts = Attempts(pause)
+        self._retries = ConflictRetries(pause)
         # Where this worker left a channel, and whether nobody else had moved it in between the last time:
         # then it need not be read. A wrong guess costs a refused transaction, which is dearer than a read.
         self._left: OrderedDict[str, tuple[Cursor, bool]] = OrderedDict()
@@ -117,7 +117,7 @@ class History:
             "ttl": {"N": str(int(time.time()) + self._replay_seconds)},
         }
         try:
-            self._attempts.call(
+            self._retries.call(
                 self._client.put_item,
                 TableName=self._name,
                 Item=item,
@@ -164,7 +164,7 @@ class History:
                 alone = False
                 place = outcome.head or self._read_place(channel)
             elif not outcome.markers:  # another transaction was at the head: it takes milliseconds
-                self._attempts.back_off(min(attempt, 3))
+                self._retries.back_off(min(attempt, 3))
         if new:
             raise StillConflictingError(f"other workers kept numbering {channel}")
         self._remember(channel, place, alone)

@@ -30,7 +30,7 @@ class Subscribers:
     """Reads subscription items.
 
     Args:
-        read: makes DynamoDB queries, all at once, and returns their answers (`LeanClient.queries`).
+        read: makes DynamoDB queries, all at once, and returns their answers (`DynamoDbClient.queries`).
         name: the table's name.
     """
 
@@ -71,20 +71,25 @@ class Subscribers:
             to_read = [number for number, read_to in reached.items() if read_to == frontier]
 
     def _query(self, name: str, after: str | None) -> Item:
-        query: Item = {
-            "TableName": self._name,
-            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :subscriber)",
-            "ExpressionAttributeValues": {
-                ":pk": {"S": f"{keys.CHANNEL}{name}"},
-                ":subscriber": {"S": keys.SUBSCRIBER},
-            },
-            "ProjectionExpression": "sk, #ttl",
-            "ExpressionAttributeNames": {"#ttl": "ttl"},  # the bare word is reserved
-            "ConsistentRead": True,
-        }
+        query = subscribers_query(self._name, name)
+        query["ProjectionExpression"] = "sk, #ttl"
         if after is not None:
             query["ExclusiveStartKey"] = keys.subscription(name, after)
         return query
+
+
+def subscribers_query(table: str, channel: str) -> Item:
+    """Return a query for a channel's own subscribers; in it `#ttl` stands for the reserved word."""
+    return {
+        "TableName": table,
+        "KeyConditionExpression": "pk = :pk AND begins_with(sk, :subscriber)",
+        "ExpressionAttributeNames": {"#ttl": "ttl"},
+        "ExpressionAttributeValues": {
+            ":pk": {"S": f"{keys.CHANNEL}{channel}"},
+            ":subscriber": {"S": keys.SUBSCRIBER},
+        },
+        "ConsistentRead": True,
+    }
 
 
 def _subscribers(items: list[Item]) -> dict[str, int]:

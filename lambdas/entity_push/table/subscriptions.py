@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from entity_push.table import keys
-from entity_push.table.conflicts import Attempts, reasons
+from entity_push.table.conflicts import ConflictRetries, reasons
 from entity_push.table.keys import Item
 
 
@@ -25,11 +25,11 @@ class Subscriptions:
     Args:
         client: a DynamoDB client (botocore or boto3).
         name: the table's name.
-        pause: sleeps for a number of seconds between attempts; tests replace it.
+        pause: sleeps for a number of seconds between tries; tests replace it.
     """
 
     def __init__(self, client: Any, name: str, pause: Callable[[float], None] = time.sleep):
-        self._client, self._name, self._attempts = client, name, Attempts(pause)
+        self._client, self._name, self._retries = client, name, ConflictRetries(pause)
 
     def subscribe(self, connection_id: str, channel: str, *, ends: int, limit: int) -> bool:
         """Subscribe a connection to a channel; return whether it already was.
@@ -118,7 +118,7 @@ class Subscriptions:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         try:
-            self._attempts.call(
+            self._retries.call(
                 self._client.transact_write_items,
                 TransactItems=[{"Update": change}, subscription_write],
             )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from entity_push.auth import issuer_keys as jwks
+from entity_push.auth import issuer_keys
 from entity_push.auth.issuer_keys import (
     MAX_AGE_SECONDS,
     MAX_DOCUMENT_BYTES,
@@ -221,7 +221,7 @@ def test_an_url_that_is_none_is_a_failure(keys: IssuerKeys, issuer: LocalIssuer,
 
 
 def test_an_issuer_that_does_not_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    monkeypatch.setattr(jwks, "TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(issuer_keys, "TIMEOUT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         keys = IssuerKeys(f"http://127.0.0.1:{silent.getsockname()[1]}", clock)
         with pytest.raises(KeysUnavailableError, match="timed out"):

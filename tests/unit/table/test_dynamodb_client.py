@@ -14,8 +14,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
-from entity_push.table import dynamodb_client as lean_client
-from entity_push.table.dynamodb_client import TRIES, LeanClient
+from entity_push.table import dynamodb_client
+from entity_push.table.dynamodb_client import TRIES, DynamoDbClient
 
 from testbed.endpoint import make_certificate
 from tests.unit.table.standin_dynamodb import CLOSE, SILENCE, StandIn, answer, error
@@ -43,8 +43,8 @@ def pauses() -> list[float]:
 
 
 @pytest.fixture
-def client(dynamodb: StandIn, pauses: list[float]) -> LeanClient:
-    return LeanClient(dynamodb.url, "eu-west-1", lambda: CREDENTIALS, pause=pauses.append)
+def client(dynamodb: StandIn, pauses: list[float]) -> DynamoDbClient:
+    return DynamoDbClient(dynamodb.url, "eu-west-1", lambda: CREDENTIALS, pause=pauses.append)
 
 
 def botocores(url: str) -> Any:
@@ -68,7 +68,7 @@ def botocores(url: str) -> Any:
     ],
 )
 def test_it_asks_what_botocore_asks_and_signs_what_it_sends(
-    dynamodb: StandIn, client: LeanClient, operation: str, parameters: dict[str, Any]
+    dynamodb: StandIn, client: DynamoDbClient, operation: str, parameters: dict[str, Any]
 ) -> None:
     dynamodb.script = [answer(200, {"Items": [{"sk": {"S": "x"}}]})]
     assert getattr(client, operation)(**parameters) == {"Items": [{"sk": {"S": "x"}}]}
@@ -107,7 +107,7 @@ PASSING = {
 
 @pytest.mark.parametrize("what", PASSING)
 def test_what_passes_is_tried_again_a_little_later(
-    dynamodb: StandIn, client: LeanClient, pauses: list[float], what: str
+    dynamodb: StandIn, client: DynamoDbClient, pauses: list[float], what: str
 ) -> None:
     dynamodb.closes = what == "half an answer"
     dynamodb.script = [PASSING[what]] * (TRIES - 1) + [answer(200, {"Item": KEY})]
@@ -118,7 +118,7 @@ def test_what_passes_is_tried_again_a_little_later(
 
 @pytest.mark.parametrize("what", PASSING)
 def test_what_does_not_pass_is_an_error_after_some_tries(
-    dynamodb: StandIn, client: LeanClient, what: str
+    dynamodb: StandIn, client: DynamoDbClient, what: str
 ) -> None:
     dynamodb.closes = what == "half an answer"
     dynamodb.script = [PASSING[what]]
@@ -131,7 +131,7 @@ def test_what_does_not_pass_is_an_error_after_some_tries(
 
 
 def test_a_transaction_keeps_its_token_in_every_try_and_the_next_has_another(
-    dynamodb: StandIn, client: LeanClient
+    dynamodb: StandIn, client: DynamoDbClient
 ) -> None:
     """So that one whose answer was lost is not done twice, nor refused by its own conditions."""
     dynamodb.script = [CLOSE, error(500, "InternalServerError"), answer(200, {})]
@@ -160,7 +160,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("code", REFUSALS)
 def test_a_refusal_is_botocores_error_at_once(
-    dynamodb: StandIn, client: LeanClient, pauses: list[float], code: str
+    dynamodb: StandIn, client: DynamoDbClient, pauses: list[float], code: str
 ) -> None:
     dynamodb.script = [REFUSALS[code]]
     with pytest.raises(ClientError) as lean:
@@ -176,7 +176,7 @@ def test_a_refusal_is_botocores_error_at_once(
 
 
 def test_a_refusal_that_is_not_dynamodbs_is_an_error_with_its_status(
-    dynamodb: StandIn, client: LeanClient
+    dynamodb: StandIn, client: DynamoDbClient
 ) -> None:
     for body in (b"<html>", b"[]", b"{}", b'{"__type":1}'):
         dynamodb.script = [answer(403, body)]
@@ -185,7 +185,7 @@ def test_a_refusal_that_is_not_dynamodbs_is_an_error_with_its_status(
         assert raised.value.response["Error"]["Code"] == "403"
 
 
-def test_calls_share_one_connection(dynamodb: StandIn, client: LeanClient) -> None:
+def test_calls_share_one_connection(dynamodb: StandIn, client: DynamoDbClient) -> None:
     dynamodb.script = [answer(200, {}), error(400, "ResourceNotFoundException"), answer(200, {})]
     client.query(**QUERY)
     with pytest.raises(ClientError):
@@ -195,7 +195,7 @@ def test_calls_share_one_connection(dynamodb: StandIn, client: LeanClient) -> No
 
 
 def test_a_kept_connection_that_was_closed_meanwhile_costs_no_try_and_no_pause(
-    dynamodb: StandIn, client: LeanClient, pauses: list[float]
+    dynamodb: StandIn, client: DynamoDbClient, pauses: list[float]
 ) -> None:
     dynamodb.closes = True
     for _ in range(5):
@@ -204,8 +204,10 @@ def test_a_kept_connection_that_was_closed_meanwhile_costs_no_try_and_no_pause(
     assert pauses == []
 
 
-def test_silence_is_given_up(dynamodb: StandIn, client: LeanClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lean_client, "READ_SECONDS", 0.2)
+def test_silence_is_given_up(
+    dynamodb: StandIn, client: DynamoDbClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamodb_client, "READ_SECONDS", 0.2)
     dynamodb.script = [SILENCE, answer(200, {"Item": KEY})]
     assert client.get_item(TableName="table", Key=KEY) == {"Item": KEY}
     assert len(dynamodb.calls) == 2
@@ -214,7 +216,7 @@ def test_silence_is_given_up(dynamodb: StandIn, client: LeanClient, monkeypatch:
 def test_one_that_can_not_be_reached_is_an_error_that_tells_the_call(pauses: list[float]) -> None:
     with StandIn() as ended:
         pass
-    client = LeanClient(ended.url, "eu-west-1", lambda: CREDENTIALS, pause=pauses.append)
+    client = DynamoDbClient(ended.url, "eu-west-1", lambda: CREDENTIALS, pause=pauses.append)
     with pytest.raises(HTTPClientError, match=r"GetItem.*refused"):
         client.get_item(TableName="table", Key=KEY)
     assert len(pauses) == TRIES - 1
@@ -222,7 +224,7 @@ def test_one_that_can_not_be_reached_is_an_error_that_tells_the_call(pauses: lis
 
 def test_rotated_credentials_are_taken_up(dynamodb: StandIn) -> None:
     current = [CREDENTIALS, ReadOnlyCredentials("AKIDNEXT", "other", None)]
-    client = LeanClient(dynamodb.url, "eu-west-1", lambda: current.pop(0))
+    client = DynamoDbClient(dynamodb.url, "eu-west-1", lambda: current.pop(0))
     client.query(**QUERY)
     client.query(**QUERY)
     assert "Credential=AKIDEXAMPLE/" in dynamodb.calls[0].headers["authorization"]
@@ -236,10 +238,10 @@ def test_tls_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     context.load_cert_chain(certificate, key)
     with StandIn(tls=context) as dynamodb:
         monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
-        trusting = LeanClient(dynamodb.url, "eu-west-1", lambda: CREDENTIALS)
+        trusting = DynamoDbClient(dynamodb.url, "eu-west-1", lambda: CREDENTIALS)
         assert trusting.query(**QUERY) == {}
         monkeypatch.delenv("AWS_CA_BUNDLE")
-        wary = LeanClient(dynamodb.url, "eu-west-1", lambda: CREDENTIALS, pause=lambda _seconds: None)
+        wary = DynamoDbClient(dynamodb.url, "eu-west-1", lambda: CREDENTIALS, pause=lambda _seconds: None)
         with pytest.raises(HTTPClientError, match="CERTIFICATE_VERIFY_FAILED"):
             wary.query(**QUERY)
     assert len(dynamodb.calls) == 1
@@ -266,7 +268,7 @@ def several(dynamodb: StandIn) -> StandIn:
 
 
 def test_several_queries_go_over_connections_of_their_own_that_are_kept(
-    several: StandIn, client: LeanClient, pauses: list[float]
+    several: StandIn, client: DynamoDbClient, pauses: list[float]
 ) -> None:
     for _ in range(3):
         assert client.queries(SEVERAL) == ANSWERS
@@ -279,7 +281,7 @@ def test_several_queries_go_over_connections_of_their_own_that_are_kept(
 
 
 def test_a_connection_that_was_not_used_for_a_minute_is_not_trusted(
-    several: StandIn, client: LeanClient, monkeypatch: pytest.MonkeyPatch
+    several: StandIn, client: DynamoDbClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.queries(SEVERAL)
     frozen_until = time.time() + 61
@@ -289,7 +291,7 @@ def test_a_connection_that_was_not_used_for_a_minute_is_not_trusted(
     assert len({call.connection for call in several.calls}) == 6
 
 
-def test_several_queries_are_under_way_at_once(several: StandIn, client: LeanClient) -> None:
+def test_several_queries_are_under_way_at_once(several: StandIn, client: DynamoDbClient) -> None:
     several.together = threading.Barrier(3, timeout=20)
     assert client.queries(SEVERAL) == ANSWERS
 
@@ -297,7 +299,7 @@ def test_several_queries_are_under_way_at_once(several: StandIn, client: LeanCli
 @pytest.mark.parametrize("what", PASSING)
 @pytest.mark.parametrize("name", NAMES)
 def test_of_several_queries_the_one_that_fails_is_tried_again_by_itself(
-    several: StandIn, client: LeanClient, name: str, what: str
+    several: StandIn, client: DynamoDbClient, name: str, what: str
 ) -> None:
     several.closes = what == "half an answer"
     several.answers[f"CHANNEL#{name}"].insert(0, PASSING[what])
@@ -312,7 +314,7 @@ def bytes_of(name: str) -> bytes:
 
 
 def test_kept_connections_that_were_closed_meanwhile_cost_several_queries_no_pause(
-    several: StandIn, client: LeanClient, pauses: list[float]
+    several: StandIn, client: DynamoDbClient, pauses: list[float]
 ) -> None:
     several.closes = True
     for _ in range(4):
@@ -322,7 +324,7 @@ def test_kept_connections_that_were_closed_meanwhile_cost_several_queries_no_pau
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_refusal_of_one_query_leaves_no_answer_for_the_next_ones(
-    several: StandIn, client: LeanClient, pauses: list[float], name: str
+    several: StandIn, client: DynamoDbClient, pauses: list[float], name: str
 ) -> None:
     refusal = error(400, "AccessDeniedException")
     several.answers[f"CHANNEL#{name}"][:0] = [refusal, refusal]
@@ -343,7 +345,7 @@ def test_an_exception_between_several_queries_leaves_no_answer_for_the_next_ones
             raise NoCredentialsError
         return CREDENTIALS
 
-    client = LeanClient(several.url, "eu-west-1", credentials, pause=pauses.append)
+    client = DynamoDbClient(several.url, "eu-west-1", credentials, pause=pauses.append)
     with pytest.raises(NoCredentialsError):
         client.queries(SEVERAL)
     assert client.queries(SEVERAL[::-1]) == ANSWERS[::-1]
@@ -353,7 +355,7 @@ def test_an_exception_between_several_queries_leaves_no_answer_for_the_next_ones
 
 
 def test_an_answer_that_is_not_json_leaves_no_answer_for_the_next_ones(
-    several: StandIn, client: LeanClient, pauses: list[float]
+    several: StandIn, client: DynamoDbClient, pauses: list[float]
 ) -> None:
     several.answers["CHANNEL#one"].insert(0, answer(200, b"<html>"))
     with pytest.raises(ValueError, match="Expecting value"):
@@ -365,7 +367,7 @@ def test_an_answer_that_is_not_json_leaves_no_answer_for_the_next_ones(
 
 def test_several_queries_take_up_rotated_credentials(several: StandIn) -> None:
     current = [CREDENTIALS] * 3 + [ReadOnlyCredentials("AKIDNEXT", "other", None)] * 3
-    client = LeanClient(several.url, "eu-west-1", lambda: current.pop(0))
+    client = DynamoDbClient(several.url, "eu-west-1", lambda: current.pop(0))
     for _ in range(2):
         assert client.queries(SEVERAL) == ANSWERS
     keys = [call.headers["authorization"].partition("/")[0] for call in several.calls]

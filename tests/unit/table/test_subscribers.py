@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 from entity_push.protocol.channels import subscriber_lists
-from entity_push.table.dynamodb_client import LeanClient
+from entity_push.table.dynamodb_client import DynamoDbClient
 from entity_push.table.subscribers import NEVER, Page, Subscribers
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,7 +67,7 @@ def test_pages_over_the_wire_are_read_as_they_are_asked_for(subscribers: int) ->
 
     behind = {"pk": {"S": "x"}, "sk": {"S": "y"}}
     with StandIn([page(1, LastEvaluatedKey=behind), page(2)]) as standin:
-        client = LeanClient(standin.url, "eu-west-1", lambda: ReadOnlyCredentials("a", "b", None))
+        client = DynamoDbClient(standin.url, "eu-west-1", lambda: ReadOnlyCredentials("a", "b", None))
         pages = Subscribers(client.queries, "table").pages(CHANNEL)
         first = next(pages)
         assert len(standin.calls) == 1
