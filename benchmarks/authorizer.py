@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from benchmarks import report
 from stacks import bundle
 from stacks.settings import Settings
+from testbed.function_variables import function_variables
 
 ROUNDS = 15
 WARM_CALLS = 1000
@@ -65,16 +66,7 @@ def handler(event, _context):
 """
 
 
-ENVIRONMENT = {
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "AWS_ACCESS_KEY_ID": "x",
-    "AWS_SECRET_ACCESS_KEY": "x",
-    "TOKEN_AUDIENCE": "bench",
-    "TOKEN_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:bench-AbCdEf",
-    "USER_CLAIM": "sub",
-    "SUBSCRIBE_CLAIM": "subscribe",
-    "PUBLISH_CLAIM": "publish",
-}
+ENVIRONMENT = function_variables("authorize", token_audience="bench")  # noqa: S106
 
 
 class _Stand(http.server.BaseHTTPRequestHandler):

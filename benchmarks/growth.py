@@ -29,6 +29,7 @@ from benchmarks import report
 from benchmarks.delivery import connection_ids
 from benchmarks.growth_chart import draw
 from testbed.endpoint import Endpoint
+from testbed.function_variables import function_variables
 
 RATE = 10_000
 BURST = 200
@@ -167,21 +168,19 @@ class Worker:
 @contextmanager
 def fleet(aws: Aws, endpoint: Endpoint) -> Iterator["queue.Queue[Worker]"]:
     """Start the workers; give the queue of those that are idle."""
+    variables = function_variables(
+        "push",
+        table_name="t",
+        callback_url=endpoint.url,
+        queue_url=f"{aws.url}/1/q",
+        dead_letter_queue_url=f"{aws.url}/1/d",
+    )
     environment = {
+        **variables,
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT / "lambdas"),
         "AWS_ENDPOINT_URL": aws.url,
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_CA_BUNDLE": str(endpoint.ca_file),
-        "CALLBACK_URL": endpoint.url,
-        "TABLE_NAME": "t",
-        "REPLAY_SECONDS": "86400",
-        "HEAD_SECONDS": "2592000",
-        "QUEUE_URL": f"{aws.url}/1/q",
-        "DEAD_LETTER_QUEUE_URL": f"{aws.url}/1/d",
         "POWERTOOLS_SERVICE_NAME": "push",
     }
     idle: queue.Queue[Worker] = queue.Queue()

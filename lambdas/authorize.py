@@ -3,8 +3,9 @@
 from typing import Any
 
 from entity_push.auth.authorizer import Authorizer
+from entity_push.runtime.environment import AuthorizeEnvironment
 
-authorizer = Authorizer.from_environment()
+authorizer = Authorizer.from_environment(AuthorizeEnvironment.read())
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

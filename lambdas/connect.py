@@ -12,14 +12,13 @@ from entity_push.protocol.ids import InvalidEntityIdError, checked_entity_id
 from entity_push.routes.connecting import accepted_subprotocol, connection_of, is_frame, query_parameter
 from entity_push.routes.publications import room
 from entity_push.runtime import aws
-from entity_push.runtime.environment import variable
+from entity_push.runtime.environment import AuthorizationMode, ConnectEnvironment
 from entity_push.runtime.telemetry import logger
 from entity_push.table.connections import Connection, Connections
 
-table = Connections(aws.client("dynamodb"), variable("TABLE_NAME"))
-anybody = variable("AUTHORIZATION") == "none"
-everyone = variable("EVERYONE") == "true"
-most_per_user = int(variable("CONNECTIONS_PER_USER"))
+environment = ConnectEnvironment.read()
+table = Connections(aws.client("dynamodb"), environment.table_name)
+anybody = environment.authorization == AuthorizationMode.NONE
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
@@ -27,7 +26,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if is_frame(event):
         return {"statusCode": 400}
     connection = connection_of(event, anybody=anybody)
-    if everyone:
+    if environment.everyone:
         connection = connection.listening_to(everyone_list(connection.connection_id))
     if (room_id := query_parameter(event, "roomId")) is not None:
         entity_id = _entered(connection, room_id)
@@ -59,9 +58,10 @@ def _too_many(connection: Connection) -> bool:
     may see those after it. So nobody has too many, and a burst over the limit may be refused as a whole.
     """
     user_id = connection.bearer.user_id
-    if user_id is None or not most_per_user:
+    most = environment.connections_per_user
+    if user_id is None or not most:
         return False
-    return table.count(user_channel(user_id), time.time()) > most_per_user
+    return table.count(user_channel(user_id), time.time()) > most
 
 
 def _refuse(status: int, reason: str, connection: Connection) -> dict[str, Any]:

@@ -3,9 +3,12 @@
 from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.frames import Frame
 from entity_push.routes.message_route import Request, message_route
+from entity_push.runtime.environment import DefaultEnvironment
+
+environment = DefaultEnvironment.read()
 
 
-@message_route
+@message_route(most_frame_bytes=environment.client_frame_bytes)
 def handler(request: Request) -> Frame:
     """Say what is wrong with the frame's action."""
     if "action" not in request.frame.fields:

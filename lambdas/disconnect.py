@@ -4,10 +4,10 @@ from typing import Any
 
 from entity_push.routes.connecting import is_frame
 from entity_push.runtime import aws
-from entity_push.runtime.environment import variable
+from entity_push.runtime.environment import DisconnectEnvironment
 from entity_push.table.connections import Connections
 
-table = Connections(aws.client("dynamodb"), variable("TABLE_NAME"))
+table = Connections(aws.client("dynamodb"), DisconnectEnvironment.read().table_name)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from entity_push.posting.deliverer import Deliverer
 from entity_push.posting.posts import Outcome
 from entity_push.runtime import aws
-from entity_push.runtime.environment import variable
+from entity_push.runtime.environment import ExpireEnvironment, aws_region
 from entity_push.runtime.telemetry import logger
 from entity_push.table.connections import Connections
 
@@ -26,8 +26,9 @@ RESERVE_SECONDS = 5.0
 OPENING_SECONDS = 30
 """Until then, a connection that is said to be gone may only be opening."""
 
-table = Connections(aws.client("dynamodb"), variable("TABLE_NAME"))
-deliverer = Deliverer(variable("CALLBACK_URL"), variable("AWS_REGION"), aws.credentials)
+environment = ExpireEnvironment.read()
+table = Connections(aws.client("dynamodb"), environment.table_name)
+deliverer = Deliverer(environment.callback_url, aws_region(), aws.credentials)
 
 
 class StillOpenError(Exception):

@@ -9,19 +9,20 @@ from entity_push.routes.event_bus import Bus, NotPutError
 from entity_push.routes.message_route import Request, message_route
 from entity_push.routes.publications import publication_in
 from entity_push.runtime import aws
-from entity_push.runtime.environment import variable
+from entity_push.runtime.environment import PublishEnvironment
 from entity_push.runtime.telemetry import logger
 from entity_push.table.connections import Connections
 
-connections = Connections(aws.client("dynamodb"), variable("TABLE_NAME"))
-bus = Bus(aws.client("events"), variable("EVENT_BUS_NAME"), CLIENT_SOURCE)
+environment = PublishEnvironment.read()
+connections = Connections(aws.client("dynamodb"), environment.table_name)
+bus = Bus(aws.client("events"), environment.event_bus_name, CLIENT_SOURCE)
 
 
-@message_route
+@message_route(most_frame_bytes=environment.client_frame_bytes)
 def handler(request: Request) -> Frame:
     """Publish what the frame says, if the connection's token grants it."""
     publication = publication_in(request.frame.fields)
-    bearer = admitted(connections, request.connection_id).bearer
+    bearer = admitted(connections, request.connection_id, environment.authorization).bearer
     if not bearer.grants.may_publish(publication.grant):
         raise ProtocolError(
             ErrorCode.FORBIDDEN, f"Your token has no grant to publish to {publication.grant}."

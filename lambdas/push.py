@@ -7,23 +7,35 @@ from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.fan_out import FanOut
 from entity_push.push.queue import Queue
 from entity_push.runtime import aws
-from entity_push.runtime.environment import variable
+from entity_push.runtime.environment import PushEnvironment, aws_region
 from entity_push.table.connections import Connections
 from entity_push.table.dynamodb_client import DynamoDbClient
 from entity_push.table.history import History
 from entity_push.table.no_history import NoHistory
 from entity_push.table.subscribers import Subscribers
 
+environment = PushEnvironment.read()
 sqs = aws.client("sqs")
 dynamodb = aws.client("dynamodb")
 own_dynamodb = DynamoDbClient(dynamodb.meta.endpoint_url, dynamodb.meta.region_name, aws.credentials)
+numbers = (
+    History(
+        own_dynamodb,
+        environment.table_name,
+        replay_seconds=environment.replay_seconds,
+        head_seconds=environment.head_seconds,
+    )
+    if environment.replay_seconds
+    else NoHistory(dynamodb, environment.table_name)
+)
 fan_out = FanOut(
-    subscribers=Subscribers(own_dynamodb.queries, variable("TABLE_NAME")),
-    connections=Connections(dynamodb, variable("TABLE_NAME")),
-    numbers=History.from_environment(own_dynamodb) or NoHistory(dynamodb, variable("TABLE_NAME")),
-    deliverer=Deliverer(variable("CALLBACK_URL"), variable("AWS_REGION"), aws.credentials),
-    queue=Queue(sqs, variable("QUEUE_URL")),
-    dead_letters=DeadLetters(sqs, variable("DEAD_LETTER_QUEUE_URL")),
+    subscribers=Subscribers(own_dynamodb.queries, environment.table_name),
+    connections=Connections(dynamodb, environment.table_name),
+    numbers=numbers,
+    deliverer=Deliverer(environment.callback_url, aws_region(), aws.credentials),
+    queue=Queue(sqs, environment.queue_url),
+    dead_letters=DeadLetters(sqs, environment.dead_letter_queue_url),
+    deployment_name=environment.deployment_name,
 )
 
 

@@ -15,22 +15,32 @@ from entity_push.routes.interests import Interest, answer_each
 from entity_push.routes.message_route import Request, message_route
 from entity_push.routes.replay import catch_up
 from entity_push.runtime import aws
-from entity_push.runtime.environment import variable
+from entity_push.runtime.environment import SubscribeEnvironment
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
 from entity_push.table.subscriptions import ConnectionGoneError, Subscriptions, TooManySubscriptionsError
 
+environment = SubscribeEnvironment.read()
 client = aws.client("dynamodb")
-connections = Connections(client, variable("TABLE_NAME"))
-subscriptions = Subscriptions(client, variable("TABLE_NAME"))
-history = History.from_environment(client)
-limit = int(variable("SUBSCRIPTIONS_PER_CONNECTION"))
+connections = Connections(client, environment.table_name)
+subscriptions = Subscriptions(client, environment.table_name)
+history = (
+    History(
+        client,
+        environment.table_name,
+        replay_seconds=environment.replay_seconds,
+        head_seconds=environment.head_seconds,
+    )
+    if environment.replay_seconds
+    else None
+)
+limit = environment.subscriptions_per_connection
 
 
-@message_route
+@message_route(most_frame_bytes=environment.client_frame_bytes)
 def handler(request: Request) -> Frame:
     """Subscribe the connection to what the frame names, and tell it what it missed."""
-    connection = admitted(connections, request.connection_id)
+    connection = admitted(connections, request.connection_id, environment.authorization)
 
     def answer(interest: Interest, since: object, room: int) -> Frame:
         cursor = _cursor(since)

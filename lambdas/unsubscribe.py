@@ -7,19 +7,20 @@ from entity_push.routes.admission import admitted
 from entity_push.routes.interests import USER, Interest, answer_each
 from entity_push.routes.message_route import Request, message_route
 from entity_push.runtime import aws
-from entity_push.runtime.environment import variable
+from entity_push.runtime.environment import UnsubscribeEnvironment
 from entity_push.table.connections import Connections
 from entity_push.table.subscriptions import Subscriptions
 
+environment = UnsubscribeEnvironment.read()
 client = aws.client("dynamodb")
-connections = Connections(client, variable("TABLE_NAME"))
-subscriptions = Subscriptions(client, variable("TABLE_NAME"))
+connections = Connections(client, environment.table_name)
+subscriptions = Subscriptions(client, environment.table_name)
 
 
-@message_route
+@message_route(most_frame_bytes=environment.client_frame_bytes)
 def handler(request: Request) -> Frame:
     """End the connection's subscription to what the frame names."""
-    connection = admitted(connections, request.connection_id)
+    connection = admitted(connections, request.connection_id, environment.authorization)
 
     def answer(interest: Interest, _since: object, _room: int) -> Frame:
         if interest.named.get("channel") == USER:  # by it the user's connections are counted

@@ -13,6 +13,7 @@ from typing import Any, Self
 import jwt
 from entity_push.auth.grants import Grants
 from entity_push.protocol.ids import checked_user_id
+from entity_push.runtime.environment import AuthorizationMode
 
 DEFAULT_SECONDS = 3600.0
 MAX_SECONDS = 366 * 24 * 3600.0
@@ -127,14 +128,14 @@ def secret_arn(outputs: Mapping[str, str]) -> str:
         MintingError: it has none.
     """
     match outputs.get("Authorization"):
-        case "jwt":
+        case AuthorizationMode.JWT:
             return outputs["TokenSecretArn"]
-        case "oidc":
+        case AuthorizationMode.OIDC:
             raise MintingError(
                 f"This deployment takes the tokens of {outputs['TokenIssuer']} (authorization=oidc) and has "
                 f"no secret of its own: get a token for the audience {outputs['TokenAudience']} there."
             )
-        case "none":
+        case AuthorizationMode.NONE:
             raise MintingError("This deployment takes no tokens (authorization=none): connect without one.")
         case _:
             raise MintingError(

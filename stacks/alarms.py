@@ -6,7 +6,7 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
-from entity_push.runtime.telemetry import METRICS_NAMESPACE
+from entity_push.runtime.environment import METRICS_NAMESPACE
 
 from stacks.encryption import Encryption
 from stacks.expiry import Expiry

@@ -5,6 +5,7 @@ from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
+from entity_push.runtime.environment import AuthorizationMode, AuthorizeEnvironment
 
 from stacks.acknowledge import acknowledge
 from stacks.encryption import Encryption
@@ -31,14 +32,14 @@ class Authorization(Construct):
         self.authorizer: apigatewayv2.IWebSocketRouteAuthorizer | None = None
         self.secret: secretsmanager.Secret | None = None
         self.outputs = {"Authorization": (settings.authorization, "Who may connect: jwt, oidc or none")}
-        if settings.authorization == "none":
+        if settings.authorization == AuthorizationMode.NONE:
             Annotations.of(self).add_warning_v2(
                 "entity-push:no-authorization",
                 "NO AUTHORIZATION: anybody who knows the URL can connect, and subscribe and publish to "
                 "everything. Deploy without -c authorization=none unless that is what you want.",
             )
             return
-        if settings.authorization == "jwt":
+        if settings.authorization == AuthorizationMode.JWT:
             self.secret = self._secret()
         self.authorizer = authorizers.WebSocketLambdaAuthorizer(
             "Authorizer",
@@ -80,17 +81,16 @@ class Authorization(Construct):
 
     def _function(self) -> AppFunction:
         settings = self._settings
-        environment = {
-            "STACK_NAME": settings.stack_name,
-            "AUTHORIZATION": settings.authorization,
-            "TOKEN_ISSUER": settings.issuer,
-            "TOKEN_AUDIENCE": settings.audience,
-            "USER_CLAIM": settings.user_claim,
-            "SUBSCRIBE_CLAIM": settings.subscribe_claim,
-            "PUBLISH_CLAIM": settings.publish_claim,
-        }
-        if self.secret:
-            environment["TOKEN_SECRET_ARN"] = self.secret.secret_arn
+        environment = AuthorizeEnvironment(
+            deployment_name=settings.stack_name,
+            authorization=AuthorizationMode(settings.authorization),
+            token_issuer=settings.issuer,
+            token_audience=settings.audience,
+            user_claim=settings.user_claim,
+            subscribe_claim=settings.subscribe_claim,
+            publish_claim=settings.publish_claim,
+            token_secret_arn=self.secret.secret_arn if self.secret else "",
+        )
         authorize = AppFunction(
             self,
             "Authorize",

@@ -18,6 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from entity_push.runtime.environment import AuthorizationMode
+
 from stacks.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,7 +86,11 @@ def _sources() -> list[Path]:
 
 def _requirements(settings: Settings) -> list[Path]:
     """Return the lock files: public keys need a library of several megabytes, a shared secret does not."""
-    return [REQUIREMENTS, OIDC_REQUIREMENTS] if settings.authorization == "oidc" else [REQUIREMENTS]
+    return (
+        [REQUIREMENTS, OIDC_REQUIREMENTS]
+        if settings.authorization == AuthorizationMode.OIDC
+        else [REQUIREMENTS]
+    )
 
 
 def _fingerprint(settings: Settings) -> str:

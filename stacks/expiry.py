@@ -6,6 +6,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
+from entity_push.runtime.environment import ExpireEnvironment
 
 from stacks.function import AppFunction
 from stacks.settings import Settings
@@ -33,7 +34,7 @@ class Expiry(Construct):
             "Expire",
             settings=settings,
             module="expire",
-            environment={"TABLE_NAME": table.table_name, "CALLBACK_URL": stage.callback_url},
+            environment=ExpireEnvironment(table_name=table.table_name, callback_url=stage.callback_url),
             timeout=Duration.seconds(55),  # so that runs do not meet
         )
         self.function.allow(("dynamodb:Query", "dynamodb:BatchWriteItem"), table.table_arn)

@@ -1,6 +1,6 @@
 """A function as every function here is: its own role, log group and trace, nothing it does not need."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from aws_cdk import CfnElement, Duration, Stack
@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
+from entity_push.runtime.environment import Environment
 
 from stacks import bundle
 from stacks.acknowledge import acknowledge
@@ -56,7 +57,7 @@ class AppFunction(Construct):
         *,
         settings: Settings,
         module: str,
-        environment: Mapping[str, str],
+        environment: Environment,
         timeout: Duration,
         memory: int = 512,
         recursive_loop: lambda_.RecursiveLoop = lambda_.RecursiveLoop.TERMINATE,
@@ -72,7 +73,7 @@ class AppFunction(Construct):
             runtime=lambda_.Runtime(f"python{settings.python_version}", lambda_.RuntimeFamily.PYTHON),
             architecture=ARCHITECTURES[settings.architecture],
             description=f"Entity Push: {module}",
-            environment={"POWERTOOLS_SERVICE_NAME": module, **environment},
+            environment={"POWERTOOLS_SERVICE_NAME": module, **environment.variables()},
             timeout=timeout,
             memory_size=memory,
             role=self.role,

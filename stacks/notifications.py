@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 from entity_push.protocol.events import CLIENT_SOURCE, DETAIL_TYPES
+from entity_push.runtime.environment import PushEnvironment
 
 from stacks.acknowledge import acknowledge
 from stacks.encryption import Encryption
@@ -142,14 +143,15 @@ class Notifications(Construct):
             "Push",
             settings=self._settings,
             module="push",
-            environment={
-                "STACK_NAME": self._settings.stack_name,
-                "TABLE_NAME": table.table_name,
-                **self._settings.history_environment,
-                "CALLBACK_URL": stage.callback_url,
-                "QUEUE_URL": self.queue.queue_url,
-                "DEAD_LETTER_QUEUE_URL": self.dead_letters.queue_url,
-            },
+            environment=PushEnvironment(
+                deployment_name=self._settings.stack_name,
+                table_name=table.table_name,
+                replay_seconds=self._settings.replay_seconds,
+                head_seconds=self._settings.head_seconds,
+                callback_url=stage.callback_url,
+                queue_url=self.queue.queue_url,
+                dead_letter_queue_url=self.dead_letters.queue_url,
+            ),
             timeout=PUSH_TIMEOUT,
             memory=self._settings.push_memory,
             # Chunks and retries go back to the queue. Lambda would stop that after about 16 hops of one

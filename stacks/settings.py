@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
 
+from entity_push.runtime.environment import AuthorizationMode
+
 from stacks.event_rules import EVENT_RULES_RULE, EventRule, read_rules
 from stacks.setting_kinds import Kind, choice, flag, list_of, matching, one_of_numbers, rates, whole
 
@@ -99,8 +101,8 @@ class Settings:
         "installed here too (as python3.x), because it compiles the bytecode.",
     )
     authorization: str = _setting(
-        "jwt",
-        choice("jwt", "oidc", "none"),
+        AuthorizationMode.JWT,
+        choice(*AuthorizationMode),
         "Who may connect: bearers of tokens signed with a secret that the deployment makes (jwt), of tokens "
         "of an OpenID Connect provider (oidc), or anybody (none).",
     )
@@ -201,12 +203,14 @@ class Settings:
     log_retention_days: int = _setting(30, one_of_numbers(*LOG_RETENTION_DAYS), "Days that logs are kept.")
 
     @property
-    def history_environment(self) -> dict[str, str]:
-        """What functions that read or write the history are told."""
-        return {
-            "REPLAY_SECONDS": str(self.replay_hours * 3600),
-            "HEAD_SECONDS": str(self.head_days * 24 * 3600),
-        }
+    def replay_seconds(self) -> int:
+        """How long updates are kept."""
+        return self.replay_hours * 3600
+
+    @property
+    def head_seconds(self) -> int:
+        """How long a channel's last number and frame are kept."""
+        return self.head_days * 24 * 3600
 
     @property
     def issuer(self) -> str:
@@ -246,7 +250,7 @@ class Settings:
         return settings
 
     def _check_tokens(self) -> None:
-        if self.authorization != "oidc":
+        if self.authorization != AuthorizationMode.OIDC:
             return
         for name, value in (("tokenIssuer", self.token_issuer), ("tokenAudience", self.token_audience)):
             if not value:

@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 from entity_push.protocol import frames
 from entity_push.routes.publications import CHAT_ACTIONS
+from entity_push.runtime.environment import ENVIRONMENTS
 
 from stacks.acknowledge import acknowledge
 from stacks.function import AppFunction, log_group
@@ -52,7 +53,19 @@ class WebSocket(Construct):
         authorizer: apigatewayv2.IWebSocketRouteAuthorizer | None,
     ):
         super().__init__(scope, construct_id)
-        self._settings, self._table, self._bus = settings, table, bus
+        self._settings, self._table = settings, table
+        # What routes may want to know; each function is told what its description names.
+        self._facts = {
+            "table_name": table.table_name,
+            "authorization": settings.authorization,
+            "everyone": settings.everyone,
+            "event_bus_name": bus.event_bus_name,
+            "connections_per_user": settings.connections_per_user,
+            "client_frame_bytes": settings.client_frame_kilobytes * 1024,
+            "subscriptions_per_connection": settings.subscriptions_per_connection,
+            "replay_seconds": settings.replay_seconds,
+            "head_seconds": settings.head_seconds,
+        }
         self.api = apigatewayv2.WebSocketApi(
             self,
             "Api",
@@ -96,16 +109,7 @@ class WebSocket(Construct):
             module.capitalize(),
             settings=self._settings,
             module=module,
-            environment={
-                "TABLE_NAME": self._table.table_name,
-                "AUTHORIZATION": self._settings.authorization,
-                "EVERYONE": str(self._settings.everyone).lower(),
-                "EVENT_BUS_NAME": self._bus.event_bus_name,
-                "CONNECTIONS_PER_USER": str(self._settings.connections_per_user),
-                "CLIENT_FRAME_BYTES": str(self._settings.client_frame_kilobytes * 1024),
-                "SUBSCRIPTIONS_PER_CONNECTION": str(self._settings.subscriptions_per_connection),
-                **self._settings.history_environment,
-            },
+            environment=ENVIRONMENTS[module].of(self._facts),
             timeout=Duration.seconds(15),  # API Gateway itself gives up after 29
         )
         if table_actions:

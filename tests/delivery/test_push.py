@@ -122,8 +122,8 @@ def push_until_quiet(fan_out: FanOut, queue: MemoryQueue) -> PushMetrics:
     total = PushMetrics()
     flush = PushMetrics.flush
 
-    def add(self: PushMetrics) -> None:
-        flush(self)
+    def add(self: PushMetrics, deployment_name: str) -> None:
+        flush(self, deployment_name)
         for name in ("deliveries", "gone", "refused", "abandoned", "expired", "dead_letters"):
             setattr(total, name, getattr(total, name) + getattr(self, name))
 
@@ -188,6 +188,7 @@ def test_whatever_happens_every_connection_is_accounted_for(
             deliverer=deliverer,
             queue=Queue(queue, "queue"),
             dead_letters=DeadLetters(queue, "dead"),
+            deployment_name="EntityPush",
         )
         for message in range(updates):
             queue.put(event(message))

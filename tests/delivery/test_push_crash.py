@@ -15,6 +15,7 @@ from entity_push.auth.grants import EVERYTHING
 from entity_push.table.connections import Connection, Connections
 
 from local.aws import LocalAws
+from testbed.function_variables import function_variables
 from testbed.table_schema import TABLE_SCHEMA
 from tests.delivery.faults import FaultyEndpoint
 
@@ -100,15 +101,17 @@ def world(aws: LocalAws) -> Iterator[World]:
     for number in range(EXPIRED):
         table.open(connection(f"expired{number:03}=", expires=round(time.time()) - 1))
     with FaultyEndpoint() as endpoint:
+        variables = function_variables(
+            "push",
+            table_name=name,
+            queue_url=sqs.create_queue(QueueName="queue")["QueueUrl"],
+            dead_letter_queue_url=sqs.create_queue(QueueName="dead")["QueueUrl"],
+            callback_url=endpoint.url,
+        )
         environment = {
+            **variables,
             **aws.environment(),
-            "TABLE_NAME": name,
-            "REPLAY_SECONDS": "86400",
-            "HEAD_SECONDS": "2592000",
             "POWERTOOLS_SERVICE_NAME": "push",
-            "QUEUE_URL": sqs.create_queue(QueueName="queue")["QueueUrl"],
-            "DEAD_LETTER_QUEUE_URL": sqs.create_queue(QueueName="dead")["QueueUrl"],
-            "CALLBACK_URL": endpoint.url,
         }
         yield World(endpoint, environment)
 

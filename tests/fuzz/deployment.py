@@ -26,6 +26,7 @@ from entity_push.table.connections import Connection, Connections
 from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
 
+from testbed.function_variables import function_variables
 from testbed.table_schema import TABLE_SCHEMA
 from tests import forged_tokens
 from tests.fuzz.bodies import EPOCH, LARGE_ENTITIES
@@ -42,30 +43,14 @@ ISSUERS_KEY = ec.derive_private_key(0xF0225, ec.SECP256R1())
 MAX_CLIENT_FRAME_BYTES = 128 * 1024
 """The most that the setting allows: the largest answers come of the largest frames."""
 
-ENVIRONMENT = {
-    "AWS_REGION": "us-east-1",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "TABLE_NAME": TABLE,
-    "CONNECTIONS_PER_USER": "2",
-    "SUBSCRIPTIONS_PER_CONNECTION": str(SUBSCRIPTIONS),
-    "CLIENT_FRAME_BYTES": "32768",
-    "EVERYONE": "true",
-    "REPLAY_SECONDS": "86400",
-    "HEAD_SECONDS": "2592000",
-    "EVENT_BUS_NAME": "default",
-    "CALLBACK_URL": "https://api.execute-api.us-east-1.amazonaws.com/prod",
-    "QUEUE_URL": "queue",
-    "DEAD_LETTER_QUEUE_URL": "dead-letters",
-    "TOKEN_ISSUER": ISSUER,
-    "TOKEN_AUDIENCE": AUDIENCE,
-    "TOKEN_SECRET_ARN": "secret-arn",
-    "USER_CLAIM": "sub",
-    "SUBSCRIBE_CLAIM": "subscribe",
-    "PUBLISH_CLAIM": "publish",
-    "AUTHORIZATION": "jwt",
-}
+ENVIRONMENT = function_variables(
+    table_name=TABLE,
+    connections_per_user=2,
+    subscriptions_per_connection=SUBSCRIPTIONS,
+    client_frame_bytes=MAX_CLIENT_FRAME_BYTES,
+    token_issuer=ISSUER,
+    token_audience=AUDIENCE,
+)
 
 LISTENER = "all="
 """A connection that gets every update, every broadcast, and what is for alice."""
@@ -176,7 +161,6 @@ class Deployment:
         patch.setattr(dynamodb_client, "DynamoDbClient", lambda *_arguments: self.table)
         patch.setattr(deliverer, "Deliverer", lambda *_arguments: self.deliverer)
         patch.setattr(authorizer, "IssuerKeys", IssuerKeys)
-        patch.setattr("entity_push.routes.message_route.MOST_FRAME_BYTES", MAX_CLIENT_FRAME_BYTES)
         patch.setattr(history, "new_epoch", lambda: EPOCH)
 
     def _load(self, patch: pytest.MonkeyPatch) -> None:

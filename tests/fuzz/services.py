@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from entity_push.posting.posts import NOT_YET, NotYet, Outcome, Post, Result
 
+from testbed.function_variables import USUAL
 from tests.model.moto_tables import MotoTables
 
 _MAX_FRAME_BYTES = 128 * 1024
@@ -189,7 +190,7 @@ class Secrets:
         self._secret = secret
 
     def get_secret_value(self, SecretId: str, VersionStage: str) -> dict[str, str]:  # noqa: N803
-        assert SecretId == "secret-arn"
+        assert SecretId == USUAL["token_secret_arn"]
         if VersionStage != "AWSCURRENT":
             raise refusal("ResourceNotFoundException", "no such version", "GetSecretValue")
         return {"SecretString": self._secret}

@@ -13,6 +13,7 @@ import pytest
 
 from stacks import bundle
 from stacks.settings import Settings
+from testbed.function_variables import function_variables
 
 MODULES = tuple(sorted(source.stem for source in bundle.LAMBDAS.glob("*.py")))
 
@@ -20,32 +21,6 @@ OIDC = Settings(authorization="oidc", token_issuer="https://example.com/", token
 
 # Loaded by a function, each of these would cost more than the function itself (docs/performance.md).
 HEAVY = ("boto3", "pydantic", "aiohttp", "asyncio", "aws_xray_sdk", "requests", "cryptography")
-
-ENVIRONMENT = {
-    "AWS_REGION": "eu-west-1",
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "AWS_ACCESS_KEY_ID": "x",
-    "AWS_SECRET_ACCESS_KEY": "x",
-    "TABLE_NAME": "t",
-    "SUBSCRIPTIONS_PER_CONNECTION": "1",
-    "REPLAY_SECONDS": "86400",
-    "HEAD_SECONDS": "2592000",
-    "CALLBACK_URL": "https://example.execute-api.eu-west-1.amazonaws.com/prod",
-    "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/111122223333/q",
-    "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/111122223333/d",
-    "POWERTOOLS_SERVICE_NAME": "test",
-    "AUTHORIZATION": "jwt",
-    "CONNECTIONS_PER_USER": "20",
-    "CLIENT_FRAME_BYTES": "32768",
-    "EVERYONE": "true",
-    "EVENT_BUS_NAME": "default",
-    "TOKEN_ISSUER": "https://example.com/",
-    "TOKEN_AUDIENCE": "app",
-    "TOKEN_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:token-AbCdEf",
-    "USER_CLAIM": "sub",
-    "SUBSCRIBE_CLAIM": "subscribe",
-    "PUBLISH_CLAIM": "publish",
-}
 
 # Imports a handler as Lambda does, and tells which modules that loaded and which of them were compiled.
 IMPORT = """
@@ -105,7 +80,7 @@ def load(folder: Path, module: str, **environment: str) -> dict[str, list[str]]:
     """Import a function's module from nothing but its bundle; tell what that compiled and loaded."""
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", IMPORT, str(folder), module],
-        env={**ENVIRONMENT, **environment},
+        env={**function_variables(module), "POWERTOOLS_SERVICE_NAME": module, **environment},
         capture_output=True,
         text=True,
         check=False,

@@ -10,6 +10,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
 from cdk_nag import AwsSolutionsChecks
+from entity_push.runtime.environment import ENVIRONMENTS
 
 from tests.infrastructure.conftest import make_stack, of_type
 
@@ -121,6 +122,13 @@ def test_a_function_may_do_its_own_job_only(resources: dict[str, Any], module: s
             assert set(actions) == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
         assert not [action for action in actions if "*" in action]
     assert allowed == TABLE_ACTIONS[module]
+
+
+@pytest.mark.parametrize("module", TABLE_ACTIONS)
+def test_a_function_is_told_what_it_reads_and_nothing_else(resources: dict[str, Any], module: str) -> None:
+    variables = functions(resources)[module]["Environment"]["Variables"]
+    described = {name.upper() for name in ENVIRONMENTS[module].fields()}
+    assert set(variables) == described | {"POWERTOOLS_SERVICE_NAME"}
 
 
 def test_only_push_and_expire_reach_connections_and_only_on_this_stage(resources: dict[str, Any]) -> None:

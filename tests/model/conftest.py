@@ -12,6 +12,7 @@ from entity_push.runtime.telemetry import logger
 from entity_push.table import history
 from moto import mock_aws
 
+from testbed.function_variables import function_variables
 from testbed.table_schema import TABLE_SCHEMA
 from tests.model.moto_tables import MotoTables
 from tests.model.world import REPLICA, TABLE, World
@@ -25,22 +26,9 @@ def _small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(messages, "CHUNK_SIZE", 2)
     patch.setattr(retries, "MAX_ROUNDS", 3)
     patch.setattr(admission, "time", time)  # a world puts its clock there
-    patch.setattr("entity_push.push.metrics.PushMetrics.flush", lambda _self: None)
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_REGION": "us-east-1",
-        "CALLBACK_URL": "https://endpoint.invalid",
-        "TABLE_NAME": TABLE,
-        "AUTHORIZATION": "jwt",
-        "CONNECTIONS_PER_USER": "0",
-        "EVERYONE": "true",
-        "CLIENT_FRAME_BYTES": "32768",
-        "SUBSCRIPTIONS_PER_CONNECTION": "5",
-        "REPLAY_SECONDS": "86400",
-        "HEAD_SECONDS": "2592000",
-    }.items():
+    patch.setattr("entity_push.push.metrics.PushMetrics.flush", lambda _self, _deployment_name: None)
+    facts = {"connections_per_user": 0, "subscriptions_per_connection": 5}
+    for name, value in function_variables(table_name=TABLE, **facts).items():
         patch.setenv(name, value)
     patch.delenv("AWS_ENDPOINT_URL", raising=False)
 

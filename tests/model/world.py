@@ -139,6 +139,7 @@ class World:
             deliverer=self.endpoint,
             queue=Queue(self.sqs, "queue", pause=_no_pause),
             dead_letters=DeadLetters(self.sqs, "dead"),
+            deployment_name="EntityPush",
         )
 
     def start_workers(self) -> None:

@@ -11,6 +11,7 @@ from entity_push.runtime import aws
 from entity_push.table.subscriptions import Subscriptions
 from moto import mock_aws
 
+from testbed.function_variables import function_variables
 from testbed.table_schema import TABLE_SCHEMA
 
 TABLE_NAME = "table"
@@ -19,22 +20,8 @@ NOW = 1_800_000_000
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_REGION": "us-east-1",
-        "TABLE_NAME": TABLE_NAME,
-        "AUTHORIZATION": "jwt",
-        "CONNECTIONS_PER_USER": "2",
-        "EVERYONE": "false",
-        "EVENT_BUS_NAME": "default",
-        "CLIENT_FRAME_BYTES": "32768",
-        "CALLBACK_URL": "https://api.execute-api.us-east-1.amazonaws.com/prod",
-        "SUBSCRIPTIONS_PER_CONNECTION": "3",
-        "REPLAY_SECONDS": "86400",
-        "HEAD_SECONDS": "2592000",
-    }.items():
+    facts = {"connections_per_user": 2, "everyone": False, "subscriptions_per_connection": 3}
+    for name, value in function_variables(table_name=TABLE_NAME, **facts).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     aws.session.cache_clear()  # it remembers the environment of its first use

@@ -1,7 +1,6 @@
 """What the authorizer answers to a handshake: a policy with what the token grants, or that it is refused."""
 
 import json
-import os
 import time
 from collections.abc import Callable
 from typing import Any, Self
@@ -15,7 +14,11 @@ from entity_push.auth.issuer_keys import IssuerKeys
 from entity_push.auth.refusals import Refusal, RefusedTokenError
 from entity_push.auth.secret_keys import SecretKeys
 from entity_push.auth.verifiers import IssuerVerifier, SecretVerifier, Verifier
-from entity_push.runtime.environment import variable
+from entity_push.runtime.environment import (
+    AuthorizationMode,
+    AuthorizeEnvironment,
+    MissingVariableError,
+)
 from entity_push.runtime.telemetry import logger, metrics
 
 MAX_ANSWER_BYTES = 8000
@@ -38,35 +41,39 @@ class Authorizer:
     Args:
         verifier: verifies signatures.
         expected: what the claims must be.
+        deployment_name: what metrics are counted under.
         clock: seconds since 1970; tests replace it.
     """
 
-    def __init__(self, verifier: Verifier, expected: ExpectedClaims, clock: Callable[[], float] = time.time):
+    def __init__(
+        self,
+        verifier: Verifier,
+        expected: ExpectedClaims,
+        *,
+        deployment_name: str,
+        clock: Callable[[], float] = time.time,
+    ):
         self._verifier, self._expected, self._clock = verifier, expected, clock
+        self._deployment_name = deployment_name
 
     @classmethod
-    def from_environment(cls) -> Self:
-        """Return the authorizer that the stack describes in environment variables.
+    def from_environment(cls, environment: AuthorizeEnvironment) -> Self:
+        """Return the authorizer that the stack describes.
 
         Raises:
-            MissingVariableError: a variable is not set.
-            ValueError: the stack asks for a kind of authorization that does not exist.
+            MissingVariableError: tokens are signed with a secret, and which one is not said.
+            ValueError: no token is asked for, so there is nothing to verify.
         """
-        kind = variable("AUTHORIZATION")
         expected = ExpectedClaims(
-            issuer=variable("TOKEN_ISSUER"),
-            audience=variable("TOKEN_AUDIENCE"),
-            user_claim=variable("USER_CLAIM"),
-            subscribe_claim=variable("SUBSCRIBE_CLAIM"),
-            publish_claim=variable("PUBLISH_CLAIM"),
-            client_id_is_audience=kind == "oidc",
+            issuer=environment.token_issuer,
+            audience=environment.token_audience,
+            user_claim=environment.user_claim,
+            subscribe_claim=environment.subscribe_claim,
+            publish_claim=environment.publish_claim,
+            client_id_is_audience=environment.authorization == AuthorizationMode.OIDC,
         )
-        match kind:
-            case "jwt":
-                return cls(SecretVerifier(_secret_keys()), expected)
-            case "oidc":
-                return cls(IssuerVerifier(IssuerKeys(expected.issuer)), expected)
-        raise ValueError(f"there is no authorization {kind!r}")
+        verifier = _verifier(environment)
+        return cls(verifier, expected, deployment_name=environment.deployment_name)
 
     def authorize(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return the policy that lets a handshake through, with its bearer as the context.
@@ -79,12 +86,12 @@ class Authorizer:
         except RefusedTokenError as error:
             connection_id = event["requestContext"].get("connectionId")
             logger.warning("connect refused", reason=error.reason.value, connection_id=connection_id)
-            _count("ConnectsRefused", reason=error.reason)
+            self._count("ConnectsRefused", reason=error.reason)
             raise UnauthorizedError from None
         except Exception:  # an alarm's: Lambda's own count of errors has every 401 in it
-            _count("ConnectsFailed")
+            self._count("ConnectsFailed")
             raise
-        _count("ConnectsAllowed")
+        self._count("ConnectsAllowed")
         return answer
 
     def _answer(self, event: dict[str, Any]) -> dict[str, Any]:
@@ -94,12 +101,33 @@ class Authorizer:
             raise RefusedTokenError(Refusal.GRANTS)
         return answer
 
+    def _count(self, name: str, **details: str) -> None:
+        """Print a metric (EMF). Details are for searching the logs; as dimensions they would cost money."""
+        emf = metrics()
+        emf.add_dimension(name="Stack", value=self._deployment_name)
+        emf.add_metric(name=name, unit=MetricUnit.Count, value=1)
+        for key, value in details.items():
+            emf.add_metadata(key=key, value=value)
+        emf.flush_metrics()
 
-def _secret_keys() -> SecretKeys:
+
+def _verifier(environment: AuthorizeEnvironment) -> Verifier:
+    match environment.authorization:
+        case AuthorizationMode.JWT:
+            if not environment.token_secret_arn:
+                raise MissingVariableError("TOKEN_SECRET_ARN")
+            return SecretVerifier(_secret_keys(environment.token_secret_arn))
+        case AuthorizationMode.OIDC:
+            return IssuerVerifier(IssuerKeys(environment.token_issuer))
+        case AuthorizationMode.NONE:
+            raise ValueError("nobody needs a token, so there is none to verify")
+
+
+def _secret_keys(secret_arn: str) -> SecretKeys:
     # Its import is a third of a cold start, and an issuer's tokens need nothing of AWS.
     from entity_push.runtime import aws  # noqa: PLC0415
 
-    return SecretKeys(aws.client("secretsmanager"), variable("TOKEN_SECRET_ARN"))
+    return SecretKeys(aws.client("secretsmanager"), secret_arn)
 
 
 def _policy(method_arn: str, bearer: Bearer) -> dict[str, Any]:
@@ -109,13 +137,3 @@ def _policy(method_arn: str, bearer: Bearer) -> dict[str, Any]:
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
         "context": bearer.to_context(),
     }
-
-
-def _count(name: str, **details: str) -> None:
-    """Print a metric (EMF). Details are for searching the logs; as dimensions they would cost money."""
-    emf = metrics()
-    emf.add_dimension(name="Stack", value=os.environ.get("STACK_NAME", "unknown"))
-    emf.add_metric(name=name, unit=MetricUnit.Count, value=1)
-    for key, value in details.items():
-        emf.add_metadata(key=key, value=value)
-    emf.flush_metrics()

@@ -36,6 +36,7 @@ class FanOut:
         deliverer: posts frames.
         queue: takes chunks.
         dead_letters: takes what can't be pushed.
+        deployment_name: what metrics are counted under.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class FanOut:
         deliverer: Delivers,
         queue: Queue,
         dead_letters: DeadLetters,
+        deployment_name: str,
     ):
         self._subscribers, self._numbers = subscribers, numbers
         self._deliverer, self._queue, self._dead_letters = deliverer, queue, dead_letters
+        self._deployment_name = deployment_name
         self._settlement = Settlement(connections, deliverer, queue, dead_letters)
 
     def push(self, records: Sequence[Mapping[str, Any]], *, seconds: float) -> list[str]:
@@ -77,5 +80,5 @@ class FanOut:
                 batch.fail([delivery.record_id], "the delivery could not be settled")
         failed = set(batch.failed)
         self._queue.come_back_soon(record for record in records if record["messageId"] in failed)
-        batch.metrics.flush()
+        batch.metrics.flush(self._deployment_name)
         return batch.failed

@@ -1,6 +1,5 @@
 """What one invocation of the push function counts, printed as CloudWatch metrics (EMF)."""
 
-import os
 from dataclasses import dataclass, field
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -39,10 +38,10 @@ class PushMetrics:
     subscribers: list[int] = field(default_factory=list)
     times_to_last_post: list[int] = field(default_factory=list)
 
-    def flush(self) -> None:
-        """Print what is not zero."""
+    def flush(self, deployment_name: str) -> None:
+        """Print what is not zero, under the name of the deployment."""
         emf = metrics()
-        emf.add_dimension(name="Stack", value=os.environ.get("STACK_NAME", "unknown"))
+        emf.add_dimension(name="Stack", value=deployment_name)
         counts = {
             "Updates": self.updates,
             "Deliveries": self.deliveries,

@@ -12,14 +12,11 @@ from typing import Any
 from entity_push.protocol import frames
 from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.frames import ClientFrame, Frame
-from entity_push.runtime.environment import variable
 from entity_push.runtime.telemetry import logger
 
 Event = dict[str, Any]
 Response = dict[str, Any]
 Handler = Callable[[Event, Any], Response]
-
-MOST_FRAME_BYTES = int(variable("CLIENT_FRAME_BYTES"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +32,40 @@ class Request:
     frame: ClientFrame
 
 
-def message_route(answer: Callable[[Request], Frame]) -> Handler:
-    """Turn a function from request to answer into a Lambda handler whose route response is the answer."""
+Answer = Callable[[Request], Frame]
 
-    def handler(event: Event, _context: Any) -> Response:
-        request_id = None
-        try:
-            frame = frames.parse_client_frame(event.get("body"), most_bytes=MOST_FRAME_BYTES)
-            request_id = frame.request_id
-            reply = answer(Request(event["requestContext"]["connectionId"], frame))
-            reply = frames.answer(reply, request_id)
-        except ProtocolError as error:
-            reply = frames.error(error.code, error.message, request_id)
-        except Exception:
-            logger.exception("the route failed", connection_id=_connection_id(event))
-            reply = frames.error(
-                ErrorCode.INTERNAL_ERROR,
-                "Something went wrong here. Trying again is safe.",
-                request_id,
-            )
-        return {"statusCode": 200, "body": frames.encode(reply).decode()}
 
-    return handler
+def message_route(*, most_frame_bytes: int) -> Callable[[Answer], Handler]:
+    """Turn a function from request to answer into a Lambda handler whose route response is the answer.
+
+    Args:
+        most_frame_bytes: a larger frame is refused.
+    """
+
+    def route(answer: Answer) -> Handler:
+        def handler(event: Event, _context: Any) -> Response:
+            reply = _reply(answer, event, most_frame_bytes)
+            return {"statusCode": 200, "body": frames.encode(reply).decode()}
+
+        return handler
+
+    return route
+
+
+def _reply(answer: Answer, event: Event, most_frame_bytes: int) -> Frame:
+    request_id = None
+    try:
+        frame = frames.parse_client_frame(event.get("body"), most_bytes=most_frame_bytes)
+        request_id = frame.request_id
+        reply = answer(Request(event["requestContext"]["connectionId"], frame))
+        return frames.answer(reply, request_id)
+    except ProtocolError as error:
+        return frames.error(error.code, error.message, request_id)
+    except Exception:
+        logger.exception("the route failed", connection_id=_connection_id(event))
+        return frames.error(
+            ErrorCode.INTERNAL_ERROR, "Something went wrong here. Trying again is safe.", request_id
+        )
 
 
 def _connection_id(event: Event) -> Any:

@@ -7,7 +7,7 @@ active tracing records each invocation without a library.
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
-METRICS_NAMESPACE = "EntityPush"
+from entity_push.runtime.environment import METRICS_NAMESPACE
 
 logger = Logger()
 

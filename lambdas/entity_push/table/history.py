@@ -17,7 +17,6 @@ from botocore.exceptions import ClientError
 from entity_push.protocol import frames
 from entity_push.protocol.cursors import Cursor, new_epoch
 from entity_push.protocol.events import Event, Update
-from entity_push.runtime.environment import variable
 from entity_push.table import keys
 from entity_push.table.conflicts import ConflictRetries, StillConflictingError, reasons
 from entity_push.table.keys import Item
@@ -85,15 +84,6 @@ class History:
         # Where this worker left a channel, and whether nobody else had moved it in between the last time:
         # then it need not be read. A wrong guess costs a refused transaction, which is dearer than a read.
         self._left: OrderedDict[str, tuple[Cursor, bool]] = OrderedDict()
-
-    @classmethod
-    def from_environment(cls, client: Any) -> "History | None":
-        """Return the history as the stack sets it up; None if nothing is to be stored."""
-        replay_seconds = int(variable("REPLAY_SECONDS"))
-        if replay_seconds == 0:
-            return None
-        head_seconds = int(variable("HEAD_SECONDS"))
-        return cls(client, variable("TABLE_NAME"), replay_seconds=replay_seconds, head_seconds=head_seconds)
 
     def head(self, channel: str) -> Head | None:
         """Return a channel's head; None if it never had an update, or they are long gone."""

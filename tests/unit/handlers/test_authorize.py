@@ -23,6 +23,7 @@ from entity_push.runtime import aws
 from entity_push.runtime.environment import MissingVariableError
 from entity_push.runtime.telemetry import logger
 
+from testbed.function_variables import function_variables
 from tests import forged_tokens
 from tests.local_issuer import LocalIssuer, rsa_jwk
 
@@ -111,15 +112,8 @@ class Function:
 
 
 def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Function:
-    usual = {
-        **{
-            "TOKEN_ISSUER": ISSUER,
-            "TOKEN_AUDIENCE": AUDIENCE,
-            "TOKEN_SECRET_ARN": ARN,
-            "STACK_NAME": "Orders",
-        },
-        **{"USER_CLAIM": "sub", "SUBSCRIBE_CLAIM": "subscribe", "PUBLISH_CLAIM": "publish"},
-    }
+    facts = {"token_issuer": ISSUER, "token_audience": AUDIENCE, "token_secret_arn": ARN}
+    usual = function_variables("authorize", deployment_name="Orders", **facts)
     for name, value in {**usual, **environment}.items():
         monkeypatch.setenv(name, value)
     return Function(importlib.reload(importlib.import_module("authorize")))
@@ -277,5 +271,5 @@ def test_a_function_without_a_setting_lets_nobody_in(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.usefixtures("secrets")
 def test_an_unknown_kind_of_authorization_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="no authorization 'none'"):
+    with pytest.raises(ValueError, match="none to verify"):
         load(monkeypatch, AUTHORIZATION="none")

@@ -104,6 +104,7 @@ class Bench:
             deliverer=self.engine,
             queue=self.queue,
             dead_letters=self.dead_letters,
+            deployment_name="Orders",
         )
 
     def batch(self) -> Batch:
@@ -455,10 +456,9 @@ def test_a_split_that_fails_comes_back_and_harms_no_other_channel(bench: Bench) 
     assert [name for name, _ in bench.engine.posted] == ["a"]
 
 
-def test_metrics_are_printed_with_the_stack_as_their_dimension(
-    bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_metrics_are_printed_with_the_deployment_as_their_dimension(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("STACK_NAME", "Orders")
     bench.subscribe("entity/e1", "a", "b", "c")
     bench.engine.verdict = lambda name: Outcome.GONE if name == "b" else Outcome.DELIVERED
     bench.push(event("e1"), "no json", age=2)
