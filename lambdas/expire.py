@@ -13,7 +13,7 @@ from entity_push.posting.posts import Outcome
 from entity_push.runtime import aws
 from entity_push.runtime.environment import ExpireEnvironment, aws_region
 from entity_push.runtime.telemetry import logger
-from entity_push.table.connections import Connections
+from entity_push.table.connections import OPENING_SECONDS, Connections
 
 LOOK_BACK_MINUTES = 15
 """A run that failed is made up for by those that follow."""
@@ -22,9 +22,6 @@ LONGEST_LOOK_BACK_MINUTES = 125
 """After a longer trouble: no connection lives for longer than two hours. Once in LOOK_BACK_MINUTES."""
 
 RESERVE_SECONDS = 5.0
-
-OPENING_SECONDS = 30
-"""Until then, a connection that is said to be gone may only be opening."""
 
 environment = ExpireEnvironment.read()
 table = Connections(aws.client("dynamodb"), environment.table_name)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from entity_push.posting.posts import NOT_YET, NotYet, Outcome, Post, Result
-from entity_push.push.settlement import OPENING_SECONDS
+from entity_push.table.connections import OPENING_SECONDS
 
 from tests.model.actors import Fault, checkpoint
 from tests.model.clock import Clock

@@ -17,9 +17,7 @@ from entity_push.push.metrics import PushMetrics
 from entity_push.push.queue import Message, Queue
 from entity_push.runtime.telemetry import logger
 from entity_push.table.conflicts import StillConflictingError
-
-OPENING_SECONDS = 30
-"""A connection younger than this that seems gone may only be opening: its `$connect` has not returned."""
+from entity_push.table.connections import OPENING_SECONDS
 
 
 class Disconnects(Protocol):

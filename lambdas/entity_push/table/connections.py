@@ -21,6 +21,9 @@ CONNECTION_SECONDS = 2 * 60 * 60
 TTL_MARGIN_SECONDS = 10 * 60
 """Clocks differ, and an item that goes too early would cut off a client that is still there."""
 
+OPENING_SECONDS = 30
+"""A connection younger than this that seems gone may only be opening: its `$connect` has not returned."""
+
 BATCH_GET_LIMIT = 100
 """Items in one BatchGetItem (DynamoDB API Reference)."""
 
