@@ -1,5 +1,6 @@
 """`$default`: answers what no other route took (no JSON, no action, or one that does not exist)."""
 
+from entity_push.protocol.actions import ACTION_NAMES
 from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.frames import Frame
 from entity_push.routes.message_route import Request, message_route
@@ -14,9 +15,9 @@ def handler(request: Request) -> Frame:
     if "action" not in request.frame.fields:
         raise ProtocolError(
             ErrorCode.MISSING_ACTION,
-            'The frame has no "action". Actions: subscribe, unsubscribe, publish, onMessage, message, ping.',
+            f'The frame has no "action". Actions: {ACTION_NAMES}.',
         )
     raise ProtocolError(
         ErrorCode.UNKNOWN_ACTION,
-        "There is no such action. Actions: subscribe, unsubscribe, publish, onMessage, message, ping.",
+        f"There is no such action. Actions: {ACTION_NAMES}.",
     )

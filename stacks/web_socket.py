@@ -9,7 +9,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 from entity_push.protocol import frames
-from entity_push.routes.publications import CHAT_ACTIONS
+from entity_push.protocol.actions import ACTIONS, Handler
 from entity_push.runtime.environment import ENVIRONMENTS
 
 from stacks.acknowledge import acknowledge
@@ -53,7 +53,7 @@ class WebSocket(Construct):
         authorizer: apigatewayv2.IWebSocketRouteAuthorizer | None,
     ):
         super().__init__(scope, construct_id)
-        self._settings, self._table = settings, table
+        self._settings, self._table, self._bus = settings, table, bus
         # What routes may want to know; each function is told what its description names.
         self._facts = {
             "table_name": table.table_name,
@@ -72,50 +72,40 @@ class WebSocket(Construct):
             api_name=settings.stack_name,
             route_selection_expression="$request.body.action",
         )
-        self.connect = self._route(
-            *("$connect", "connect"),
-            *("dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:DeleteItem"),
-            authorizer=authorizer,
-        )
-        self._route("$disconnect", "disconnect", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem")
-        # A transaction needs the rights of the single writes in it
-        # (DynamoDB Developer Guide, "Amazon DynamoDB Transactions: How it works", IAM).
-        self._route(
-            *("subscribe", "subscribe"),
-            *("dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"),
-        )
-        self._route(
-            *("unsubscribe", "unsubscribe"),
-            *("dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:GetItem"),
-        )
-        publish = self._route("publish", "publish", "dynamodb:GetItem")
-        publish.allow(("events:PutEvents",), bus.event_bus_arn)
-        for action in CHAT_ACTIONS:
-            self._add_route(action, publish)
-        self._route("$default", "default")
-        self._ping()
+        self.connect = self._function(Handler("connect", table=("BatchWriteItem", "Query", "DeleteItem")))
+        self._add_route("$connect", self.connect, authorizer)
+        disconnect = self._function(Handler("disconnect", table=("DeleteItem", "BatchWriteItem")))
+        self._add_route("$disconnect", disconnect)
+        self._add_actions()
+        self._add_route("$default", self._function(Handler("default")))
         self.stage = self._stage()
         throttle_routes(self.stage, settings)
 
-    def _route(
-        self,
-        key: str,
-        module: str,
-        *table_actions: str,
-        authorizer: apigatewayv2.IWebSocketRouteAuthorizer | None = None,
-    ) -> AppFunction:
-        app_function = AppFunction(
+    def _add_actions(self) -> None:
+        functions: dict[str, AppFunction] = {}
+        for action in ACTIONS:
+            if action.handler is None:
+                self._add_pong(action.name)
+                continue
+            module = action.handler.module
+            if module not in functions:
+                functions[module] = self._function(action.handler)
+            self._add_route(action.name, functions[module])
+
+    def _function(self, handler: Handler) -> AppFunction:
+        function = AppFunction(
             self,
-            module.capitalize(),
+            handler.module.capitalize(),
             settings=self._settings,
-            module=module,
-            environment=ENVIRONMENTS[module].of(self._facts),
+            module=handler.module,
+            environment=ENVIRONMENTS[handler.module].of(self._facts),
             timeout=Duration.seconds(15),  # API Gateway itself gives up after 29
         )
-        if table_actions:
-            app_function.allow(table_actions, self._table.table_arn)
-        self._add_route(key, app_function, authorizer)
-        return app_function
+        if handler.table:
+            function.allow([f"dynamodb:{action}" for action in handler.table], self._table.table_arn)
+        if handler.bus:
+            function.allow([f"events:{action}" for action in handler.bus], self._bus.event_bus_arn)
+        return function
 
     def _add_route(
         self,
@@ -141,10 +131,10 @@ class WebSocket(Construct):
             reason = "The setting authorization is none, which is said loudly at deployment."
         acknowledge(route, "APIG4", reason)
 
-    def _ping(self) -> None:
+    def _add_pong(self, key: str) -> None:
         """Let API Gateway answer pings itself: they only keep the connection from idling out."""
         route = self.api.add_route(
-            "ping",
+            key,
             integration=integrations.WebSocketMockIntegration(
                 "PingIntegration",
                 request_templates={"200": '{"statusCode":200}'},
@@ -152,7 +142,7 @@ class WebSocket(Construct):
             ),
             return_response=True,
         )
-        self._acknowledge_route(route, "ping")
+        self._acknowledge_route(route, key)
         integration = next(
             child
             for child in self.api.node.find_all()

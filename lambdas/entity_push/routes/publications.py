@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from entity_push.auth.grants import EVERYONE_GRANT
+from entity_push.protocol.actions import CHAT_ACTIONS
 from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.events import BROADCAST, ENTITY_UPDATED
 from entity_push.protocol.ids import InvalidEntityIdError, checked_entity_id
-
-CHAT_ACTIONS = ("onMessage", "message")
-"""Two names of the same: chats and messengers that are written for API Gateway use either."""
 
 ROOMS = "rooms/"
 

@@ -270,6 +270,9 @@ def test_a_function_without_a_setting_lets_nobody_in(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("secrets")
-def test_an_unknown_kind_of_authorization_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="none to verify"):
-        load(monkeypatch, AUTHORIZATION="none")
+@pytest.mark.parametrize(("mode", "says"), [("none", "none to verify"), ("saml", "'saml' is not a valid")])
+def test_a_mode_without_a_verifier_lets_nobody_in(
+    monkeypatch: pytest.MonkeyPatch, mode: str, says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        load(monkeypatch, AUTHORIZATION=mode)

@@ -1,0 +1,52 @@
+"""The actions of clients, one line each: the stack makes the routes from this list.
+
+A frame `{"action":"subscribe",…}` goes to the route of that name, whose handler is a module in `lambdas/`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """The function behind a route, with what its role may do.
+
+    Attributes:
+        module: the module in `lambdas/`.
+        table: DynamoDB's actions on the table. A transaction needs those of the single writes in it
+            (DynamoDB Developer Guide, "Amazon DynamoDB Transactions: How it works", IAM).
+        bus: EventBridge's actions on the bus.
+    """
+
+    module: str
+    table: tuple[str, ...] = ()
+    bus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a client may ask for.
+
+    Attributes:
+        name: the frame's `action`.
+        handler: answers it; None if API Gateway itself answers, with a pong.
+    """
+
+    name: str
+    handler: Handler | None
+
+
+CHAT_ACTIONS = ("onMessage", "message")
+"""Two names of the same: chats and messengers that are written for API Gateway use either."""
+
+_PUBLISH = Handler("publish", table=("GetItem",), bus=("PutEvents",))
+
+ACTIONS = (
+    Action("subscribe", Handler("subscribe", table=("UpdateItem", "PutItem", "GetItem", "Query"))),
+    Action("unsubscribe", Handler("unsubscribe", table=("UpdateItem", "DeleteItem", "GetItem"))),
+    Action("publish", _PUBLISH),
+    *(Action(name, _PUBLISH) for name in CHAT_ACTIONS),
+    Action("ping", None),
+)
+
+ACTION_NAMES = ", ".join(action.name for action in ACTIONS)
+"""All of them, as an answer lists them."""
