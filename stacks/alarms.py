@@ -11,7 +11,7 @@ from entity_push.runtime.environment import METRICS_NAMESPACE
 from stacks.encryption import Encryption
 from stacks.expiry import Expiry
 from stacks.function import AppFunction
-from stacks.notifications import Notifications
+from stacks.push_pipeline import PushPipeline
 from stacks.settings import Settings
 
 LATE_SECONDS = 60
@@ -30,7 +30,7 @@ class Alarms(Construct):
         construct_id: str,
         *,
         settings: Settings,
-        notifications: Notifications,
+        pipeline: PushPipeline,
         connect: AppFunction,
         expiry: Expiry | None,
     ):
@@ -50,24 +50,22 @@ class Alarms(Construct):
         )
         self._alarm(
             "DeadLetters",
-            notifications.dead_letters.metric_approximate_number_of_messages_visible(statistic="Maximum"),
+            pipeline.dead_letters.metric_approximate_number_of_messages_visible(statistic="Maximum"),
             "Messages could not be pushed and are in the dead-letter queue: make redrive.",
         )
         self._alarm(
             "TargetDeadLetters",
-            notifications.target_dead_letters.metric_approximate_number_of_messages_visible(
-                statistic="Maximum"
-            ),
+            pipeline.target_dead_letters.metric_approximate_number_of_messages_visible(statistic="Maximum"),
             "EventBridge could not put events on the queue.",
         )
         self._alarm(
             "PushErrors",
-            notifications.push.function.metric_errors(),
+            pipeline.push.function.metric_errors(),
             "The push function failed as a whole.",
         )
         self._alarm(
             "Late",
-            notifications.queue.metric_approximate_age_of_oldest_message(statistic="Maximum"),
+            pipeline.queue.metric_approximate_age_of_oldest_message(statistic="Maximum"),
             f"An update has waited for more than {LATE_SECONDS} s.",
             threshold=LATE_SECONDS,
         )

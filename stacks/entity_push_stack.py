@@ -8,7 +8,7 @@ from stacks.authorization import Authorization
 from stacks.bus import event_bus
 from stacks.encryption import Encryption
 from stacks.expiry import Expiry
-from stacks.notifications import Notifications
+from stacks.push_pipeline import PushPipeline
 from stacks.settings import Settings
 from stacks.storage import Storage
 from stacks.web_socket import WebSocket
@@ -33,7 +33,7 @@ class EntityPushStack(Stack):
             bus=bus,
             authorizer=authorization.authorizer,
         )
-        notifications = Notifications(
+        pipeline = PushPipeline(
             self,
             "Notifications",
             settings=settings,
@@ -48,7 +48,7 @@ class EntityPushStack(Stack):
             self,
             "Alarms",
             settings=settings,
-            notifications=notifications,
+            pipeline=pipeline,
             connect=web_socket.connect,
             expiry=expiry,
         )
@@ -59,13 +59,13 @@ class EntityPushStack(Stack):
                 "Where frames are posted to connections",
             ),
             "TableName": (storage.table.table_name, "The table"),
-            "QueueUrl": (notifications.queue.queue_url, "Events on their way to the push function"),
+            "QueueUrl": (pipeline.queue.queue_url, "Events on their way to the push function"),
             "DeadLetterQueueUrl": (
-                notifications.dead_letters.queue_url,
+                pipeline.dead_letters.queue_url,
                 "Messages that could not be pushed",
             ),
             "TargetDeadLetterQueueUrl": (
-                notifications.target_dead_letters.queue_url,
+                pipeline.target_dead_letters.queue_url,
                 "Events that EventBridge could not put on the queue",
             ),
             "AlarmTopicArn": (alarms.topic.topic_arn, "Where alarms are announced"),

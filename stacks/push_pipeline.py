@@ -32,7 +32,7 @@ BATCH_SIZE = 10
 _REPLACED = events.EventPattern(source=["replaced"])
 
 
-class Notifications(Construct):
+class PushPipeline(Construct):
     """Pushes events to subscribers.
 
     Attributes:
