@@ -1,4 +1,4 @@
-"""The CDK app: `cdk deploy` runs it. Settings: docs/settings.md."""
+"""The CDK app: `cdk deploy` runs it. Settings: docs/reference/settings.md."""
 
 import sys
 from pathlib import Path

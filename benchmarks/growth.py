@@ -6,7 +6,8 @@ The whole push function: real pages, real chunks, real retries. Around it stand-
 SQS over HTTP, workers as Lambda starts them for a queue (five to begin with), and an endpoint with TLS,
 15 ms latency and API Gateway's throttle of 10,000 requests/s, which answers 429. The baseline is what that
 throttle alone allows: subscribers / 10,000 s. The workers have been busy before, so that their connections
-are open; what a first update takes, whose connections are not, is told too. Draws docs/growth.svg.
+are open; what a first update takes, whose connections are not, is told too. Draws
+docs/explanation/growth.svg.
 """
 
 import argparse
@@ -270,7 +271,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time to the last subscriber.")
     parser.add_argument("--most", type=int, default=100_000, help="the largest number of subscribers")
     found = measure(parser.parse_args().most)
-    draw([(size, seconds) for size, seconds, _ in found], RATE, ROOT / "docs" / "growth.svg")
+    draw([(size, seconds) for size, seconds, _ in found], RATE, ROOT / "docs" / "explanation" / "growth.svg")
     opening = first()
     print(f"   1,000 subscribers: {opening:7.3f} s on a worker that has yet to open its connections")
     few, many = peak(1000), peak(100_000)

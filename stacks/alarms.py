@@ -18,7 +18,9 @@ LATE_SECONDS = 60
 
 
 class Alarms(Construct):
-    """One topic, and an alarm per way in which updates fail to arrive. docs/operations.md says what to do.
+    """One topic, and an alarm per way in which updates fail to arrive.
+
+    docs/reference/metrics-and-alarms.md says what to do.
 
     Attributes:
         topic: where alarms are announced; subscribe an address or a chat to it.

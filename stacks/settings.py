@@ -285,7 +285,7 @@ def _read(setting: "Field[Any]", value: Any) -> Any:
 
 
 def as_markdown() -> str:
-    """Return all settings as a Markdown table, for docs/settings.md."""
+    """Return all settings as a Markdown table, for docs/reference/settings.md."""
     rows = ["| setting | default | allowed | what it does |", "|---|---|---|---|"]
     for setting in fields(Settings):
         kind: Kind = setting.metadata["kind"]

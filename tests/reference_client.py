@@ -1,4 +1,6 @@
-"""A reference client: the smallest one that keeps the contract of docs/protocol.md, and misses nothing.
+"""A reference client: the smallest one that keeps the protocol's contract and misses nothing.
+
+The contract is in docs/reference/protocol.md.
 
 It does no I/O. What arrives goes into `ReferenceClient.receive`; what is to be sent lies in `outgoing`; the
 shell around it says when a connection is open or lost:

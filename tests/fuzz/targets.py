@@ -29,7 +29,7 @@ from tests.fuzz.deployment import (
 )
 from tests.fuzz.services import strictly_json
 
-PROTOCOL = Path(__file__).parents[2] / "docs" / "protocol.md"
+ERROR_CODES = Path(__file__).parents[2] / "docs" / "reference" / "error-codes.md"
 MAX_ANSWER_BYTES = 128 * 1024
 UNREADABLE = {"frame_too_large", "invalid_json", "invalid_frame", "invalid_request_id"}
 ANSWERS = {
@@ -60,8 +60,8 @@ class Target:
 
 
 def documented_codes() -> set[str]:
-    """Return the codes of error frames that the protocol's document has in its table."""
-    section = PROTOCOL.read_text().partition("\n## Errors\n")[2].partition("\n## ")[0]
+    """Return the codes of error frames that their document has in its table."""
+    section = ERROR_CODES.read_text().partition("\n## Error frames\n")[2].partition("\n## ")[0]
     rows = section.partition("| code |")[2].partition("\n\n")[0]
     return set(re.findall(r"^\| `([a-z_]+)` \|", rows, re.MULTILINE))
 

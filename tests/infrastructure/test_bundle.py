@@ -19,7 +19,8 @@ MODULES = tuple(sorted(source.stem for source in bundle.LAMBDAS.glob("*.py")))
 
 OIDC = Settings(authorization="oidc", token_issuer="https://example.com/", token_audience="app")
 
-# Loaded by a function, each of these would cost more than the function itself (docs/performance.md).
+# Loaded by a function, each of these would cost more than the function itself
+# (docs/explanation/performance.md).
 HEAVY = ("boto3", "pydantic", "aiohttp", "asyncio", "aws_xray_sdk", "requests", "cryptography")
 
 # Imports a handler as Lambda does, and tells which modules that loaded and which of them were compiled.

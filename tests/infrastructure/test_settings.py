@@ -88,4 +88,4 @@ def test_a_head_must_live_as_long_as_its_updates() -> None:
 
 
 def test_the_documentation_lists_the_settings_as_they_are() -> None:
-    assert as_markdown() in Path("docs/settings.md").read_text(encoding="utf-8")
+    assert as_markdown() in Path("docs/reference/settings.md").read_text(encoding="utf-8")

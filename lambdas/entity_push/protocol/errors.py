@@ -4,7 +4,7 @@ import enum
 
 
 class ErrorCode(enum.StrEnum):
-    """Codes of error frames. docs/protocol.md tells for each whether trying again helps."""
+    """Codes of error frames. docs/reference/error-codes.md tells for each whether trying again helps."""
 
     FRAME_TOO_LARGE = "frame_too_large"
     INVALID_JSON = "invalid_json"

@@ -1,7 +1,7 @@
 """Every frame that travels over a WebSocket is read or built here, and nowhere else.
 
 Client frames are JSON objects with an `action` and, if the client wants to match answers to
-questions, a `requestId` that the answer repeats. docs/protocol.md is this module in prose.
+questions, a `requestId` that the answer repeats. docs/reference/protocol.md is this module in prose.
 """
 
 from collections.abc import Mapping, Sequence

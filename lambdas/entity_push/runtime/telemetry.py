@@ -1,7 +1,7 @@
 """The shared logger and metrics.
 
-Powertools' Logger and Metrics are worth their cost (docs/performance.md); its Tracer is not: Lambda's
-active tracing records each invocation without a library.
+Powertools' Logger and Metrics are worth their cost (docs/explanation/decisions.md); its Tracer is not:
+Lambda's active tracing records each invocation without a library.
 """
 
 from aws_lambda_powertools import Logger

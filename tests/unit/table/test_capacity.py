@@ -1,4 +1,4 @@
-"""What an update and a subscribe cost in DynamoDB; docs/performance.md states these figures."""
+"""What an update and a subscribe cost in DynamoDB; docs/explanation/performance.md states these figures."""
 
 from typing import Any
 
