@@ -1,0 +1,127 @@
+"""The documents: every link leads somewhere, and what they name in code exists."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stacks.settings import Settings, context_name
+
+ROOT = Path(__file__).resolve().parents[2]
+MADE = {line.strip("/\n") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()} | {
+    ".git"
+}
+"""Folders that are made here and are not of the repository."""
+
+COMING = {"lambdas/entity_push/protocol/actions.py", "lambdas/entity_push/push/retries.py", "check"}
+"""What the documents name ahead of the code: remove each when it is there."""
+
+_FENCE = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`([^`\n]+)`")
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*\.(?:py|md|json|toml|txt|in|svg|lua)|[\w.-]+(?:/[\w.-]+)*/")
+
+
+def _files() -> list[str]:
+    tops = [entry for entry in ROOT.iterdir() if entry.name not in MADE]
+    return sorted(
+        path.relative_to(ROOT).as_posix()
+        for top in tops
+        for path in ([top] if top.is_file() else top.rglob("*"))
+        if path.is_file() and MADE.isdisjoint(path.parts)
+    )
+
+
+FILES = _files()
+DOCUMENTS = [name for name in FILES if name.endswith(".md")]
+FOLDERS = {name.partition("/")[0] for name in FILES if "/" in name}
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def _text(document: str) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def _prose(document: str) -> str:
+    """Return a document without its fenced blocks."""
+    return _FENCE.sub("", _text(document))
+
+
+def _anchors(document: str) -> set[str]:
+    """Return the anchors that GitHub gives a document's headings."""
+    seen: Counter[str] = Counter()
+    anchors = set()
+    for heading in re.findall(r"^#+ +(.+?) *$", _prose(document), re.MULTILINE):
+        shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        slug = re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
+        anchors.add(f"{slug}-{seen[slug]}" if seen[slug] else slug)
+        seen[slug] += 1
+    return anchors
+
+
+def _code(document: str) -> Iterator[str]:
+    """Yield a document's code: fenced blocks, and what stands between backticks."""
+    yield from (found[0] for found in _FENCE.finditer(_text(document)))
+    yield from _CODE.findall(_prose(document))
+
+
+def _is_there(path: str, document: str) -> bool:
+    """Tell whether a path is one of the repository, of its functions' package, or a file's bare name."""
+    if path.partition("/")[0] in MADE or path in COMING or f"lambdas/entity_push/{path}" in COMING:
+        return True
+    if path.endswith("/"):
+        return path.partition("/")[0] not in FOLDERS or any(name.startswith(path) for name in FILES)
+    beside = Path(document).parent.joinpath(path).as_posix()
+    return beside in FILES or any(name == path or name.endswith(f"/{path}") for name in FILES)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_link_and_anchor_leads_somewhere(document: str) -> None:
+    dead = []
+    for link in _LINK.findall(_prose(document)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        target, _, anchor = link.partition("#")
+        path = (ROOT / document).parent.joinpath(target).resolve() if target else ROOT / document
+        if not path.exists() or (anchor and anchor not in _anchors(path.relative_to(ROOT).as_posix())):
+            dead.append(link)
+    assert dead == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_command_of_make_exists(document: str) -> None:
+    named = {name for code in _code(document) for name in re.findall(r"\bmake (?:-s )?([a-z]+)", code)}
+    assert named - TARGETS - COMING == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_module_that_is_run_exists(document: str) -> None:
+    named = {name for code in _code(document) for name in re.findall(r"\bpython -m ([a-z_.]+)", code)}
+    paths = {name: name.replace(".", "/") for name in named}
+    assert {
+        name for name, path in paths.items() if not {f"{path}.py", f"{path}/__main__.py"} & set(FILES)
+    } == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_path_between_backticks_exists(document: str) -> None:
+    named = (code.partition("::")[0] for code in _CODE.findall(_prose(document)))
+    paths = {path for path in named if _PATH.fullmatch(path)}
+    assert {path for path in paths if not _is_there(path, document)} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_setting_that_is_set_exists(document: str) -> None:
+    known = {context_name(setting) for setting in Settings.__dataclass_fields__.values()}
+    named = {name for code in _code(document) for name in re.findall(r"-c \"?([A-Za-z]+)=", code)}
+    assert named - known - {"name"} == set()
+
+
+def test_every_document_is_in_the_index() -> None:
+    linked = {
+        (ROOT / "docs" / link.partition("#")[0]).resolve() for link in _LINK.findall(_prose("docs/README.md"))
+    }
+    documents = {ROOT / name for name in DOCUMENTS if name.startswith("docs/") and name != "docs/README.md"}
+    assert documents - linked == set()
