@@ -12,7 +12,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local synth bootstrap deploy destroy test lint format unit e2e token rotate redrive soak fuzz bench audit lock clean
+.PHONY: help setup demo local synth bootstrap deploy destroy check test lint format unit e2e token rotate redrive soak fuzz bench audit lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -52,22 +52,24 @@ bootstrap: setup  ## Prepare the account and Region for the CDK, once
 destroy: setup  ## Delete a deployment, with the ARGS that it was deployed with
 	@cdk destroy $(ARGS)
 
-test: setup lint unit e2e  ## Lint, types, every test
+check: setup  ## While one works: format, lint, types and unit tests at once, in less than a minute
+	@python -m tests.parts --at-once format lint types unit
+
+test: setup  ## Lint, types, every test; tells how long each part took
+	@python -m tests.parts
 
 lint: setup
-	@ruff format --check .
-	@ruff check .
-	@mypy
+	@python -m tests.parts format lint types
 
 format: setup  ## Format the code
 	@ruff format .
 	@ruff check --fix .
 
 unit: setup
-	@pytest --ignore tests/e2e --ignore tests/local
+	@python -m tests.parts unit delivery model fuzz infrastructure
 
 e2e: setup
-	@pytest tests/local tests/e2e
+	@python -m tests.parts local e2e
 
 token: setup  ## Print a token to connect with: make token ARGS="--help"
 	@python -m operations.token $(ARGS)
