@@ -1,0 +1,22 @@
+"""What all tests share: the release before this one, and a word about what was left out."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import left_out, release
+
+
+@pytest.fixture(scope="session")
+def released() -> Path:
+    """The sources of the release before; without them, the test is left out."""
+    try:
+        return release.sources()
+    except release.NoHistoryError as error:
+        left_out.leave_out(str(error), fail_in_ci=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out: a skipped test alone is one letter among hundreds of dots."""
+    for line in left_out.lines(terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(line, red=True, bold=True)
