@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from entity_push.auth.refusals import Refusal
+from entity_push.protocol.dead_letter_reasons import Reason
 
 from stacks.settings import Settings, context_name
 
@@ -15,7 +17,7 @@ MADE = {line.strip("/\n") for line in (ROOT / ".gitignore").read_text(encoding="
 }
 """Folders that are made here and are not of the repository."""
 
-COMING = {"lambdas/entity_push/protocol/actions.py", "lambdas/entity_push/push/retries.py", "check"}
+COMING = {"lambdas/entity_push/protocol/actions.py", "check"}
 """What the documents name ahead of the code: remove each when it is there."""
 
 _FENCE = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
@@ -117,6 +119,13 @@ def test_every_setting_that_is_set_exists(document: str) -> None:
     known = {context_name(setting) for setting in Settings.__dataclass_fields__.values()}
     named = {name for code in _code(document) for name in re.findall(r"-c \"?([A-Za-z]+)=", code)}
     assert named - known - {"name"} == set()
+
+
+@pytest.mark.parametrize(("section", "codes"), [("Handshakes", Refusal), ("Reasons of dead letters", Reason)])
+def test_every_reason_is_documented_and_no_other(section: str, codes: type[Refusal | Reason]) -> None:
+    text = _text("docs/reference/error-codes.md").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \|", text, re.MULTILINE)
+    assert {code for row in rows for code in _CODE.findall(row)} == set(codes)
 
 
 def test_every_document_is_in_the_index() -> None:
