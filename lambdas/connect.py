@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from entity_push.protocol.channels import entity_channel, everyone_list, user_channel
-from entity_push.protocol.ids import InvalidEntityIdError, checked_entity_id
+from entity_push.protocol.ids import InvalidEntityIdError
 from entity_push.routes.connecting import accepted_subprotocol, connection_of, is_frame, query_parameter
 from entity_push.routes.publications import room
 from entity_push.runtime import aws
@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def _entered(connection: Connection, room_id: str) -> str | None:
     """Return the entity that is the room, or None: there is no such room, or no grant for it."""
     try:
-        entity_id = checked_entity_id(room(room_id))
+        entity_id = room(room_id)
     except InvalidEntityIdError:
         return None
     return entity_id if connection.bearer.grants.may_subscribe(entity_id) else None

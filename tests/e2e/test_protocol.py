@@ -77,7 +77,7 @@ def test_ping_is_answered(connect: Connect) -> None:
         ({}, "missing_action"),
         ({"action": "fly"}, "unknown_action"),
         ({"action": "subscribe"}, "invalid_entity_id"),
-        ({"action": "subscribe", "entityId": "a b"}, "invalid_entity_id"),
+        ({"action": "subscribe", "entityId": "a\nb"}, "invalid_entity_id"),
         ({"action": "unsubscribe", "entityId": 7}, "invalid_entity_id"),
         ({"action": "subscribe", "entityId": "e1", "requestId": {}}, "invalid_request_id"),
         ({"action": "subscribe", "entityId": "e1", "since": "yesterday"}, "invalid_cursor"),

@@ -64,7 +64,7 @@ def test_publishing_without_a_grant_is_forbidden_and_reaches_nobody(
     assert listens.hears_nothing(0.4)
 
 
-@pytest.mark.parametrize("entity_id", ["docs/*", "*", "a b", None, ["docs/5"]], ids=repr)
+@pytest.mark.parametrize("entity_id", ["docs/*", "*", "a\nb", None, ["docs/5"]], ids=repr)
 def test_only_an_entity_can_be_published_to(connect: Connect, entity_id: object) -> None:
     answer = connect().ask({"action": "publish", "entityId": entity_id, "message": 1})
     assert answer["code"] == "invalid_entity_id"

@@ -14,7 +14,7 @@ def test_one_frame_subscribes_to_several_and_says_of_each_what_it_would_alone(
     app: App, connect: Connect
 ) -> None:
     client = connect(subscribe=["cars/*"])
-    names = ["cars/1", "secret", "cars/2", "a b", "cars/*"]
+    names = ["cars/1", "secret", "cars/2", "a\nb", "cars/*"]
     answer = client.ask({"action": "subscribe", "entityIds": names, "requestId": 1})
     assert (answer["type"], answer["requestId"]) == ("answers", 1)
     first, forbidden, second, unusable, pattern = answer["answers"]
@@ -26,7 +26,7 @@ def test_one_frame_subscribes_to_several_and_says_of_each_what_it_would_alone(
         ("subscribed", "cars/*"),
     ]
     assert (forbidden["code"], forbidden["entityId"]) == ("forbidden", "secret")
-    assert (unusable["code"], unusable["entityId"]) == ("invalid_entity_id", "a b")
+    assert (unusable["code"], unusable["entityId"]) == ("invalid_entity_id", "a\nb")
     app.put_event({"entityId": "cars/2", "message": 1})
     assert client.receive()["entityId"] == "cars/2"
 

@@ -11,10 +11,15 @@ from dataclasses import dataclass
 from typing import Self
 
 from entity_push.protocol import strict_json
-from entity_push.protocol.ids import BELOW, EVERY, InvalidEntityIdError, checked_entity_id
-
-EVERYONE_GRANT = "#everyone"
-"""The grant to publish to everyone; no entity can have this id."""
+from entity_push.protocol.ids import (
+    BELOW,
+    EVERY,
+    EVERYONE_GRANT,
+    InvalidEntityIdError,
+    checked_entity_id,
+    checked_pattern,
+    is_pattern,
+)
 
 MAX_GRANTS_BYTES = 6000
 """Grants travel, as a JSON string, in the authorizer's answer, of which API Gateway takes 8 KB in all
@@ -23,7 +28,7 @@ MAX_GRANTS_BYTES = 6000
 GRANT_RULE = (
     'A grant is an entityId, an entityId followed by "/*" (all below it), "*" (all), or, to publish to '
     'everyone, "#everyone". '
-    "Grants are a list of them, or one string with spaces between them."
+    "Grants are a list of them, or one string with spaces between them; ids with spaces need the list."
 )
 
 
@@ -122,7 +127,8 @@ def _known(patterns: object) -> tuple[str, ...]:
 def _patterns(claim: object) -> tuple[str, ...]:
     if claim is None:
         return ()
-    values = claim.split() if isinstance(claim, str) else claim
+    # Split at spaces only: other white space may be part of an id.
+    values = list(filter(None, claim.split(" "))) if isinstance(claim, str) else claim
     if not isinstance(values, list):
         raise InvalidGrantError(GRANT_RULE)
     return tuple(_pattern(value) for value in values)
@@ -131,9 +137,11 @@ def _patterns(claim: object) -> tuple[str, ...]:
 def _pattern(value: object) -> str:
     if not isinstance(value, str):
         raise InvalidGrantError(GRANT_RULE)
-    if value not in (EVERY, EVERYONE_GRANT):
-        try:
-            checked_entity_id(value.removesuffix(BELOW))
-        except InvalidEntityIdError as error:
-            raise InvalidGrantError(GRANT_RULE) from error
-    return value
+    if value == EVERYONE_GRANT:
+        return value
+    try:
+        if is_pattern(value):  # of any depth: unlike a subscription, a grant costs a push nothing
+            return checked_pattern(value, most_levels=len(value))
+        return checked_entity_id(value)
+    except InvalidEntityIdError as error:
+        raise InvalidGrantError(GRANT_RULE) from error

@@ -6,27 +6,38 @@ A check takes anything at all and returns the id as a string, so whatever has pa
 import re
 
 MAX_ENTITY_ID_LENGTH = 256
+"""Characters of an entity's id."""
+
+MAX_ENTITY_ID_BYTES = 512
+"""Bytes of UTF-8 of an entity's id: it is part of keys, and of every item that names it."""
+
 MAX_USER_ID_LENGTH = 256
 
 EVERY = "*"
 BELOW = "/*"
 
+EVERYONE_GRANT = "#everyone"
+"""The grant to publish to everyone, so no entity's id."""
+
 MAX_PATTERN_LEVELS = 5
 """Segments of a pattern before its `/*`: each level is a list that a push to an entity below reads."""
 
-# Letters, digits and . _ ~ : @ + = , - in segments joined by single slashes. Not in it: `#`, which
-# separates the parts of a table key, `*`, which is kept for patterns, white space and control characters.
-_ENTITY_ID = re.compile(r"[A-Za-z0-9._~:@+=,\-]+(?:/[A-Za-z0-9._~:@+=,\-]+)*")
-
-# Control characters would break log lines; lone surrogates can't be written as UTF-8.
-_NOT_IN_A_USER_ID = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# Control characters break lines of logs. Lone surrogates have no UTF-8. SQS refuses noncharacters
+# (Amazon SQS API Reference, SendMessage; The Unicode Standard, 23.7).
+_CONTROL = "\x00-\x1f\x7f-\x9f"
+_SURROGATES = "\ud800-\udfff"
+_NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
+    chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)
+)
+_NOT_IN_AN_ENTITY_ID = re.compile(f"[{_CONTROL}{_SURROGATES}{_NONCHARACTERS}]")
+_NOT_IN_A_USER_ID = re.compile(f"[{_CONTROL}{_SURROGATES}]")
 
 ENTITY_ID_RULE = (
-    "An entityId is a string of 1 to 256 characters: segments of letters, digits and . _ ~ : @ + = , - "
-    "joined by single slashes."
+    f"An entityId is a string of 1 to {MAX_ENTITY_ID_LENGTH} characters and {MAX_ENTITY_ID_BYTES} bytes "
+    f'in UTF-8, without control characters. It is not "*" or "{EVERYONE_GRANT}", and does not end in "/*".'
 )
 
-PATTERN_RULE = f'A pattern is "*", or an entityId of at most {MAX_PATTERN_LEVELS} segments followed by "/*".'
+PATTERN_RULE = f'A pattern is "*", or at most {MAX_PATTERN_LEVELS} segments of an entityId followed by "/*".'
 
 USER_ID_RULE = f"A user id is a string of 1 to {MAX_USER_ID_LENGTH} characters without control characters."
 
@@ -42,15 +53,35 @@ class InvalidUserIdError(ValueError):
 def checked_entity_id(value: object) -> str:
     """Return an entity id as it is.
 
+    Any id that a system already has is one. Ids are compared as they are, without normalization. Slashes make
+    levels, empty ones included.
+
     Args:
         value: what a client or an event gave as the entity's id; anything at all.
 
     Raises:
-        InvalidEntityIdError: it is not a string of the documented form.
+        InvalidEntityIdError: it is not a string of the documented form; the message says which fault it has.
     """
-    if not isinstance(value, str) or len(value) > MAX_ENTITY_ID_LENGTH or not _ENTITY_ID.fullmatch(value):
-        raise InvalidEntityIdError(ENTITY_ID_RULE)
+    if not isinstance(value, str):
+        raise InvalidEntityIdError(f"This one is no string. {ENTITY_ID_RULE}")
+    if fault := _fault(value):
+        raise InvalidEntityIdError(f"This one {fault}. {ENTITY_ID_RULE}")
     return value
+
+
+def _fault(entity_id: str) -> str | None:
+    """Return what is wrong with a text that should be an entity's id, if anything is."""
+    if not entity_id:
+        return "is empty"
+    if len(entity_id) > MAX_ENTITY_ID_LENGTH:
+        return f"has {len(entity_id)} characters"
+    if found := _NOT_IN_AN_ENTITY_ID.search(entity_id):
+        return f"has the character U+{ord(found[0]):04X}"
+    if (size := len(entity_id.encode())) > MAX_ENTITY_ID_BYTES:
+        return f"has {size} bytes"
+    if is_pattern(entity_id):
+        return "is a pattern"
+    return "is a grant" if entity_id == EVERYONE_GRANT else None
 
 
 def is_pattern(value: object) -> bool:
@@ -58,8 +89,12 @@ def is_pattern(value: object) -> bool:
     return isinstance(value, str) and (value == EVERY or value.endswith(BELOW))
 
 
-def checked_pattern(value: object) -> str:
-    """Return a pattern that a client may subscribe to as it is.
+def checked_pattern(value: object, *, most_levels: int = MAX_PATTERN_LEVELS) -> str:
+    """Return a pattern as it is.
+
+    Args:
+        value: what a client or a token gave; anything at all.
+        most_levels: how many segments may stand before its `/*`.
 
     Raises:
         InvalidEntityIdError: it is not a string of the documented form.
@@ -68,12 +103,12 @@ def checked_pattern(value: object) -> str:
         return EVERY
     if not isinstance(value, str) or not value.endswith(BELOW):
         raise InvalidEntityIdError(PATTERN_RULE)
-    try:
-        above = checked_entity_id(value.removesuffix(BELOW))
-    except InvalidEntityIdError as error:
-        raise InvalidEntityIdError(f"{PATTERN_RULE} {ENTITY_ID_RULE}") from error
-    if above.count("/") >= MAX_PATTERN_LEVELS:
-        raise InvalidEntityIdError(PATTERN_RULE)
+    above = value.removesuffix(BELOW)
+    if above.count("/") >= most_levels:
+        raise InvalidEntityIdError(f"This one has more. {PATTERN_RULE}")
+    # What is above may be empty, as in the ids of paths, or anything that an id may begin with.
+    if fault := _fault(above + "/"):
+        raise InvalidEntityIdError(f"This one {fault}. {PATTERN_RULE} {ENTITY_ID_RULE}")
     return value
 
 

@@ -1,14 +1,13 @@
 """What a client asks to publish: an update of an entity, a message to a room, a message to everyone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from entity_push.auth.grants import EVERYONE_GRANT
 from entity_push.protocol.actions import CHAT_ACTIONS
 from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.events import BROADCAST, ENTITY_UPDATED
-from entity_push.protocol.ids import InvalidEntityIdError, checked_entity_id
+from entity_push.protocol.ids import ENTITY_ID_RULE, EVERYONE_GRANT, InvalidEntityIdError, checked_entity_id
 
 ROOMS = "rooms/"
 
@@ -44,18 +43,27 @@ def publication_in(fields: Mapping[str, Any]) -> Publication:
         raise ProtocolError(ErrorCode.INVALID_MESSAGE, 'The frame has no "message". It may be any JSON.')
     if "roomId" not in fields:
         return Publication({}, EVERYONE_GRANT, BROADCAST, message)
-    entity_id = _entity_id(room(fields["roomId"]))
+    entity_id = _entity_id(fields["roomId"], room)
     return _update(entity_id, {"roomId": entity_id.removeprefix(ROOMS)}, message)
 
 
-def room(room_id: object) -> object:
-    """Return the entity that is a room, unchecked, for a client's room id: anything at all."""
-    return f"{ROOMS}{room_id}" if isinstance(room_id, str) else room_id
+def room(room_id: object) -> str:
+    """Return the entity that is a room.
+
+    Args:
+        room_id: what a client gave as the room's id; anything at all.
+
+    Raises:
+        InvalidEntityIdError: no room can have this id.
+    """
+    if not isinstance(room_id, str) or not room_id:
+        raise InvalidEntityIdError(f"A roomId is a string that is not empty. {ENTITY_ID_RULE}")
+    return checked_entity_id(f"{ROOMS}{room_id}")
 
 
-def _entity_id(value: object) -> str:
+def _entity_id(value: object, check: Callable[[object], str] = checked_entity_id) -> str:
     try:
-        return checked_entity_id(value)
+        return check(value)
     except InvalidEntityIdError as error:
         raise ProtocolError(ErrorCode.INVALID_ENTITY_ID, str(error)) from error
 

@@ -103,7 +103,7 @@ def test_a_token_that_allows_nothing_is_printed_with_a_warning(capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("chosen", "says"),
     [
-        (["--user", "a", "--subscribe", "orders/"], "A grant is an entityId"),
+        (["--user", "a", "--subscribe", "orders\n"], "A grant is an entityId"),
         (["--user", ""], "A user id is"),
         (["--user", "a", "--minutes", "0"], "minutes"),
         (["--user", "a", "--stack", "Nowhere"], "Check --stack"),

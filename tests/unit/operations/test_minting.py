@@ -57,9 +57,9 @@ def test_a_token_is_good_for_an_hour_from_now() -> None:
     [
         ({"user": ""}, "user id is"),
         ({"user": "a\nb"}, "user id is"),
-        ({"subscribe": ["orders/"]}, "A grant is"),
-        ({"publish": ["orders*"]}, "A grant is"),
-        ({"subscribe": ["orders/1 orders/2"]}, "A grant is"),
+        ({"subscribe": ["orders\n"]}, "A grant is"),
+        ({"publish": [""]}, "A grant is"),
+        ({"subscribe": ["x" * 257]}, "A grant is"),
         ({"subscribe": ["x" * 250] * 30}, "at most 6000"),
         ({"seconds": 0}, "minutes"),
         ({"seconds": -1}, "minutes"),

@@ -89,7 +89,7 @@ def test_what_has_no_age_is_redriven_as_it_is(body: str) -> None:
             json.dumps({**EVENT, "detail": {"entityIds": ["e1", "e2"]}}),
             'event id-1 {"entityIds": ["e1", "e2"]}',
         ),
-        (json.dumps({**EVENT, "detail": {"entityId": "a b"}}), '{"id": "id-1"'),
+        (json.dumps({**EVENT, "detail": {"entityId": "a\nb"}}), '{"id": "id-1"'),
         ("x" * 200, "x" * 100),
     ],
 )

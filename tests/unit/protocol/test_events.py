@@ -52,14 +52,14 @@ MANY = [f"e{number}" for number in range(101)]
     [
         ({"detail": {}}, Reason.INVALID_ENTITY_ID, "entityId"),
         ({"detail": {"entityId": 7}}, Reason.INVALID_ENTITY_ID, "entityId"),
-        ({"detail": {"entityId": "a b"}}, Reason.INVALID_ENTITY_ID, "entityId"),
+        ({"detail": {"entityId": "a\nb"}}, Reason.INVALID_ENTITY_ID, "entityId"),
         ({"detail": "text"}, Reason.NOT_AN_EVENT, "not an EventBridge event"),
         ({"id": None}, Reason.NOT_AN_EVENT, "not an EventBridge event"),
         ({"time": 7}, Reason.NOT_AN_EVENT, "not an EventBridge event"),
         ({"detail-type": "Something Else"}, Reason.UNKNOWN_DETAIL_TYPE, "detail-type"),
         ({"detail": {"entityIds": []}}, Reason.INVALID_ENTITY_IDS, "entityIds"),
         ({"detail": {"entityIds": "e1"}}, Reason.INVALID_ENTITY_IDS, "entityIds"),
-        ({"detail": {"entityIds": ["e1", "e 2"]}}, Reason.INVALID_ENTITY_ID, "entityIds"),
+        ({"detail": {"entityIds": ["e1", "e\n2"]}}, Reason.INVALID_ENTITY_ID, "entityIds"),
         ({"detail": {"entityIds": ["e1", None]}}, Reason.INVALID_ENTITY_ID, "entityIds"),
         (
             {"detail": {"entityIds": MANY}},
