@@ -15,6 +15,8 @@ from entity_push.auth.grants import Grants
 from entity_push.protocol.ids import checked_user_id
 from entity_push.runtime.environment import AuthorizationMode
 
+from stacks.contract import ClaimNames
+
 DEFAULT_SECONDS = 3600.0
 MAX_SECONDS = 366 * 24 * 3600.0
 """Whoever finds a token is its user until it expires; there is no other end to it but the secret's."""
@@ -32,7 +34,7 @@ def mint(
     publish: Sequence[str] = (),
     issuer: str,
     audience: str,
-    claim_names: str = "sub subscribe publish",
+    claim_names: ClaimNames | None = None,
     seconds: float = DEFAULT_SECONDS,
     now: float | None = None,
 ) -> str:
@@ -45,7 +47,7 @@ def mint(
         publish: patterns of the entities that the user may publish to.
         issuer: the deployment's output `TokenIssuer`.
         audience: the deployment's output `TokenAudience`.
-        claim_names: the deployment's output `TokenClaims`.
+        claim_names: those of the deployment's output `TokenClaims`; by default, those of the settings.
         seconds: how long it is good for.
         now: when it is made, in seconds since 1970; by default, now.
 
@@ -56,15 +58,15 @@ def mint(
         raise ValueError(f"A token is good for more than 0 and at most {MAX_SECONDS / 60:,.0f} minutes.")
     now = time.time() if now is None else now
     grants = Grants.from_claims(list(subscribe), list(publish))
-    user_claim, subscribe_claim, publish_claim = claim_names.split()
+    names = claim_names or ClaimNames()
     claims = {
         "iss": issuer,
         "aud": audience,
         "iat": int(now),
         "exp": math.ceil(now + seconds),
-        user_claim: checked_user_id(user),
-        subscribe_claim: grants.subscribe,
-        publish_claim: grants.publish,
+        names.user: checked_user_id(user),
+        names.subscribe: grants.subscribe,
+        names.publish: grants.publish,
     }
     return jwt.encode(claims, secret, algorithm="HS256")
 
@@ -77,13 +79,13 @@ class TokenSigner:
         secret: the key.
         issuer: the output `TokenIssuer`.
         audience: the output `TokenAudience`.
-        claim_names: the output `TokenClaims`.
+        claim_names: those of the output `TokenClaims`.
     """
 
     secret: str = field(repr=False)
     issuer: str
     audience: str
-    claim_names: str
+    claim_names: ClaimNames
 
     @classmethod
     def of(cls, outputs: Mapping[str, str], secrets_manager: Any) -> Self:
@@ -98,7 +100,8 @@ class TokenSigner:
             ClientError: the secret can't be read.
         """
         secret = secrets_manager.get_secret_value(SecretId=secret_arn(outputs))["SecretString"]
-        return cls(secret, outputs["TokenIssuer"], outputs["TokenAudience"], outputs["TokenClaims"])
+        claim_names = ClaimNames.from_output(outputs["TokenClaims"])
+        return cls(secret, outputs["TokenIssuer"], outputs["TokenAudience"], claim_names)
 
     def token(
         self,

@@ -11,8 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from operations import deployment
 from operations.deployment import Deployment, DeploymentError
 from operations.minting import MintingError, secret_arn
-
-SECRET_CHARACTERS = 64
+from stacks.contract import SECRET_CHARACTERS
 
 MEANING = """\
 The secret is rotated. New tokens are signed with the new one. Tokens of the one before stay good until they

@@ -12,7 +12,6 @@ from stacks.encryption import Encryption
 from stacks.expiry import Expiry
 from stacks.function import AppFunction
 from stacks.push_pipeline import PushPipeline
-from stacks.settings import Settings
 
 LATE_SECONDS = 60
 
@@ -31,25 +30,49 @@ class Alarms(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        settings: Settings,
+        name: str,
         pipeline: PushPipeline,
         connect: AppFunction,
-        expiry: Expiry | None,
     ):
         super().__init__(scope, construct_id)
-        self._settings = settings
+        self._name = name
+        self.topic = self._topic()
+        self._watch_pipeline(pipeline)
+        self._alarm(
+            "ConnectErrors",
+            connect.function.metric_errors(),
+            "Connections could not be opened, whoever asked: see the log of connect.",
+        )
+
+    def watch_tokens(self, expiry: Expiry) -> None:
+        """Add the alarms of a deployment that asks for tokens."""
+        self._alarm(
+            "ConnectsFailed",
+            self._own_metric("ConnectsFailed", "authorize"),
+            "The authorizer could not verify tokens, valid or not: see its log.",
+        )
+        self._alarm(
+            "ExpireErrors",
+            expiry.function.function.metric_errors(),
+            "Connections whose token has expired may still be open (they get nothing).",
+        )
+
+    def _topic(self) -> sns.Topic:
         # Without a key of ours it's not encrypted: alarms can't publish to a topic under alias/aws/sns, whose
         # policy can't be changed (AWS Knowledge Center, "cloudwatch-configure-alarm-sns").
-        self.topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=Encryption.of(self).key)
+        topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=Encryption.of(self).key)
         # A policy of one's own replaces SNS's default, and with it CloudWatch's right to publish.
-        self.topic.add_to_resource_policy(
+        topic.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
                 actions=["sns:Publish"],
-                resources=[self.topic.topic_arn],
+                resources=[topic.topic_arn],
                 conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
             )
         )
+        return topic
+
+    def _watch_pipeline(self, pipeline: PushPipeline) -> None:
         self._alarm(
             "DeadLetters",
             pipeline.dead_letters.metric_approximate_number_of_messages_visible(statistic="Maximum"),
@@ -76,28 +99,12 @@ class Alarms(Construct):
             "Abandoned": "Clients were disconnected because they could not be reached.",
         }.items():
             self._alarm(name, self._own_metric(name, "push"), what)
-        self._alarm(
-            "ConnectErrors",
-            connect.function.metric_errors(),
-            "Connections could not be opened, whoever asked: see the log of connect.",
-        )
-        if expiry:
-            self._alarm(
-                "ConnectsFailed",
-                self._own_metric("ConnectsFailed", "authorize"),
-                "The authorizer could not verify tokens, valid or not: see its log.",
-            )
-            self._alarm(
-                "ExpireErrors",
-                expiry.function.function.metric_errors(),
-                "Connections whose token has expired may still be open (they get nothing).",
-            )
 
     def _own_metric(self, name: str, service: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=METRICS_NAMESPACE,
             metric_name=name,
-            dimensions_map={"Stack": self._settings.stack_name, "service": service},
+            dimensions_map={"Stack": self._name, "service": service},
             statistic="Sum",
         )
 
@@ -105,7 +112,7 @@ class Alarms(Construct):
         alarm = metric.with_(period=Duration.minutes(1)).create_alarm(
             self,
             name,
-            alarm_description=f"Entity Push ({self._settings.stack_name}): {what}",
+            alarm_description=f"Entity Push ({self._name}): {what}",
             threshold=threshold,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             evaluation_periods=1,

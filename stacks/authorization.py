@@ -8,17 +8,21 @@ from constructs import Construct
 from entity_push.runtime.environment import AuthorizationMode, AuthorizeEnvironment
 
 from stacks.acknowledge import acknowledge
+from stacks.contract import SECRET_CHARACTERS, ClaimNames
 from stacks.encryption import Encryption
 from stacks.function import AppFunction
 from stacks.retention import removal_policy
 from stacks.settings import Settings
 
-SECRET_LENGTH = 64
-"""Characters of the secret, about 380 bits: more than HS256's 256 (RFC 7518, section 3.2)."""
-
 
 class Authorization(Construct):
     """Lets in whom the setting `authorization` names, and nobody else.
+
+    Args:
+        scope: the parent construct.
+        construct_id: the construct's id.
+        settings: the deployment's settings.
+        name: the deployment's name, by default the issuer and the audience of its tokens.
 
     Attributes:
         authorizer: for `$connect`; None if anybody may connect.
@@ -26,9 +30,10 @@ class Authorization(Construct):
         outputs: what the stack tells of it: name to value and description.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings):
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, name: str):
         super().__init__(scope, construct_id)
-        self._settings = settings
+        self._settings, self._name = settings, name
+        self._issuer, self._audience = settings.token_issuer or name, settings.token_audience or name
         self.authorizer: apigatewayv2.IWebSocketRouteAuthorizer | None = None
         self.secret: secretsmanager.Secret | None = None
         self.outputs = {"Authorization": (settings.authorization, "Who may connect: jwt, oidc or none")}
@@ -47,11 +52,12 @@ class Authorization(Construct):
             # API Gateway would refuse who lacks an identity source, and a token may come in three places.
             identity_source=[],
         )
+        claims = ClaimNames(settings.user_claim, settings.subscribe_claim, settings.publish_claim)
         self.outputs |= {
-            "TokenIssuer": (settings.issuer, "The iss of tokens"),
-            "TokenAudience": (settings.audience, "The aud of tokens"),
+            "TokenIssuer": (self._issuer, "The iss of tokens"),
+            "TokenAudience": (self._audience, "The aud of tokens"),
             "TokenClaims": (
-                " ".join((settings.user_claim, settings.subscribe_claim, settings.publish_claim)),
+                claims.to_output(),
                 "The claims of tokens for user, subscribe grants and publish grants",
             ),
         }
@@ -65,12 +71,12 @@ class Authorization(Construct):
         secret = secretsmanager.Secret(
             self,
             "TokenSecret",
-            description=f"Entity Push ({self._settings.stack_name}): signs the tokens of clients",
+            description=f"Entity Push ({self._name}): signs the tokens of clients",
             encryption_key=Encryption.of(self).key,
             generate_secret_string=secretsmanager.SecretStringGenerator(
-                password_length=SECRET_LENGTH, exclude_punctuation=True
+                password_length=SECRET_CHARACTERS, exclude_punctuation=True
             ),
-            removal_policy=removal_policy(self._settings),
+            removal_policy=removal_policy(retain=self._settings.retain_data),
         )
         acknowledge(
             secret,
@@ -82,10 +88,10 @@ class Authorization(Construct):
     def _function(self) -> AppFunction:
         settings = self._settings
         environment = AuthorizeEnvironment(
-            deployment_name=settings.stack_name,
+            deployment_name=self._name,
             authorization=AuthorizationMode(settings.authorization),
-            token_issuer=settings.issuer,
-            token_audience=settings.audience,
+            token_issuer=self._issuer,
+            token_audience=self._audience,
             user_claim=settings.user_claim,
             subscribe_claim=settings.subscribe_claim,
             publish_claim=settings.publish_claim,

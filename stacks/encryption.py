@@ -28,25 +28,34 @@ _KEY_ACTIONS = {
 
 
 class Encryption(Construct):
-    """The key of everything that the stack stores: table, queues, alarm topic, log groups, token secret.
+    """The key of everything that a deployment stores: table, queues, alarm topic, log groups, token secret.
 
-    Every stack has one; constructs below find it with `Encryption.of`.
+    Every `EntityPush` has one; constructs in it find it with `Encryption.of`.
+
+    Args:
+        scope: the `EntityPush`.
+        settings: the deployment's settings.
+        name: the deployment's name.
+        prefix: what the logical ids of the deployment's resources begin with.
 
     Attributes:
-        key: the key that the stack made (setting `encryption=customer`), or `None`: then each service
+        key: the key that the deployment made (setting `encryption=customer`), or `None`: then each service
             encrypts with a key of AWS.
     """
 
-    def __init__(self, scope: Stack, *, settings: Settings):
+    def __init__(self, scope: Construct, *, settings: Settings, name: str, prefix: str):
         super().__init__(scope, _ID)
+        self._name, self._prefix = name, prefix
         self.key: kms.Key | None = self._key(settings) if settings.encryption == "customer" else None
 
     @classmethod
     def of(cls, construct: IConstruct) -> Self:
-        """Return the one of a construct's stack, which has to be made before it is asked for."""
-        found = Stack.of(construct).node.find_child(_ID)
-        assert isinstance(found, cls)
-        return found
+        """Return the one of a construct's deployment, which has to be made before it is asked for."""
+        for scope in reversed(construct.node.scopes):
+            found = scope.node.try_find_child(_ID)
+            if isinstance(found, cls):
+                return found
+        raise LookupError(f"{construct.node.path} is in no EntityPush")
 
     def let_use(self, role: iam.IRole, actions: Iterable[str]) -> None:
         """Let a role use the key through the services whose actions it may do, and not by itself."""
@@ -66,9 +75,9 @@ class Encryption(Construct):
         key = kms.Key(
             self,
             "Key",
-            description=f"Entity Push ({settings.stack_name}): everything that is stored",
+            description=f"Entity Push ({self._name}): everything that is stored",
             enable_key_rotation=True,  # every 365 days
-            removal_policy=removal_policy(settings),
+            removal_policy=removal_policy(retain=settings.retain_data),
         )
         stack = Stack.of(self)
         of_this_account = {"StringEquals": {"aws:SourceAccount": stack.account}}
@@ -82,8 +91,10 @@ class Encryption(Construct):
         self._let_service(
             key, "cloudwatch.amazonaws.com", ("kms:GenerateDataKey*", "kms:Decrypt"), of_this_account
         )
-        # CloudFormation names log groups after the stack (CloudWatch Logs User Guide, "Encrypt log data").
-        log_groups = stack.format_arn(service="logs", resource=f"log-group:{settings.stack_name}-*")
+        # CloudFormation names log groups after the stack and the logical id
+        # (CloudWatch Logs User Guide, "Encrypt log data").
+        names = f"{stack.stack_name}-{self._prefix}*"
+        log_groups = stack.format_arn(service="logs", resource=f"log-group:{names}")
         self._let_service(
             key,
             f"logs.{stack.region}.amazonaws.com",

@@ -45,19 +45,24 @@ class EventRule:
             case {"pattern": dict(pattern), "entityId": str(entity_id)} if (
                 pattern and not value.keys() - _FIELDS
             ):
-                message = value.get("message")
-            case _:
-                raise ValueError("it has a pattern and an entityId, maybe a message, and nothing else")
-        paths = _PLACEHOLDER.findall(entity_id)
-        paths += [] if message is None else [message]
+                return cls(pattern, entity_id, value.get("message"))
+        raise ValueError("it has a pattern and an entityId, maybe a message, and nothing else")
+
+    def __post_init__(self) -> None:
+        """Check the paths and the id.
+
+        Raises:
+            ValueError: one of them can't be used.
+        """
+        paths: list[object] = _PLACEHOLDER.findall(self.entity_id)
+        paths += [] if self.message is None else [self.message]
         for path in paths:
             if not isinstance(path, str) or not _PATH.fullmatch(path):
                 raise ValueError(f"{path!r} is no JSON path such as $.detail.order.id")
         try:
-            checked_entity_id(_PLACEHOLDER.sub("x", entity_id))
+            checked_entity_id(_PLACEHOLDER.sub("x", self.entity_id))
         except InvalidEntityIdError as error:
             raise ValueError(str(error)) from error
-        return cls(pattern, entity_id, message)
 
     def target_input(self) -> events.RuleTargetInput:
         """Return what EventBridge makes of such an event: one of ours, with the same id and time.
@@ -78,12 +83,12 @@ class EventRule:
 
 
 def read_rules(value: Any) -> tuple[EventRule, ...]:
-    """Read the setting: JSON, or what cdk.json has as its value.
+    """Read the setting: JSON, what cdk.json has as its value, or rules.
 
     Raises:
         ValueError: it is not a list of such rules.
     """
     rules = json.loads(value) if isinstance(value, str) else value
-    if not isinstance(rules, list):
+    if not isinstance(rules, list | tuple):
         raise ValueError
-    return tuple(map(EventRule.read, rules))
+    return tuple(rule if isinstance(rule, EventRule) else EventRule.read(rule) for rule in rules)

@@ -14,7 +14,7 @@ from entity_push.runtime.environment import Environment
 from stacks import bundle
 from stacks.acknowledge import acknowledge
 from stacks.encryption import Encryption
-from stacks.retention import log_retention, removal_policy
+from stacks.retention import LOG_RETENTIONS, removal_policy
 from stacks.settings import Settings
 
 ARCHITECTURES = {
@@ -29,8 +29,8 @@ def log_group(scope: Construct, construct_id: str, settings: Settings) -> logs.L
         scope,
         construct_id,
         encryption_key=Encryption.of(scope).key,
-        retention=log_retention(settings),
-        removal_policy=removal_policy(settings),
+        retention=LOG_RETENTIONS[settings.log_retention_days],
+        removal_policy=removal_policy(retain=settings.retain_data),
     )
 
 

@@ -48,12 +48,13 @@ class PushPipeline(Construct):
         construct_id: str,
         *,
         settings: Settings,
+        name: str,
         bus: events.IEventBus,
         table: dynamodb.ITable,
         stage: apigatewayv2.WebSocketStage,
     ):
         super().__init__(scope, construct_id)
-        self._settings = settings
+        self._settings, self._name = settings, name
         self.dead_letters = self._queue("DeadLetters", retention=DEAD_LETTER_RETENTION)
         self.target_dead_letters = self._queue("TargetDeadLetters", retention=DEAD_LETTER_RETENTION)
         acknowledge(
@@ -144,7 +145,7 @@ class PushPipeline(Construct):
             settings=self._settings,
             module="push",
             environment=PushEnvironment(
-                deployment_name=self._settings.stack_name,
+                deployment_name=self._name,
                 table_name=table.table_name,
                 replay_seconds=self._settings.replay_seconds,
                 head_seconds=self._settings.head_seconds,

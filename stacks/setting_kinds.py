@@ -90,12 +90,14 @@ def list_of(pattern: str, allowed: str) -> Kind:
 
 
 def rates(low: int, high: int) -> Kind:
-    """Return the kind of routes with rates: `route=rate` by commas, or an object as in cdk.json."""
+    """Return the kind of routes with rates: `route=rate` by commas, an object as in cdk.json, or pairs."""
     pairs = list_of(r"[$A-Za-z0-9_-]{1,128}=[0-9]{1,9}", "routes with their rates, such as subscribe=500")
 
     def read(value: Any) -> tuple[tuple[str, int], ...]:
         if isinstance(value, Mapping):
-            value = [f"{route}={rate}" for route, rate in value.items()]
+            value = list(value.items())
+        if not isinstance(value, str):
+            value = [item if isinstance(item, str) else "=".join(map(str, item)) for item in value]
         split = (pair.partition("=") for pair in pairs.read(value))
         found = tuple((route, int(rate)) for route, _, rate in split)
         if len(dict(found)) < len(found) or not all(low <= rate <= high for _, rate in found):

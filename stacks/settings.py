@@ -1,42 +1,21 @@
-"""Every deployment setting: typed, checked, documented, read from CDK context.
+"""Every setting of a deployment: typed, checked, documented.
 
-Set one with `cdk deploy -c name=value` or under `context` in cdk.json. `python -m stacks.settings`
-prints them all.
+Our own app reads them from the CDK context (stacks/app_settings.py); another app makes them as an object.
 """
 
-import difflib
 import re
 import sys
-from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, Self
+from typing import Any
 
 from entity_push.runtime.environment import AuthorizationMode
 
+from stacks.contract import ClaimNames
 from stacks.event_rules import EVENT_RULES_RULE, EventRule, read_rules
+from stacks.retention import LOG_RETENTIONS
 from stacks.setting_kinds import Kind, choice, flag, list_of, matching, one_of_numbers, rates, whole
 
 SUPPORTED_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-LOG_RETENTION_DAYS = (
-    1,
-    3,
-    5,
-    7,
-    14,
-    30,
-    60,
-    90,
-    120,
-    150,
-    180,
-    365,
-    400,
-    545,
-    731,
-    1096,
-    1827,
-    3653,
-)
 
 
 class SettingError(ValueError):
@@ -49,7 +28,8 @@ _CLAIM = matching(r"[!-~]{1,256}", "1 to 256 printable characters without spaces
 _SAFE_ISSUER = re.compile(r"https://[!-~]+|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/[!-~]*)?")
 
 
-def _setting(default: Any, kind: Kind, doc: str) -> Any:
+def setting_field(default: Any, kind: Kind, doc: str) -> Any:
+    """Return the field of a setting, with what is allowed and what it does."""
     return field(default=default, metadata={"kind": kind, "doc": doc})
 
 
@@ -62,22 +42,17 @@ def _this_python() -> str:
 class Settings:
     """The settings of one deployment."""
 
-    stack_name: str = _setting(
-        "EntityPush",
-        matching(r"[A-Za-z][A-Za-z0-9-]{0,127}", "a letter, then up to 127 letters, digits and hyphens"),
-        "Name of the CloudFormation stack. Another name is another, independent deployment.",
-    )
-    stage: str = _setting(
+    stage: str = setting_field(
         "prod",
         matching(r"[A-Za-z0-9_-]{1,128}", "1 to 128 letters, digits, underscores and hyphens"),
         "Name of the API's stage, the last part of its URL.",
     )
-    event_bus: str = _setting(
+    event_bus: str = setting_field(
         "default",
         choice("default", "own"),
         "Which EventBridge bus is listened to: the account's default bus, or one made for this stack.",
     )
-    event_sources: tuple[str, ...] = _setting(
+    event_sources: tuple[str, ...] = setting_field(
         (),
         list_of(
             r"[A-Za-z0-9._/-]{1,256}\*?",
@@ -85,122 +60,124 @@ class Settings:
         ),
         "Whose events are pushed: their `Source` has to be one of these. Nothing: every source's on the bus.",
     )
-    event_rules: tuple[EventRule, ...] = _setting(
+    event_rules: tuple[EventRule, ...] = setting_field(
         (),
         Kind(EVENT_RULES_RULE, read_rules, lambda _rules: "none"),
         "Own events that become updates of entities as they are: which (an EventBridge event pattern), of "
         "which entity (JSON paths in braces), with which message (a JSON path, optional).",
     )
-    architecture: str = _setting(
+    architecture: str = setting_field(
         "arm64", choice("arm64", "x86_64"), "Processor of the functions. arm64 costs a fifth less."
     )
-    python_version: str = _setting(
+    python_version: str = setting_field(
         _this_python(),
         choice(*SUPPORTED_PYTHONS),
         "Python of the functions. The default is the one that runs the CDK app; another one must be "
         "installed here too (as python3.x), because it compiles the bytecode.",
     )
-    authorization: str = _setting(
+    authorization: str = setting_field(
         AuthorizationMode.JWT,
         choice(*AuthorizationMode),
         "Who may connect: bearers of tokens signed with a secret that the deployment makes (jwt), of tokens "
         "of an OpenID Connect provider (oidc), or anybody (none).",
     )
-    token_issuer: str = _setting(
+    token_issuer: str = setting_field(
         "",
         matching(r"[!-~]{0,256}", "an https URL (oidc), or 1 to 256 printable characters (jwt)"),
         "Issuer (`iss`) that tokens must name. With oidc it is required, and its keys are found below it; "
         "with jwt the default is the stack's name.",
     )
-    token_audience: str = _setting(
+    token_audience: str = setting_field(
         "",
         matching(r"[!-~]{0,256}", "1 to 256 printable characters"),
         "Audience (`aud`) that tokens must name: with oidc the client or API id, required; with jwt the "
         "default is the stack's name.",
     )
-    user_claim: str = _setting("sub", _CLAIM, "Claim that names the user.")
-    subscribe_claim: str = _setting(
-        "subscribe", _CLAIM, "Claim with the patterns of what its bearer may subscribe to."
+    user_claim: str = setting_field(ClaimNames.user, _CLAIM, "Claim that names the user.")
+    subscribe_claim: str = setting_field(
+        ClaimNames.subscribe, _CLAIM, "Claim with the patterns of what its bearer may subscribe to."
     )
-    publish_claim: str = _setting(
-        "publish", _CLAIM, "Claim with the patterns of what its bearer may publish to."
+    publish_claim: str = setting_field(
+        ClaimNames.publish, _CLAIM, "Claim with the patterns of what its bearer may publish to."
     )
-    connections_per_user: int = _setting(
+    connections_per_user: int = setting_field(
         50, whole(0, 10_000), "How many connections one user may have open. 0: any number."
     )
-    client_frame_kilobytes: int = _setting(
+    client_frame_kilobytes: int = setting_field(
         32, whole(1, 128), "Size in KB (1,024 bytes) of the largest frame that a client may send."
     )
-    everyone: bool = _setting(
+    everyone: bool = setting_field(
         True,
         flag(),
         "Subscribe every connection to broadcasts when it opens, at the cost of a write. false: clients that "
         "want them subscribe to the channel everyone.",
     )
-    subscriptions_per_connection: int = _setting(
+    subscriptions_per_connection: int = setting_field(
         100, whole(1, 1000), "How many subscriptions one connection may have."
     )
-    replay_hours: int = _setting(
+    replay_hours: int = setting_field(
         24,
         whole(0, 24 * 30),
         "How long updates are kept for clients that come back. 0 stores and numbers nothing: frames have no "
         "sequence, and nobody can catch up.",
     )
-    head_days: int = _setting(
+    head_days: int = setting_field(
         30,
         whole(1, 365),
         "How long a channel's last number and frame are kept after its last update; at least as long as "
         "replayHours.",
     )
-    throttle_rate: int = _setting(
+    throttle_rate: int = setting_field(
         1000,
         whole(1, 100_000),
         "Connects and client frames per second that the stage takes. The account's own quota, which "
         "pushes share, is 10,000.",
     )
-    throttle_burst: int = _setting(
+    throttle_burst: int = setting_field(
         500, whole(1, 100_000), "Connects and client frames that the stage takes at once."
     )
-    route_throttles: tuple[tuple[str, int], ...] = _setting(
+    route_throttles: tuple[tuple[str, int], ...] = setting_field(
         (("$connect", 500), ("$default", 100)),
         rates(1, 100_000),
         "Requests per second, and at once, of single routes, instead of throttleRate and throttleBurst. "
         "500 connects is API Gateway's own default quota per account and Region; `$default` only answers "
         "what is no known action. This replaces the default as a whole.",
     )
-    push_memory: int = _setting(
+    push_memory: int = setting_field(
         1769, whole(256, 10_240), "Memory of the push function in MB; 1769 buys it one whole vCPU."
     )
-    push_concurrency: int = _setting(10, whole(2, 1000), "How many push functions run at once at the most.")
-    retain_data: bool = _setting(
+    push_concurrency: int = setting_field(
+        10, whole(2, 1000), "How many push functions run at once at the most."
+    )
+    retain_data: bool = setting_field(
         True,
         flag(),
         "Keep the table and the logs when the stack is deleted, and protect the table from deletion.",
     )
-    point_in_time_recovery: bool = _setting(
+    point_in_time_recovery: bool = setting_field(
         True,
         flag(),
         "Continuous backups of the table, restorable to any second of the last 35 days.",
     )
-    encryption: str = _setting(
+    encryption: str = setting_field(
         "aws",
         choice("aws", "customer"),
         "Whose key encrypts what is stored: AWS's own (aws), or one KMS key made for this stack, rotated "
         "every year (customer): table, queues, alarm topic, logs and token secret.",
     )
-    access_logs: bool = _setting(True, flag(), "Log every connect, frame and disconnect of the API.")
-    api_gateway_log_role: bool = _setting(
+    access_logs: bool = setting_field(True, flag(), "Log every connect, frame and disconnect of the API.")
+    api_gateway_log_role: bool = setting_field(
         True,
         flag(),
         "Set the role with which API Gateway writes logs, one per account and Region, and keep it when "
         "the stack is deleted. false if the account has one already.",
     )
-    log_level: str = _setting(
+    log_level: str = setting_field(
         "INFO",
         choice("DEBUG", "INFO"),
         "Least level that the functions log. Above INFO, Lambda would drop the metrics too.",
     )
-    log_retention_days: int = _setting(30, one_of_numbers(*LOG_RETENTION_DAYS), "Days that logs are kept.")
+    log_retention_days: int = setting_field(30, one_of_numbers(*LOG_RETENTIONS), "Days that logs are kept.")
 
     @property
     def replay_seconds(self) -> int:
@@ -212,44 +189,22 @@ class Settings:
         """How long a channel's last number and frame are kept."""
         return self.head_days * 24 * 3600
 
-    @property
-    def issuer(self) -> str:
-        """The issuer that tokens must name."""
-        return self.token_issuer or self.stack_name
-
-    @property
-    def audience(self) -> str:
-        """The audience that tokens must name."""
-        return self.token_audience or self.stack_name
-
-    @classmethod
-    def from_context(cls, context: Mapping[str, Any]) -> Self:
-        """Read the settings from an app's context, where `stack_name` is called `stackName`.
-
-        Keys with other characters than letters and digits are the CDK's own (feature flags, look-ups)
-        and are passed over.
+    def __post_init__(self) -> None:
+        """Check the values, whoever gives them.
 
         Raises:
-            SettingError: a name is unknown, or a value is not allowed.
+            SettingError: a value is not allowed.
         """
-        known = {context_name(setting): setting for setting in fields(cls)}
-        values = {}
-        for name, value in context.items():
-            if not re.fullmatch(r"[A-Za-z0-9]+", name):
-                continue
-            if name not in known:
-                raise SettingError(_unknown(name, list(known)))
-            values[known[name].name] = _read(known[name], value)
-        settings = cls(**values)
-        if settings.head_days * 24 < settings.replay_hours:
+        for setting in fields(self):
+            object.__setattr__(self, setting.name, _read(setting, getattr(self, setting.name)))
+        if self.head_days * 24 < self.replay_hours:
             raise SettingError(
-                f"The setting headDays is {settings.head_days}; with replayHours {settings.replay_hours} it "
-                f"has to be at least {-(-settings.replay_hours // 24)}."
+                f"The setting headDays is {self.head_days}; with replayHours {self.replay_hours} it "
+                f"has to be at least {-(-self.replay_hours // 24)}."
             )
-        settings._check_tokens()
-        return settings
+        self._check_issuer()
 
-    def _check_tokens(self) -> None:
+    def _check_issuer(self) -> None:
         if self.authorization != AuthorizationMode.OIDC:
             return
         for name, value in (("tokenIssuer", self.token_issuer), ("tokenAudience", self.token_audience)):
@@ -268,12 +223,6 @@ def context_name(setting: "Field[Any]") -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def _unknown(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return f"There is no setting {name!r}.{hint} The settings are: {', '.join(known)}."
-
-
 def _read(setting: "Field[Any]", value: Any) -> Any:
     kind: Kind = setting.metadata["kind"]
     try:
@@ -282,25 +231,3 @@ def _read(setting: "Field[Any]", value: Any) -> Any:
         raise SettingError(
             f"The setting {context_name(setting)} is {value!r}; allowed is {kind.allowed}."
         ) from error
-
-
-def as_markdown() -> str:
-    """Return all settings as a Markdown table, for docs/reference/settings.md."""
-    rows = ["| setting | default | allowed | what it does |", "|---|---|---|---|"]
-    for setting in fields(Settings):
-        kind: Kind = setting.metadata["kind"]
-        cells = (f"`{context_name(setting)}`", _default(setting), kind.allowed, setting.metadata["doc"])
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
-
-
-def _default(setting: "Field[Any]") -> str:
-    if setting.name == "python_version":
-        return "that of this machine"
-    kind: Kind = setting.metadata["kind"]
-    text = kind.write(setting.default)
-    return f"`{text}`" if text else "nothing"
-
-
-if __name__ == "__main__":
-    print(as_markdown())  # noqa: T201

@@ -29,5 +29,5 @@ class Storage(Construct):
             else dynamodb.TableEncryption.AWS_MANAGED,
             encryption_key=key,
             deletion_protection=settings.retain_data,
-            removal_policy=removal_policy(settings),
+            removal_policy=removal_policy(retain=settings.retain_data),
         )

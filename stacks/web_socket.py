@@ -48,6 +48,7 @@ class WebSocket(Construct):
         construct_id: str,
         *,
         settings: Settings,
+        name: str,
         table: dynamodb.ITable,
         bus: events.IEventBus,
         authorizer: apigatewayv2.IWebSocketRouteAuthorizer | None,
@@ -69,7 +70,7 @@ class WebSocket(Construct):
         self.api = apigatewayv2.WebSocketApi(
             self,
             "Api",
-            api_name=settings.stack_name,
+            api_name=name,
             route_selection_expression="$request.body.action",
         )
         self.connect = self._function(Handler("connect", table=("BatchWriteItem", "Query", "DeleteItem")))
@@ -188,11 +189,14 @@ class WebSocket(Construct):
             resource.add_resource_dependency(self._account())
 
     def _account(self) -> apigateway.CfnAccount:
-        """Set the role with which API Gateway writes logs: one per account and Region.
+        """Return what sets the role with which API Gateway writes logs: one per account and Region.
 
         Without any, a stage with access logs can't be made; taking it away on deletion would break
-        the logs of every other API, so it stays.
+        the logs of every other API, so it stays. The stack may have one already.
         """
+        for construct in Stack.of(self).node.find_all():
+            if isinstance(construct, apigateway.CfnAccount):
+                return construct
         role = iam.Role(
             self,
             "ApiGatewayLogRole",

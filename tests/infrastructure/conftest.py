@@ -8,8 +8,8 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
 
+from stacks.app_settings import AppSettings
 from stacks.entity_push_stack import EntityPushStack
-from stacks.settings import Settings
 
 
 def make_stack(context: Mapping[str, Any]) -> EntityPushStack:
@@ -17,7 +17,7 @@ def make_stack(context: Mapping[str, Any]) -> EntityPushStack:
     with open("cdk.json", encoding="utf-8") as file:  # noqa: PTH123
         flags = json.load(file)["context"]
     app = cdk.App(context={**flags, **context})
-    settings = Settings.from_context(app.node.get_all_context())
+    settings = AppSettings.from_context(app.node.get_all_context())
     return EntityPushStack(app, settings.stack_name, settings=settings)
 
 

@@ -3,11 +3,12 @@ from typing import Any
 
 import pytest
 
-from stacks.settings import SettingError, Settings, as_markdown
+from stacks.app_settings import AppSettings, as_markdown
+from stacks.settings import SettingError
 
 
 def test_the_defaults_are_the_safe_ones() -> None:
-    settings = Settings.from_context({})
+    settings = AppSettings.from_context({})
     assert settings.retain_data
     assert settings.point_in_time_recovery
     assert settings.event_bus == "default"
@@ -15,34 +16,36 @@ def test_the_defaults_are_the_safe_ones() -> None:
 
 
 def test_values_may_be_text_as_the_command_line_gives_them() -> None:
-    settings = Settings.from_context({"throttleRate": "7", "retainData": "false", "stackName": "Orders"})
+    settings = AppSettings.from_context({"throttleRate": "7", "retainData": "false", "stackName": "Orders"})
     assert (settings.throttle_rate, settings.retain_data, settings.stack_name) == (7, False, "Orders")
 
 
 def test_values_may_be_typed_as_cdk_json_gives_them() -> None:
-    settings = Settings.from_context({"throttleRate": 7, "retainData": False})
+    settings = AppSettings.from_context({"throttleRate": 7, "retainData": False})
     assert (settings.throttle_rate, settings.retain_data) == (7, False)
 
 
 def test_lists_and_rates_are_read_from_the_command_line_and_from_cdk_json() -> None:
-    given = Settings.from_context({"eventSources": "a.b, c.*", "routeThrottles": "subscribe=5,$connect=6"})
+    given = AppSettings.from_context({"eventSources": "a.b, c.*", "routeThrottles": "subscribe=5,$connect=6"})
     assert given.event_sources == ("a.b", "c.*")
     assert given.route_throttles == (("subscribe", 5), ("$connect", 6))
-    typed = Settings.from_context(
+    typed = AppSettings.from_context(
         {"eventSources": ["a.b", "c.*"], "routeThrottles": {"subscribe": 5, "$connect": 6}}
     )
     assert typed == given
-    none = Settings.from_context({"eventSources": "", "routeThrottles": ""})
+    none = AppSettings.from_context({"eventSources": "", "routeThrottles": ""})
     assert (none.event_sources, none.route_throttles) == ((), ())
 
 
 def test_the_cdks_own_context_is_passed_over() -> None:
-    Settings.from_context({"@aws-cdk/core:x": True, "aws:cdk:y": 1, "cdk-cli": 2, "availability-zones:1": []})
+    AppSettings.from_context(
+        {"@aws-cdk/core:x": True, "aws:cdk:y": 1, "cdk-cli": 2, "availability-zones:1": []}
+    )
 
 
 def test_an_unknown_setting_is_named_with_its_likely_meaning_and_all_others() -> None:
     with pytest.raises(SettingError, match=r"'eventbus'. Did you mean eventBus\? .*throttleRate"):
-        Settings.from_context({"eventbus": "own"})
+        AppSettings.from_context({"eventbus": "own"})
 
 
 @pytest.mark.parametrize(
@@ -79,12 +82,12 @@ def test_an_unknown_setting_is_named_with_its_likely_meaning_and_all_others() ->
 )
 def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(name: str, value: Any) -> None:
     with pytest.raises(SettingError, match=f"The setting {name} is .*; allowed is "):
-        Settings.from_context({name: value})
+        AppSettings.from_context({name: value})
 
 
 def test_a_head_must_live_as_long_as_its_updates() -> None:
     with pytest.raises(SettingError, match=r"headDays is 1; with replayHours 48 it has to be at least 2"):
-        Settings.from_context({"headDays": 1, "replayHours": 48})
+        AppSettings.from_context({"headDays": 1, "replayHours": 48})
 
 
 def test_the_documentation_lists_the_settings_as_they_are() -> None:

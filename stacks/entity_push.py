@@ -1,0 +1,120 @@
+"""Entity Push as one construct, for our own stack and for the stacks of other CDK apps."""
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+from entity_push.runtime.environment import AuthorizationMode
+
+from stacks.alarms import Alarms
+from stacks.authorization import Authorization
+from stacks.bus import event_bus
+from stacks.contract import DEFAULT_CONSTRUCT, name_prefix
+from stacks.encryption import Encryption
+from stacks.expiry import Expiry
+from stacks.push_pipeline import PushPipeline
+from stacks.settings import SettingError, Settings
+from stacks.storage import Storage
+from stacks.web_socket import WebSocket
+
+
+class EntityPush(Construct):
+    """Everything that one deployment is. A stack may have several, which share nothing.
+
+    The id `Default` adds nothing to the names of resources and outputs; any other id is their prefix.
+
+    Args:
+        scope: the stack, or a construct in it.
+        construct_id: the construct's id.
+        settings: the deployment's settings.
+
+    Attributes:
+        name: what metrics, alarms, the API and, by default, tokens call the deployment.
+        bus: where services put events.
+        web_socket_url: where clients connect.
+        callback_url: where frames are posted to connections.
+        table: the table.
+        alarm_topic: where alarms are announced.
+        token_secret: what tokens are signed with; None if the deployment has no secret of its own.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings | None = None):
+        super().__init__(scope, construct_id)
+        self._settings = settings = settings or Settings()
+        self.name = "-".join([Stack.of(self).stack_name, *self._ids()])
+        Encryption(self, settings=settings, name=self.name, prefix=name_prefix(self._ids()))
+        self.table = Storage(self, "Storage", settings=settings).table
+        self.bus = event_bus(self, settings)
+        authorization = Authorization(self, "Authorizer", settings=settings, name=self.name)
+        self.token_secret = authorization.secret
+        web_socket = WebSocket(
+            self,
+            "WebSocket",
+            settings=settings,
+            name=self.name,
+            table=self.table,
+            bus=self.bus,
+            authorizer=authorization.authorizer,
+        )
+        stage = web_socket.stage
+        self.web_socket_url, self.callback_url = stage.url, stage.callback_url
+        pipeline = PushPipeline(
+            self,
+            "Notifications",  # with another id, queues would be replaced
+            settings=settings,
+            name=self.name,
+            bus=self.bus,
+            table=self.table,
+            stage=stage,
+        )
+        alarms = Alarms(self, "Alarms", name=self.name, pipeline=pipeline, connect=web_socket.connect)
+        self.alarm_topic = alarms.topic
+        if authorization.authorizer is not None:
+            alarms.watch_tokens(Expiry(self, "Expiry", settings=settings, table=self.table, stage=stage))
+        self._add_outputs(pipeline, authorization)
+
+    def grant_put_events(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let a service put events on the bus."""
+        return iam.Grant.add_to_principal(
+            grantee=grantee, actions=["events:PutEvents"], resource_arns=[self.bus.event_bus_arn]
+        )
+
+    def grant_mint_tokens(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let a service read the secret that signs tokens, and so let in anybody as anyone.
+
+        Raises:
+            SettingError: the deployment has no secret of its own.
+        """
+        if self.token_secret is None:
+            raise SettingError(
+                f"{self.node.path} has no secret that signs tokens: its setting authorization is "
+                f"{self._settings.authorization}, and only {AuthorizationMode.JWT} has one."
+            )
+        return self.token_secret.grant_read(grantee)
+
+    def _ids(self) -> list[str]:
+        """Return the ids from below the stack down to this construct that tell it from others."""
+        above = len(Stack.of(self).node.scopes)
+        ids = [scope.node.id for scope in self.node.scopes[above:]]
+        return [construct_id for construct_id in ids if construct_id != DEFAULT_CONSTRUCT]
+
+    def _add_outputs(self, pipeline: PushPipeline, authorization: Authorization) -> None:
+        outputs = {
+            "WebSocketUrl": (self.web_socket_url, "Where clients connect"),
+            "CallbackUrl": (self.callback_url, "Where frames are posted to connections"),
+            "TableName": (self.table.table_name, "The table"),
+            "QueueUrl": (pipeline.queue.queue_url, "Events on their way to the push function"),
+            "DeadLetterQueueUrl": (
+                pipeline.dead_letters.queue_url,
+                "Messages that could not be pushed",
+            ),
+            "TargetDeadLetterQueueUrl": (
+                pipeline.target_dead_letters.queue_url,
+                "Events that EventBridge could not put on the queue",
+            ),
+            "AlarmTopicArn": (self.alarm_topic.topic_arn, "Where alarms are announced"),
+            "EventBusName": (self.bus.event_bus_name, "Where services put events"),
+            **authorization.outputs,
+        }
+        for name, (value, description) in outputs.items():
+            output = CfnOutput(self, name, value=value, description=description)
+            output.override_logical_id(name_prefix(self._ids()) + name)  # without the CDK's hash
