@@ -12,8 +12,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from stacks.contract import DEFAULT_CONSTRUCT, DEFAULT_STACK_NAME, name_prefix
+
+_URL = "WebSocketUrl"
+"""The output that every `EntityPush` has."""
+
 LOCAL_OUTPUTS = Path(__file__).resolve().parents[1] / ".local" / "outputs.json"
-DEFAULT_STACK = "EntityPush"
 
 
 class DeploymentError(Exception):
@@ -22,10 +26,10 @@ class DeploymentError(Exception):
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployed stack.
+    """A deployed `EntityPush`.
 
     Attributes:
-        outputs: the stack's outputs.
+        outputs: its outputs, under the names that they have in the app's own stack.
         session: credentials and Region.
         endpoint_url: the local AWS; None on AWS.
     """
@@ -48,7 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "which deployment", "With none of these: the local AWS while `make local` is up, else your account."
     )
     group.add_argument("--local", action="store_true", help="the local AWS that `make local` keeps up")
-    group.add_argument("--stack", help=f"the stack's name in your account (default: {DEFAULT_STACK})")
+    group.add_argument("--stack", help=f"the stack's name in your account (default: {DEFAULT_STACK_NAME})")
+    group.add_argument(
+        "--construct",
+        default=DEFAULT_CONSTRUCT,
+        help="the id of the EntityPush in a stack of another app, or its path below the stack",
+    )
     group.add_argument("--region", help="the stack's Region (default: that of your AWS configuration)")
     group.add_argument("--profile", help="a profile of your AWS configuration")
 
@@ -66,24 +75,46 @@ def find(arguments: argparse.Namespace) -> Deployment:
     if arguments.local and in_account:
         raise DeploymentError("--local says which deployment alone: leave --stack, --region, --profile out.")
     if arguments.local:
-        return _local()
+        return _local(arguments.construct)
     if not in_account and LOCAL_OUTPUTS.exists():
         print("(the local AWS is meant, since it is up; your account with --stack)", file=sys.stderr)
-        return _local()
+        return _local(arguments.construct)
     return _deployed(arguments)
 
 
-def _local() -> Deployment:
+def outputs_of(outputs: Mapping[str, str], construct: str) -> dict[str, str]:
+    """Return the outputs of one construct, without its prefix.
+
+    Args:
+        outputs: the outputs of the stack that it is in.
+        construct: its id, or its path below the stack.
+
+    Raises:
+        DeploymentError: there is none with this id.
+    """
+    prefix = name_prefix(construct.split("/"))
+    if prefix + _URL not in outputs:
+        found = sorted(
+            name.removesuffix(_URL) or DEFAULT_CONSTRUCT for name in outputs if name.endswith(_URL)
+        )
+        raise DeploymentError(
+            f"The stack has no EntityPush with the id {construct}. Say which with --construct; "
+            f"it has: {', '.join(found) or 'none'}."
+        )
+    return {name.removeprefix(prefix): value for name, value in outputs.items() if name.startswith(prefix)}
+
+
+def _local(construct: str) -> Deployment:
     try:
         outputs = json.loads(LOCAL_OUTPUTS.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DeploymentError("No local AWS is running. Start one in another terminal: make local") from error
     session = boto3.Session("test", "test", region_name="us-east-1")
-    return Deployment(outputs, session, outputs["EndpointUrl"])
+    return Deployment(outputs_of(outputs, construct), session, outputs["EndpointUrl"])
 
 
 def _deployed(arguments: argparse.Namespace) -> Deployment:
-    stack = arguments.stack or DEFAULT_STACK
+    stack = arguments.stack or DEFAULT_STACK_NAME
     try:
         session = boto3.Session(region_name=arguments.region, profile_name=arguments.profile)
         stacks = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
@@ -93,4 +124,4 @@ def _deployed(arguments: argparse.Namespace) -> Deployment:
             "credentials, or use --local."
         ) from error
     outputs = {item["OutputKey"]: item["OutputValue"] for item in stacks[0].get("Outputs", [])}
-    return Deployment(outputs, session)
+    return Deployment(outputs_of(outputs, arguments.construct), session)

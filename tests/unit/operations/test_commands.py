@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from operations import deployment, rotate, token
 
-LOCAL = {"Authorization": "none", "EndpointUrl": "http://127.0.0.1:4711"}
+LOCAL = {"WebSocketUrl": "wss://x", "Authorization": "none", "EndpointUrl": "http://127.0.0.1:4711"}
 
 
 @pytest.fixture(autouse=True)
@@ -25,28 +25,39 @@ def local_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Stacks:
-    """CloudFormation with two stacks; moto's would need more packages than the rest of the tests."""
+    """CloudFormation with three stacks, of which `Shop` has two constructs. Moto's needs many packages."""
 
     def __init__(self, secret: str):
         self._secret = secret
 
     def describe_stacks(self, **arguments: str) -> dict[str, Any]:
         name = arguments["StackName"]
-        if name not in ("EntityPush", "Orders"):
-            message = f"Stack with id {name} does not exist"
-            raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks")
-        outputs = {
-            "Authorization": "jwt",
-            "TokenIssuer": name,
-            "TokenAudience": name,
-            "TokenClaims": "sub subscribe publish",
-        }
-        outputs["TokenSecretArn"] = self._secret
+        match name:
+            case "EntityPush" | "Orders":
+                outputs = self._outputs(name)
+            case "Shop":
+                outputs = self._outputs("Shop-Push", "Push") | self._outputs("Shop-Chat", "Chat")
+            case _:
+                message = f"Stack with id {name} does not exist"
+                raise ClientError(
+                    {"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks"
+                )
         return {
             "Stacks": [
                 {"Outputs": [{"OutputKey": key, "OutputValue": outputs[key]} for key in outputs]},
             ]
         }
+
+    def _outputs(self, name: str, prefix: str = "") -> dict[str, str]:
+        outputs = {
+            "WebSocketUrl": f"wss://{name}",
+            "Authorization": "jwt",
+            "TokenIssuer": name,
+            "TokenAudience": name,
+            "TokenClaims": '{"user":"sub","subscribe":"subscribe","publish":"publish"}',
+            "TokenSecretArn": self._secret,
+        }
+        return {prefix + key: value for key, value in outputs.items()}
 
 
 @pytest.fixture
@@ -109,6 +120,9 @@ def test_a_token_that_allows_nothing_is_printed_with_a_warning(capsys: pytest.Ca
         (["--user", "a", "--stack", "Nowhere"], "Check --stack"),
         (["--user", "a", "--local"], "make local"),
         (["--user", "a", "--local", "--stack", "Orders"], "leave --stack"),
+        (["--user", "a", "--stack", "Shop"], "Say which with --construct; it has: Chat, Push."),
+        (["--user", "a", "--stack", "Shop", "--construct", "Pusch"], "id Pusch"),
+        (["--user", "a", "--construct", "Push"], "it has: Default."),
     ],
     ids=str,
 )
@@ -181,6 +195,8 @@ def test_the_local_aws_is_meant_while_it_is_up(
         (["--stack", "Orders"], "Orders"),
         (["--stack", "EntityPush"], "EntityPush"),
         (["--region", "us-east-1"], "EntityPush"),
+        (["--stack", "Shop", "--construct", "Push"], "Shop-Push"),
+        (["--stack", "Shop", "--construct", "Chat/Default"], "Shop-Chat"),
     ],
     ids=str,
 )

@@ -12,7 +12,7 @@ OUTPUTS = {
     "Authorization": "jwt",
     "TokenIssuer": "entity-push",
     "TokenAudience": "EntityPush",
-    "TokenClaims": "sub subscribe publish",
+    "TokenClaims": '{"user":"sub","subscribe":"subscribe","publish":"publish"}',
     "TokenSecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:tokens",
 }
 
@@ -83,6 +83,15 @@ def test_a_signer_reads_the_secret_once_for_many_tokens_and_does_not_show_it() -
         assert 60 <= claims["exp"] - claims["iat"] <= 61
     assert secrets.reads == 1
     assert SECRET not in repr(signer)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"user":"name","subscribe":"https://x/listen","publish":"{p}"}', "name https://x/listen {p}"]
+)
+def test_the_claims_have_the_names_that_the_stack_tells_in_json_or_as_three_words(text: str) -> None:
+    token = TokenSigner.of({**OUTPUTS, "TokenClaims": text}, Secrets()).token("alice", subscribe=["a"])
+    claims = jwt.decode(token, SECRET, ["HS256"], audience="EntityPush")
+    assert (claims["name"], claims["https://x/listen"], claims["{p}"]) == ("alice", ["a"], [])
 
 
 @pytest.mark.parametrize(
