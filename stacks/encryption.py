@@ -57,13 +57,13 @@ class Encryption(Construct):
                 return found
         raise LookupError(f"{construct.node.path} is in no EntityPush")
 
-    def let_use(self, role: iam.IRole, actions: Iterable[str]) -> None:
+    def let_use(self, grantee: iam.IGrantable, actions: Iterable[str]) -> None:
         """Let a role use the key through the services whose actions it may do, and not by itself."""
         if not self.key:
             return
         region = Stack.of(self).region
         for service in sorted({action.split(":")[0] for action in actions} & _KEY_ACTIONS.keys()):
-            role.add_to_principal_policy(
+            grantee.grant_principal.add_to_principal_policy(
                 iam.PolicyStatement(
                     actions=list(_KEY_ACTIONS[service]),
                     resources=[self.key.key_arn],

@@ -89,7 +89,11 @@ class EntityPush(Construct):
                 f"{self.node.path} has no secret that signs tokens: its setting authorization is "
                 f"{self._settings.authorization}, and only {AuthorizationMode.JWT} has one."
             )
-        return self.token_secret.grant_read(grantee)
+        actions = ["secretsmanager:GetSecretValue"]
+        Encryption.of(self).let_use(grantee, actions)
+        return iam.Grant.add_to_principal(
+            grantee=grantee, actions=actions, resource_arns=[self.token_secret.secret_arn]
+        )
 
     def _ids(self) -> list[str]:
         """Return the ids from below the stack down to this construct that tell it from others."""

@@ -54,6 +54,8 @@ class EventRule:
         Raises:
             ValueError: one of them can't be used.
         """
+        if not self.pattern:
+            raise ValueError("a rule needs a pattern: without one, it would take every event")
         paths: list[object] = _PLACEHOLDER.findall(self.entity_id)
         paths += [] if self.message is None else [self.message]
         for path in paths:

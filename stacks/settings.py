@@ -3,10 +3,12 @@
 Our own app reads them from the CDK context (stacks/app_settings.py); another app makes them as an object.
 """
 
+import difflib
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
-from typing import Any
+from typing import Any, Self
 
 from entity_push.runtime.environment import AuthorizationMode
 
@@ -189,6 +191,26 @@ class Settings:
         """How long a channel's last number and frame are kept."""
         return self.head_days * 24 * 3600
 
+    @classmethod
+    def from_context(cls, context: Mapping[str, Any]) -> Self:
+        """Read the settings from an app's context, where `event_bus` is called `eventBus`.
+
+        Keys with other characters than letters and digits are the CDK's own (feature flags, look-ups)
+        and are passed over.
+
+        Raises:
+            SettingError: a name is unknown, or a value is not allowed.
+        """
+        known = {context_name(setting): setting.name for setting in fields(cls)}
+        values = {}
+        for name, value in context.items():
+            if not re.fullmatch(r"[A-Za-z0-9]+", name):
+                continue
+            if name not in known:
+                raise SettingError(_unknown(name, list(known)))
+            values[known[name]] = value
+        return cls(**values)
+
     def __post_init__(self) -> None:
         """Check the values, whoever gives them.
 
@@ -221,6 +243,12 @@ def context_name(setting: "Field[Any]") -> str:
     """Return a setting's name in the CDK context."""
     first, *rest = setting.name.split("_")
     return first + "".join(word.capitalize() for word in rest)
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return f"There is no setting {name!r}.{hint} The settings are: {', '.join(known)}."
 
 
 def _read(setting: "Field[Any]", value: Any) -> Any:

@@ -1,10 +1,13 @@
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stacks.app_settings import AppSettings, as_markdown
-from stacks.settings import SettingError
+from stacks.event_rules import EventRule
+from stacks.settings import SettingError, Settings
 
 
 def test_the_defaults_are_the_safe_ones() -> None:
@@ -83,6 +86,47 @@ def test_an_unknown_setting_is_named_with_its_likely_meaning_and_all_others() ->
 def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(name: str, value: Any) -> None:
     with pytest.raises(SettingError, match=f"The setting {name} is .*; allowed is "):
         AppSettings.from_context({name: value})
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"event_bus": "mine"}, "The setting eventBus is 'mine'; allowed is one of default, own."),
+        ({"throttle_rate": 0}, "The setting throttleRate is 0; allowed is a whole number"),
+        ({"route_throttles": (("subscribe", 0),)}, "The setting routeThrottles is"),
+        ({"event_rules": ({"pattern": {}, "entityId": "x"},)}, "The setting eventRules is"),
+        ({"authorization": "oidc"}, "With authorization oidc, the setting tokenIssuer is needed."),
+        ({"head_days": 1, "replay_hours": 48}, "has to be at least 2"),
+    ],
+    ids=str,
+)
+def test_values_of_an_object_are_checked_like_those_of_the_context(values: dict[str, Any], says: str) -> None:
+    with pytest.raises(SettingError, match=re.escape(says)):
+        Settings(**values)
+
+
+def test_an_object_may_have_what_the_context_has() -> None:
+    rule = {"pattern": {"source": ["shop"]}, "entityId": "orders/{$.detail.id}"}
+    context = {"eventRules": json.dumps([rule]), "routeThrottles": "subscribe=5", "eventSources": "a.b,c.*"}
+    rules = (EventRule({"source": ["shop"]}, "orders/{$.detail.id}"),)
+    given = Settings(event_rules=rules, route_throttles=(("subscribe", 5),), event_sources=("a.b", "c.*"))
+    assert given == Settings.from_context(context)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "entity_id", "message"),
+    [({}, "x", None), ({"source": ["a"]}, "a b", None), ({"source": ["a"]}, "x", "detail.x")],
+)
+def test_an_unusable_rule_can_not_be_made(
+    pattern: dict[str, Any], entity_id: str, message: str | None
+) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        EventRule(pattern, entity_id, message)
+
+
+def test_the_name_of_the_stack_is_a_setting_of_our_app_alone() -> None:
+    with pytest.raises(SettingError, match="There is no setting 'stackName'"):
+        Settings.from_context({"stackName": "Orders"})
 
 
 def test_a_head_must_live_as_long_as_its_updates() -> None:

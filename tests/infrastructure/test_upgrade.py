@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from stacks.contract import ClaimNames
 from tests import release
 
 # Each of these makes other resources.
@@ -99,9 +100,14 @@ def test_what_holds_data_or_has_an_address_is_not_replaced(upgrade: Upgrade) -> 
     assert {name: after.get(name) for name in before} == before
 
 
+def _meaning(name: str, value: Any) -> Any:
+    """Return what an output tells: the claims' names were three words before they were JSON."""
+    return ClaimNames.from_output(value) if name == "TokenClaims" else value
+
+
 def test_every_output_tells_the_same(upgrade: Upgrade) -> None:
     before, after = (
-        {name: output["Value"] for name, output in template["Outputs"].items()}
+        {name: _meaning(name, output["Value"]) for name, output in template["Outputs"].items()}
         for template in (upgrade.before, upgrade.after)
     )
     assert {name: after.get(name) for name in before} == before
