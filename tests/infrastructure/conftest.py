@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -12,11 +13,15 @@ from stacks.app_settings import AppSettings
 from stacks.entity_push_stack import EntityPushStack
 
 
+def feature_flags() -> dict[str, Any]:
+    """Return the CDK's feature flags, as cdk.json has them."""
+    flags: dict[str, Any] = json.loads(Path("cdk.json").read_text(encoding="utf-8"))["context"]
+    return flags
+
+
 def make_stack(context: Mapping[str, Any]) -> EntityPushStack:
     """Return the stack as `cdk deploy` would make it with these settings and cdk.json's feature flags."""
-    with open("cdk.json", encoding="utf-8") as file:  # noqa: PTH123
-        flags = json.load(file)["context"]
-    app = cdk.App(context={**flags, **context})
+    app = cdk.App(context={**feature_flags(), **context})
     settings = AppSettings.from_context(app.node.get_all_context())
     return EntityPushStack(app, settings.stack_name, settings=settings)
 

@@ -1,18 +1,15 @@
 """What the local AWS can't show: assertions on the synthesized template."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
-from cdk_nag import AwsSolutionsChecks
 from entity_push.runtime.environment import ENVIRONMENTS
 
 from tests.infrastructure.conftest import make_stack, of_type
+from tests.infrastructure.linters import findings_of_cfn_lint, raise_findings_of_cdk_nag
 
 TABLE_ACTIONS: dict[str, set[str]] = {
     "authorize": set(),
@@ -273,35 +270,12 @@ def test_settings_reach_the_template() -> None:
 
 @pytest.mark.parametrize("encryption", ["aws", "customer"])
 def test_cfn_lint_finds_nothing(encryption: str, tmp_path: Path) -> None:
-    path = tmp_path / "template.json"
-    template = assertions.Template.from_stack(make_stack({"encryption": encryption}))
-    path.write_text(json.dumps(template.to_json()))
-    # W3005: the CDK states dependencies that CloudFormation could derive.
-    done = subprocess.run(
-        [
-            Path(sys.executable).with_name("cfn-lint"),  # not whichever comes first in PATH
-            "--ignore-checks",
-            "W3005",
-            "--regions",
-            "us-east-1",
-            "eu-central-1",
-            "--",
-            str(path),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert findings_of_cfn_lint(make_stack({"encryption": encryption}), tmp_path) == ""
 
 
 @pytest.mark.parametrize("encryption", ["aws", "customer"])
 def test_cdk_nag_finds_nothing_that_is_not_acknowledged_with_a_reason(encryption: str) -> None:
-    stack = make_stack({"encryption": encryption})
-    app = stack.node.root
-    assert isinstance(app, cdk.App)
-    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    app.synth()  # raises with the findings
+    raise_findings_of_cdk_nag(make_stack({"encryption": encryption}))
 
 
 def test_nobody_connects_without_the_authorizer_which_always_runs(resources: dict[str, Any]) -> None:
