@@ -66,7 +66,11 @@ class Outputs:
 
 
 def deploy(
-    aws: LocalAws, context: Mapping[str, str] | None = None, *, stack: str = DEFAULT_STACK_NAME
+    aws: LocalAws,
+    context: Mapping[str, str] | None = None,
+    *,
+    stack: str = DEFAULT_STACK_NAME,
+    app: Path = ROOT,
 ) -> Outputs:
     """Bootstrap the local account and deploy the app, printing what goes on.
 
@@ -74,6 +78,7 @@ def deploy(
         aws: a started local AWS.
         context: settings of the deployment, over those that suit this machine.
         stack: the stack's name; with another one than the app's default, it is set as well.
+        app: the folder with the app's sources.
 
     Returns:
         The stack's outputs.
@@ -121,7 +126,7 @@ def deploy_stack(
                 *("--output", aws.directory / "cdk.out"),
             ],
             environment=_environment(aws),
-            cwd=ROOT,
+            cwd=app,
         )
     outputs: dict[str, str] = json.loads(outputs_file.read_text())[stack]
     return outputs
