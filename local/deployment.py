@@ -89,11 +89,16 @@ def deploy(
     settings = {"retainData": "false", **(context or {})}
     if stack != DEFAULT_STACK_NAME:
         settings.setdefault("stackName", stack)
-    return read_outputs(aws, deploy_stack(aws, stack, settings))
+    return read_outputs(aws, deploy_stack(aws, stack, settings, folder=app))
 
 
 def deploy_stack(
-    aws: LocalAws, stack: str, context: Mapping[str, str] | None = None, *, app: str | None = None
+    aws: LocalAws,
+    stack: str,
+    context: Mapping[str, str] | None = None,
+    *,
+    app: str | None = None,
+    folder: Path = ROOT,
 ) -> dict[str, str]:
     """Bootstrap the local account and deploy a stack of any CDK app; return the stack's outputs.
 
@@ -101,7 +106,8 @@ def deploy_stack(
         aws: a started local AWS.
         stack: the stack's id in the app.
         context: the app's context, besides `architecture`, which is this machine's.
-        app: the command that runs the app; by default, our own.
+        app: the command that runs the app; by default, the one that the folder's cdk.json names.
+        folder: where the CDK CLI runs.
 
     Raises:
         StepError: the CDK CLI is missing or failed; the message has all it said.
@@ -126,7 +132,7 @@ def deploy_stack(
                 *("--output", aws.directory / "cdk.out"),
             ],
             environment=_environment(aws),
-            cwd=app,
+            cwd=folder,
         )
     outputs: dict[str, str] = json.loads(outputs_file.read_text())[stack]
     return outputs
