@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from entity_push.runtime.environment import AuthorizationMode
@@ -72,12 +73,36 @@ def build(settings: Settings) -> Path:
             shutil.copyfile(source, destination)
         _drop_unused(draft)
         _compile(draft, settings)
-        try:
-            draft.rename(target)
-        except OSError:
-            if not target.exists():  # else another synth made the same one meanwhile
-                raise
+        _put_in_place(draft, target)
     return target
+
+
+def build_with(settings: Settings, files: Mapping[str, str]) -> Path:
+    """Return the folder to upload for a function that needs more than the others.
+
+    Args:
+        settings: the deployment's settings.
+        files: texts by the names of the files that they are put in, beside the modules.
+    """
+    base = build(settings)
+    digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
+    target = base.with_name(f"{base.name}-{digest}")
+    if not target.exists():
+        with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+            draft = Path(folder) / "bundle"
+            shutil.copytree(base, draft)
+            for name, text in files.items():
+                (draft / name).write_text(text, encoding="utf-8")
+            _put_in_place(draft, target)
+    return target
+
+
+def _put_in_place(draft: Path, target: Path) -> None:
+    try:
+        draft.rename(target)
+    except OSError:
+        if not target.exists():  # else another synth made the same one meanwhile
+            raise
 
 
 def _sources() -> list[Path]:

@@ -1,96 +1,146 @@
-"""The setting `eventRules`: which of a team's own events become updates, and how."""
+"""The EventBridge rules: which events go to the push queue, and by which right."""
 
+import hashlib
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
+import jsii
+from aws_cdk import Stack
 from aws_cdk import aws_events as events
-from entity_push.protocol.events import ENTITY_UPDATED
-from entity_push.protocol.ids import InvalidEntityIdError, checked_entity_id
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+from entity_push.protocol.event_rules import EventRule
+from entity_push.protocol.events import CLIENT_SOURCE, DETAIL_TYPES
 
-_FIELDS = {"pattern", "entityId", "message"}
-_PATH = re.compile(r"\$(\.[A-Za-z0-9_-]+)*")  # dots only (EventBridge API Reference, InputTransformer)
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+from stacks.settings import Settings
 
-EVENT_RULES_RULE = (
-    'a list of objects such as {"pattern":{"source":["shop"],"detail-type":["OrderShipped"]},'
-    '"entityId":"orders/{$.detail.order.id}","message":"$.detail.order"}'
-)
+_REPLACED = events.EventPattern(source=["replaced"])
 
 
-@dataclass(frozen=True, slots=True)
-class EventRule:
-    """Own events that become updates.
+def rule_name_prefix(name: str) -> str:
+    """Return what the names of a deployment's own rules begin with, and no other deployment's do.
 
-    Attributes:
-        pattern: which events: an EventBridge event pattern (EventBridge User Guide, "Event patterns").
-        entity_id: the entity's id, with JSON paths into the event in braces.
-        message: JSON path of the update's message; None for updates without one.
+    A rule's name has at most 64 characters, and the name of a stack may have 128: so the hash.
+    The underscore ends the prefix, since names of stacks and constructs have none.
+
+    Args:
+        name: the deployment's name.
     """
+    return f"{name[:15]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}_"
 
-    pattern: Mapping[str, Any]
-    entity_id: str
-    message: str | None = None
 
-    @classmethod
-    def read(cls, value: Any) -> Self:
-        """Read one rule of the setting.
+@jsii.implements(events.IRuleTarget)
+class _Queue:
+    """The push queue as a target. The CDK's own target adds a statement to both policies for every rule."""
 
-        Raises:
-            ValueError: it is not of the documented form.
-        """
-        match value:
-            case {"pattern": dict(pattern), "entityId": str(entity_id)} if (
-                pattern and not value.keys() - _FIELDS
-            ):
-                return cls(pattern, entity_id, value.get("message"))
-        raise ValueError("it has a pattern and an entityId, maybe a message, and nothing else")
+    def __init__(self, queue: sqs.IQueue, dead_letters: sqs.IQueue):
+        self._queue, self._dead_letters = queue, dead_letters
 
-    def __post_init__(self) -> None:
-        """Check the paths and the id.
-
-        Raises:
-            ValueError: one of them can't be used.
-        """
-        if not self.pattern:
-            raise ValueError("a rule needs a pattern: without one, it would take every event")
-        paths: list[object] = _PLACEHOLDER.findall(self.entity_id)
-        paths += [] if self.message is None else [self.message]
-        for path in paths:
-            if not isinstance(path, str) or not _PATH.fullmatch(path):
-                raise ValueError(f"{path!r} is no JSON path such as $.detail.order.id")
-        try:
-            checked_entity_id(_PLACEHOLDER.sub("x", self.entity_id))
-        except InvalidEntityIdError as error:
-            raise ValueError(str(error)) from error
-
-    def target_input(self) -> events.RuleTargetInput:
-        """Return what EventBridge makes of such an event: one of ours, with the same id and time.
-
-        Source: EventBridge User Guide, "Amazon EventBridge input transformation".
-        """
-        entity_id = _PLACEHOLDER.sub(lambda found: events.EventField.from_path(found[1]), self.entity_id)
-        message = {} if self.message is None else {"message": events.EventField.from_path(self.message)}
-        return events.RuleTargetInput.from_object(
-            {
-                "id": events.EventField.event_id,
-                "time": events.EventField.time,
-                "source": events.EventField.source,
-                "detail-type": ENTITY_UPDATED,
-                "detail": {"entityId": entity_id, **message},
-            }
+    def bind(self, _rule: events.IRule, _target_id: str | None = None) -> events.RuleTargetConfig:
+        """Return what the rule says of its target."""
+        return events.RuleTargetConfig(
+            arn=self._queue.queue_arn,
+            dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self._dead_letters.queue_arn),
         )
 
 
-def read_rules(value: Any) -> tuple[EventRule, ...]:
-    """Read the setting: JSON, what cdk.json has as its value, or rules.
+class EventRules:
+    """The rule for the documented events, and one for each of a team's own.
 
-    Raises:
-        ValueError: it is not a list of such rules.
+    Args:
+        scope: the construct that they are in.
+        settings: the deployment's settings.
+        name: the deployment's name.
+        bus: where the events are.
+        queue: where they go.
+        dead_letters: where they go if EventBridge can't put them on the queue.
     """
-    rules = json.loads(value) if isinstance(value, str) else value
-    if not isinstance(rules, list | tuple):
-        raise ValueError
-    return tuple(rule if isinstance(rule, EventRule) else EventRule.read(rule) for rule in rules)
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        settings: Settings,
+        name: str,
+        bus: events.IEventBus,
+        queue: sqs.Queue,
+        dead_letters: sqs.Queue,
+    ):
+        self._scope, self._settings, self._bus = scope, settings, bus
+        self._target = _Queue(queue, dead_letters)
+        self._accounts = [Stack.of(scope).account, *settings.event_accounts]
+        self._prefix = rule_name_prefix(name)
+        pushed = self._rule(
+            "Pushed",
+            "events that are pushed",
+            events.EventPattern(
+                account=self._accounts, detail_type=list(DETAIL_TYPES), source=self._sources()
+            ),
+        )
+        for target in (queue, dead_letters):
+            self._let_write(target, pushed)
+        for own in settings.event_rules:
+            self._own_rule(own).node.add_dependency(queue, dead_letters)
+
+    def _rule(
+        self, construct_id: str, what: str, pattern: events.EventPattern, name: str | None = None
+    ) -> events.Rule:
+        return events.Rule(
+            self._scope,
+            construct_id,
+            rule_name=name,
+            description=f"Entity Push: {what}",
+            event_bus=self._bus,
+            event_pattern=pattern,
+            targets=[self._target],  # type: ignore[list-item]  # jsii implements it at run time
+        )
+
+    def _own_rule(self, own: EventRule) -> events.Rule:
+        """Hand on a team's own events whole, as data, with the name of the rule that reads them.
+
+        Source: EventBridge User Guide, "Amazon EventBridge input transformation", predefined variables.
+        """
+        rule = self._rule(f"Own-{own.name}", f"eventRules {own.name}", _REPLACED, self._prefix + own.name)
+        resource = rule.node.default_child
+        assert isinstance(resource, events.CfnRule)
+        pattern: dict[str, Any] = {**own.pattern, "account": self._accounts}
+        resource.event_pattern = pattern  # as it is: EventPattern knows fewer operators
+        template = f'{{"rule":{json.dumps(own.name)},"event":<aws.events.event.json>}}'
+        resource.add_property_override("Targets.0.InputTransformer", {"InputTemplate": template})
+        return rule
+
+    def _let_write(self, queue: sqs.Queue, pushed: events.Rule) -> None:
+        """Let EventBridge write to a queue for this deployment's rules, by one statement for all of them.
+
+        A policy has at most 20 statements, 10 conditions and 8,192 bytes (SQS Developer Guide, "Amazon SQS
+        policy quotas").
+        """
+        stack = Stack.of(self._scope)
+        bus = self._bus.event_bus_name
+        # On another bus than the default one, the bus is part of a rule's ARN.
+        path = self._prefix if bus == "default" else f"{bus}/{self._prefix}"
+        own = stack.format_arn(service="events", resource="rule", resource_name=f"{path}*")
+        queue.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[queue.queue_arn],
+                conditions={
+                    "ArnLike": {"aws:SourceArn": [pushed.rule_arn, own]},
+                    "StringEquals": {"aws:SourceAccount": stack.account},
+                },
+            )
+        )
+
+    def _sources(self) -> list[str] | None:
+        """Return which sources the rule takes; `None` takes all."""
+        sources = self._settings.event_sources
+        if not sources:
+            return None
+        return events.Match.any_of(
+            *(
+                events.Match.prefix(source.removesuffix("*")) if source.endswith("*") else source
+                for source in (*sources, CLIENT_SOURCE)
+            )
+        )

@@ -1,6 +1,7 @@
 """A function as every function here is: its own role, log group and trace, nothing it does not need."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import cast
 
 from aws_cdk import CfnElement, Duration, Stack
@@ -34,6 +35,10 @@ def log_group(scope: Construct, construct_id: str, settings: Settings) -> logs.L
     )
 
 
+def _bundle(settings: Settings, files: Mapping[str, str] | None) -> Path:
+    return bundle.build_with(settings, files) if files else bundle.build(settings)
+
+
 class AppFunction(Construct):
     """One Lambda function.
 
@@ -48,6 +53,7 @@ class AppFunction(Construct):
         timeout: the longest an invocation may take.
         memory: MB of memory; CPU comes in proportion.
         recursive_loop: what Lambda does when it sees the function feed its own queue.
+        files: texts that are bundled beside the modules, by the names of their files.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class AppFunction(Construct):
         timeout: Duration,
         memory: int = 512,
         recursive_loop: lambda_.RecursiveLoop = lambda_.RecursiveLoop.TERMINATE,
+        files: Mapping[str, str] | None = None,
     ):
         super().__init__(scope, construct_id)
         group = log_group(self, "Logs", settings)
@@ -68,7 +75,7 @@ class AppFunction(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
-            code=lambda_.Code.from_asset(str(bundle.build(settings))),
+            code=lambda_.Code.from_asset(str(_bundle(settings, files))),
             handler=f"{module}.handler",
             runtime=lambda_.Runtime(f"python{settings.python_version}", lambda_.RuntimeFamily.PYTHON),
             architecture=ARCHITECTURES[settings.architecture],

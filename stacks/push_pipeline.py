@@ -1,35 +1,28 @@
 """From EventBridge to clients: the rule, the queue, the push function and both dead-letter queues."""
 
+import json
+
 from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
-from entity_push.protocol.events import CLIENT_SOURCE, DETAIL_TYPES
+from entity_push.push import retries
 from entity_push.runtime.environment import PushEnvironment
 
 from stacks.acknowledge import acknowledge
 from stacks.encryption import Encryption
+from stacks.event_rules import EventRules
 from stacks.function import AppFunction
 from stacks.settings import Settings
 
-PUSH_TIMEOUT = Duration.seconds(60)
-VISIBILITY_TIMEOUT = Duration.seconds(6 * 60)
-"""6 × the function's timeout (Lambda Developer Guide, "Using Lambda with Amazon SQS")."""
-
 DEAD_LETTER_RETENTION = Duration.days(14)
-RECEIVES = 12
-"""With the delays of Queue.come_back_soon: trouble of a quarter of an hour needs nobody."""
 
 BATCH_SIZE = 10
 """The most that needs no batching window, which would delay every update."""
-
-
-_REPLACED = events.EventPattern(source=["replaced"])
 
 
 class PushPipeline(Construct):
@@ -65,10 +58,19 @@ class PushPipeline(Construct):
         self.queue = self._queue(
             "Queue",
             retention=Duration.days(4),
-            visibility_timeout=VISIBILITY_TIMEOUT,
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=RECEIVES),
+            visibility_timeout=Duration.seconds(retries.VISIBILITY_SECONDS),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=self.dead_letters, max_receive_count=retries.MAX_RECEIVES
+            ),
         )
-        self._rules(bus)
+        EventRules(
+            self,
+            settings=settings,
+            name=name,
+            bus=bus,
+            queue=self.queue,
+            dead_letters=self.target_dead_letters,
+        )
         self.push = self._push(table, stage)
 
     def _queue(
@@ -97,47 +99,6 @@ class PushPipeline(Construct):
             resource.kms_master_key_id = key.key_arn
         return queue
 
-    def _rules(self, bus: events.IEventBus) -> None:
-        pushed = events.EventPattern(detail_type=list(DETAIL_TYPES), source=self._sources())
-        self._rule("Pushed", bus, "events that are pushed", pushed)
-        for number, own in enumerate(self._settings.event_rules, 1):
-            rule = self._rule(f"Own{number}", bus, f"eventRules {number}", _REPLACED, own.target_input())
-            resource = rule.node.default_child
-            assert isinstance(resource, events.CfnRule)
-            resource.event_pattern = dict(own.pattern)  # as it is: EventPattern knows fewer operators
-
-    def _rule(
-        self,
-        construct_id: str,
-        bus: events.IEventBus,
-        what: str,
-        pattern: events.EventPattern,
-        message: events.RuleTargetInput | None = None,
-    ) -> events.Rule:
-        rule = events.Rule(
-            self,
-            construct_id,
-            description=f"Entity Push: {what}",
-            event_bus=bus,
-            event_pattern=pattern,
-        )
-        # The target adds both queue policies: EventBridge may write to the queue and to the dead letters.
-        target = targets.SqsQueue(self.queue, dead_letter_queue=self.target_dead_letters, message=message)
-        rule.add_target(target)
-        return rule
-
-    def _sources(self) -> list[str] | None:
-        """Return which sources the rule takes; `None` takes all."""
-        sources = self._settings.event_sources
-        if not sources:
-            return None
-        return events.Match.any_of(
-            *(
-                events.Match.prefix(source.removesuffix("*")) if source.endswith("*") else source
-                for source in (*sources, CLIENT_SOURCE)
-            )
-        )
-
     def _push(self, table: dynamodb.ITable, stage: apigatewayv2.WebSocketStage) -> AppFunction:
         push = AppFunction(
             self,
@@ -153,12 +114,13 @@ class PushPipeline(Construct):
                 queue_url=self.queue.queue_url,
                 dead_letter_queue_url=self.dead_letters.queue_url,
             ),
-            timeout=PUSH_TIMEOUT,
+            timeout=Duration.seconds(retries.FUNCTION_SECONDS),
             memory=self._settings.push_memory,
             # Chunks and retries go back to the queue. Lambda would stop that after about 16 hops of one
             # trace (Lambda Developer Guide, "Use Lambda recursive loop detection"); attempts and age are
             # bounded in lambdas/entity_push/push/settlement.py.
             recursive_loop=lambda_.RecursiveLoop.ALLOW,
+            files=_rules_file(self._settings),
         )
         push.allow(
             (
@@ -178,3 +140,9 @@ class PushPipeline(Construct):
             )
         )
         return push
+
+
+def _rules_file(settings: Settings) -> dict[str, str]:
+    """Return the file with the rules for own events: a hundred of them do not fit into a variable."""
+    rules = [dict(rule.written) for rule in settings.event_rules]
+    return {"event_rules.json": json.dumps(rules)} if rules else {}

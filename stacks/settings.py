@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
 
+from entity_push.protocol.event_rules import EVENT_RULES_RULE, EventRule, InvalidRuleError, read_rules
 from entity_push.runtime.environment import AuthorizationMode
 
 from stacks.contract import ClaimNames
-from stacks.event_rules import EVENT_RULES_RULE, EventRule, read_rules
 from stacks.retention import LOG_RETENTIONS
 from stacks.setting_kinds import Kind, choice, flag, list_of, matching, one_of_numbers, rates, whole
 
@@ -62,11 +62,17 @@ class Settings:
         ),
         "Whose events are pushed: their `Source` has to be one of these. Nothing: every source's on the bus.",
     )
+    event_accounts: tuple[str, ...] = setting_field(
+        (),
+        list_of(r"[0-9]{12}", "account ids"),
+        "Accounts whose events are pushed, besides its own. A bus may take events of others, too.",
+    )
     event_rules: tuple[EventRule, ...] = setting_field(
         (),
         Kind(EVENT_RULES_RULE, read_rules, lambda _rules: "none"),
-        "Own events that become updates of entities as they are: which (an EventBridge event pattern), of "
-        "which entity (JSON paths in braces), with which message (a JSON path, optional).",
+        "Own events that become updates as they are: which (an EventBridge event pattern), for whom "
+        "(`entityId`, `entityIds`, `userId` or `broadcast`), with which `message`. See "
+        "[own events](../how-to/own-events.md).",
     )
     architecture: str = setting_field(
         "arm64", choice("arm64", "x86_64"), "Processor of the functions. arm64 costs a fifth less."
@@ -255,6 +261,8 @@ def _read(setting: "Field[Any]", value: Any) -> Any:
     kind: Kind = setting.metadata["kind"]
     try:
         return kind.read(value)
+    except InvalidRuleError as error:
+        raise SettingError(f"The setting {context_name(setting)}: {error}.") from error
     except (ValueError, TypeError) as error:
         raise SettingError(
             f"The setting {context_name(setting)} is {value!r}; allowed is {kind.allowed}."

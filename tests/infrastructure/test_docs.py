@@ -9,7 +9,8 @@ import pytest
 from entity_push.auth.refusals import Refusal
 from entity_push.protocol.dead_letter_reasons import Reason
 
-from stacks.settings import Settings, context_name
+from stacks.app_settings import AppSettings
+from stacks.settings import context_name
 
 ROOT = Path(__file__).resolve().parents[2]
 MADE = {line.strip("/\n") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()} | {
@@ -113,7 +114,7 @@ def test_every_path_between_backticks_exists(document: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_setting_that_is_set_exists(document: str) -> None:
-    known = {context_name(setting) for setting in Settings.__dataclass_fields__.values()}
+    known = {context_name(setting) for setting in AppSettings.__dataclass_fields__.values()}
     named = {name for code in _code(document) for name in re.findall(r"-c \"?([A-Za-z]+)=", code)}
     assert named - known - {"name"} == set()
 

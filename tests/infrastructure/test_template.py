@@ -162,7 +162,8 @@ def test_eventbridge_may_write_to_the_queue_and_to_the_targets_dead_letters(
 ) -> None:
     (rule,) = (item for item in of_type(resources, "AWS::Events::Rule").values() if "EventPattern" in item)
     assert rule["EventPattern"] == {
-        "detail-type": ["Entity Updated", "Send User Push Notification", "Broadcast"]
+        "account": [{"Ref": "AWS::AccountId"}],
+        "detail-type": ["Entity Updated", "Send User Push Notification", "Broadcast"],
     }
     assert rule["EventBusName"] == "default"
     (target,) = rule["Targets"]
@@ -322,32 +323,3 @@ def test_an_issuers_tokens_need_no_secret_of_ours() -> None:
     found.resource_count_is("AWS::ApiGatewayV2::Authorizer", 1)
     authorize = functions(found.to_json()["Resources"])["authorize"]
     assert authorize["Environment"]["Variables"]["TOKEN_ISSUER"] == "https://issuer.example.com/"
-
-
-def test_own_events_become_updates_by_an_input_transformer() -> None:
-    rules = [
-        {
-            "pattern": {"source": ["shop"], "detail-type": [{"prefix": "Order"}]},
-            "entityId": "orders/{$.detail.order.id}",
-            "message": "$.detail.order",
-        }
-    ]
-    stack = make_stack({"eventRules": json.dumps(rules), "eventSources": "shop"})
-    assertions.Template.from_stack(stack).has_resource_properties(
-        "AWS::Events::Rule",
-        {
-            "EventPattern": rules[0]["pattern"],
-            "Targets": [
-                assertions.Match.object_like(
-                    {
-                        "InputTransformer": {
-                            "InputPathsMap": assertions.Match.any_value(),
-                            "InputTemplate": '{"id":<id>,"time":<time>,"source":<source>,'
-                            '"detail-type":"Entity Updated",'
-                            '"detail":{"entityId":"orders/<detail-order-id>","message":<detail-order>}}',
-                        }
-                    }
-                )
-            ],
-        },
-    )

@@ -40,6 +40,7 @@ class Update:
         sent_at: when EventBridge put it on the queue, in milliseconds since 1970.
         sequence: its number in the channel; 0 if updates are not numbered.
         oversize: whether the frame goes without its message because it would be too large.
+        rule: name of the rule that made it of an own event; empty for the documented events.
     """
 
     channel: str
@@ -48,6 +49,12 @@ class Update:
     sent_at: int
     sequence: int = 0
     oversize: bool = False
+    rule: str = ""
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What tells the update from others of its channel: two rules make two updates of one event."""
+        return self.event_id, self.rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +66,19 @@ class Event:
         event_id: id of the EventBridge event.
         frame: what is pushed, without sequence and cursor.
         sent_at: when EventBridge put it on the queue, in milliseconds since 1970.
+        rule: name of the rule that reads it as an update; empty for the documented events.
     """
 
     channel: str
     event_id: str
     frame: Frame
     sent_at: int
+    rule: str = ""
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What tells the event's update from others of its channel."""
+        return self.event_id, self.rule
 
     def at(self, cursor: Cursor | None) -> Update:
         """Return the event as the update with this number; without one, if updates are not numbered."""
@@ -74,7 +88,7 @@ class Event:
         if oversize:
             wire = frames.encode(frames.without_message(frame))
         sequence = cursor.sequence if cursor else 0
-        return Update(self.channel, self.event_id, wire, self.sent_at, sequence, oversize)
+        return Update(self.channel, self.event_id, wire, self.sent_at, sequence, oversize, self.rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +96,22 @@ class EventOfSeveral:
     """An event about several entities. As a message for each of them, each has a fate of its own.
 
     Attributes:
-        event: the event; it names `entityIds`.
+        event: the event; it names `entityIds`, or its rule does.
         entity_ids: the entities, each once.
+        rule: name of the rule that reads it; empty for the documented events.
     """
 
     event: Mapping[str, Any]
     entity_ids: tuple[str, ...]
+    rule: str = ""
 
     def messages(self) -> list[str]:
         """Return the bodies of the queue messages, one per entity; they share the event's id."""
+        if self.rule:
+            return [
+                strict_json.for_queue({"rule": self.rule, "event": self.event, "entityId": entity_id})
+                for entity_id in self.entity_ids
+            ]
         rest = {name: value for name, value in self.event["detail"].items() if name != "entityIds"}
         return [
             strict_json.for_queue({**self.event, "detail": {**rest, "entityId": entity_id}})
@@ -110,16 +131,7 @@ def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event | EventOfSev
     Raises:
         UnusableMessageError: not an event, of another kind, or without a usable id of whom it is for.
     """
-    match event:
-        case {"detail-type": str(kind), "id": str(event_id), "time": str(time), "detail": dict(detail)} if (
-            _is_short(event_id) and _is_short(time)
-        ):
-            pass
-        case _:
-            raise UnusableMessageError(
-                Reason.NOT_AN_EVENT,
-                "the message is not an EventBridge event (detail-type, id, time and an object as detail)",
-            )
+    kind, event_id, time, detail = envelope(event)
     if kind not in _KINDS:
         text = f"the detail-type is none of {', '.join(map(repr, _KINDS))}"
         raise UnusableMessageError(Reason.UNKNOWN_DETAIL_TYPE, text)
@@ -129,6 +141,23 @@ def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event | EventOfSev
     pushed = Pushed(event_id=event_id, time=time, detail=detail, sender=sender)
     channel, frame = _KINDS[kind](pushed)
     return Event(channel, event_id, frame, sent_at)
+
+
+def envelope(event: Mapping[str, Any]) -> tuple[str, str, str, Mapping[str, Any]]:
+    """Return detail-type, id, time and detail of an EventBridge event.
+
+    Raises:
+        UnusableMessageError: it is none.
+    """
+    match event:
+        case {"detail-type": str(kind), "id": str(event_id), "time": str(time), "detail": dict(detail)} if (
+            _is_short(event_id) and _is_short(time)
+        ):
+            return kind, event_id, time, detail
+    raise UnusableMessageError(
+        Reason.NOT_AN_EVENT,
+        "the message is not an EventBridge event (detail-type, id, time and an object as detail)",
+    )
 
 
 def _is_short(text: str) -> bool:

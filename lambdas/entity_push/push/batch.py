@@ -5,11 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from entity_push.protocol.dead_letter_reasons import UnusableMessageError
+from entity_push.protocol.dead_letter_reasons import Reason, UnusableMessageError
+from entity_push.protocol.event_rules import EventRule
 from entity_push.protocol.events import Event, EventOfSeveral, Update
+from entity_push.push import retries
 from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.delivery import Delivery
-from entity_push.push.messages import Chunk, Rest, read_message, split
+from entity_push.push.messages import NO_RULES, Chunk, Rest, UnknownRuleError, read_message, split
 from entity_push.push.metrics import PushMetrics
 from entity_push.push.queue import Message, Queue
 from entity_push.runtime.telemetry import logger
@@ -31,11 +33,19 @@ class Batch:
         numbers: numbers and stores updates.
         queue: takes chunks.
         dead_letters: takes what can't be pushed.
+        rules: the rules for own events, by their names.
     """
 
-    def __init__(self, subscribers: Subscribers, numbers: Numbers, queue: Queue, dead_letters: DeadLetters):
+    def __init__(
+        self,
+        subscribers: Subscribers,
+        numbers: Numbers,
+        queue: Queue,
+        dead_letters: DeadLetters,
+        rules: Mapping[str, EventRule] = NO_RULES,
+    ):
         self._subscribers, self._numbers = subscribers, numbers
-        self._queue, self._dead_letters = queue, dead_letters
+        self._queue, self._dead_letters, self._own_rules = queue, dead_letters, rules
         self._events: dict[str, dict[str, Event]] = defaultdict(dict)
         self._rests: dict[str, Rest] = {}
         self.deliveries: list[Delivery] = []
@@ -68,13 +78,16 @@ class Batch:
         self.failed += failed
 
     def _add(self, record: Mapping[str, Any]) -> None:
-        record_id = record["messageId"]
+        record_id, sent_at = record["messageId"], int(record["attributes"]["SentTimestamp"])
         try:
-            message = read_message(record["body"], sent_at=int(record["attributes"]["SentTimestamp"]))
+            message = read_message(record["body"], sent_at=sent_at, rules=self._own_rules)
+        except UnknownRuleError as error:
+            if time.time() * 1000 - sent_at < retries.UNKNOWN_RULE_SECONDS * 1000:
+                raise  # it comes back
+            self._bury(record, Reason.UNKNOWN_RULE, str(error))
+            return
         except UnusableMessageError as error:
-            logger.error("dead letter", message_id=record_id, code=error.reason, reason=error.text)
-            self._dead_letters.send(record["body"], error.reason, error.text)
-            self.metrics.dead_letters += 1
+            self._bury(record, error.reason, error.text)
             return
         match message:
             case Chunk():
@@ -85,6 +98,11 @@ class Batch:
                 self._queue.send(Message(body) for body in message.messages())
             case Event():
                 self._events[message.channel][record_id] = message
+
+    def _bury(self, record: Mapping[str, Any], reason: Reason, text: str) -> None:
+        logger.error("dead letter", message_id=record["messageId"], code=reason, reason=text)
+        self._dead_letters.send(record["body"], reason, text)
+        self.metrics.dead_letters += 1
 
     def _in_time(self, record_ids: Iterable[str], until: float) -> bool:
         if time.monotonic() < until:
@@ -111,8 +129,8 @@ class Batch:
         updates = self._numbers.append(list(events.values()))
         first = next(self._subscribers.pages(channel))
         # The same event may be in two records of a batch; one of them delivers it.
-        record_ids = {event.event_id: record_id for record_id, event in events.items()}
-        by_record = {record_ids[update.event_id]: update for update in updates}
+        record_ids = {event.identity: record_id for record_id, event in events.items()}
+        by_record = {record_ids[update.identity]: update for update in updates}
         self.metrics.updates += len(updates)
         self.metrics.oversize += sum(update.oversize for update in updates)
         if first.last:

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from entity_push.posting.posts import NotYet, Post, Result
+from entity_push.protocol.event_rules import EventRule
 from entity_push.push import retries
 from entity_push.push.batch import Batch, Numbers
 from entity_push.push.dead_letters import DeadLetters
+from entity_push.push.messages import NO_RULES
 from entity_push.push.queue import Queue
 from entity_push.push.sequencer import Sequencer
 from entity_push.push.settlement import Disconnects, Forgets, Settlement
@@ -37,6 +39,7 @@ class FanOut:
         queue: takes chunks.
         dead_letters: takes what can't be pushed.
         deployment_name: what metrics are counted under.
+        rules: the rules for own events, by their names.
     """
 
     def __init__(
@@ -49,10 +52,11 @@ class FanOut:
         queue: Queue,
         dead_letters: DeadLetters,
         deployment_name: str,
+        rules: Mapping[str, EventRule] = NO_RULES,
     ):
         self._subscribers, self._numbers = subscribers, numbers
         self._deliverer, self._queue, self._dead_letters = deliverer, queue, dead_letters
-        self._deployment_name = deployment_name
+        self._deployment_name, self._rules = deployment_name, rules
         self._settlement = Settlement(connections, deliverer, queue, dead_letters)
 
     def push(self, records: Sequence[Mapping[str, Any]], *, seconds: float) -> list[str]:
@@ -66,7 +70,7 @@ class FanOut:
             The message ids of the records that have to come back; each of the others is done.
         """
         ends = time.monotonic() + seconds
-        batch = Batch(self._subscribers, self._numbers, self._queue, self._dead_letters)
+        batch = Batch(self._subscribers, self._numbers, self._queue, self._dead_letters, self._rules)
         for record in records:
             batch.add(record)
         batch.prepare(until=ends - retries.PREPARE_RESERVE_SECONDS)

@@ -13,10 +13,14 @@ from typing import Any, Self
 
 from entity_push.protocol import strict_json
 from entity_push.protocol.dead_letter_reasons import Reason, UnusableMessageError
+from entity_push.protocol.event_rules import EventRule
 from entity_push.protocol.events import Event, EventOfSeveral, Update, parse_event
+from entity_push.protocol.own_events import read_own_event
 
 CHUNK_SIZE = 1000
 """Connection ids in one chunk: enough to be worth an invocation, few enough to spread over workers."""
+
+NO_RULES: Mapping[str, EventRule] = {}
 
 SUMMARY_LENGTH = 100
 """Characters of a message that a summary shows."""
@@ -181,14 +185,25 @@ def split(chunk: Chunk) -> Iterator[Chunk]:
         yield replace(chunk, subscribers=some)
 
 
-def read_message(body: str, *, sent_at: int) -> Event | EventOfSeveral | Chunk | Rest:
+class UnknownRuleError(LookupError):
+    """A message came by a rule that this version lacks; a deployment may be under way."""
+
+    def __init__(self, name: str):
+        super().__init__(f"there is no rule {name!r:.50}")
+
+
+def read_message(
+    body: str, *, sent_at: int, rules: Mapping[str, EventRule] = NO_RULES
+) -> Event | EventOfSeveral | Chunk | Rest:
     """Read the body of a queue message.
 
     Args:
         body: the body.
         sent_at: when it was put on the queue, in milliseconds since 1970.
+        rules: the rules for own events, by their names.
 
     Raises:
+        UnknownRuleError: it is an own event that came by another rule.
         UnusableMessageError: it is neither an event about a channel nor from the push function; it says why.
     """
     try:
@@ -202,7 +217,20 @@ def read_message(body: str, *, sent_at: int) -> Event | EventOfSeveral | Chunk |
         return Chunk.from_message(message)
     if message.keys() == {"rest"}:
         return Rest.from_message(message)
+    if {"rule", "event"} <= message.keys() <= {"rule", "event", "entityId"}:
+        return _own_event(message, sent_at, rules)
     return parse_event(message, sent_at=sent_at)
+
+
+def _own_event(
+    message: Mapping[str, Any], sent_at: int, rules: Mapping[str, EventRule]
+) -> Event | EventOfSeveral:
+    match message:
+        case {"rule": str(name), "event": dict(event)}:
+            if name not in rules:
+                raise UnknownRuleError(name)
+            return read_own_event(rules[name], event, sent_at=sent_at, entity_id=message.get("entityId"))
+    raise UnusableMessageError(Reason.NOT_AN_EVENT, "the message has no rule's name, or no event")
 
 
 def as_new(body: str, now: float) -> str:
@@ -215,7 +243,7 @@ def as_new(body: str, now: float) -> str:
     sent_at = round(now * 1000)
     try:
         message = read_message(body, sent_at=sent_at)
-    except UnusableMessageError:
+    except (UnusableMessageError, UnknownRuleError):
         return body
     match message:
         case Chunk():
@@ -229,6 +257,10 @@ def summary(body: str) -> str:
     """Return in a line what a message is about: a dead letter's, so anything at all."""
     try:
         message = read_message(body, sent_at=0)
+    except UnknownRuleError:
+        own = json.loads(body)
+        detail = json.dumps(own["event"].get("detail"))[:SUMMARY_LENGTH]
+        return f"event {own['event'].get('id')} by the rule {own['rule']} {detail}"
     except UnusableMessageError:
         return body[:SUMMARY_LENGTH]
     match message:

@@ -27,6 +27,10 @@ of `comes_back_after`, trouble of a quarter of an hour needs nobody."""
 
 LONGEST_RETURN_SECONDS = 300
 
+UNKNOWN_RULE_SECONDS = 10 * 60
+"""How long a message comes back whose rule this version of the push function lacks: a deployment may be under
+way. Then it is a dead letter."""
+
 SEND_TRIES = 5
 """How often a message is sent to the queue that SQS refuses."""
 

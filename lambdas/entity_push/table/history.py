@@ -130,8 +130,8 @@ class History:
             StillConflictingError: other writers were faster every time; nothing was stored.
         """
         channel = events[0].channel
-        known: dict[str, Update] = {}
-        new = {event.event_id: event for event in events}
+        known: dict[tuple[str, str], Update] = {}
+        new = {event.identity: event for event in events}
         left, alone = self._left.pop(channel, (None, False))
         place = left if left and alone else self._read_place(channel)
         alone = place == left
@@ -144,12 +144,12 @@ class History:
             ]
             outcome = self._store(channel, place, updates)
             if outcome is None:
-                known |= {update.event_id: update for update in updates}
+                known |= {update.identity: update for update in updates}
                 place = Cursor(place.epoch, place.sequence + len(updates))
                 new = {}
                 continue
-            for event_id, cursor in outcome.markers.items():
-                known[event_id] = new.pop(event_id).at(cursor)
+            for identity, cursor in outcome.markers.items():
+                known[identity] = new.pop(identity).at(cursor)
             if outcome.head_moved:
                 alone = False
                 place = outcome.head or self._read_place(channel)
@@ -243,7 +243,7 @@ class History:
 
     def _put_marker(self, cursor: Cursor, update: Update, now: int) -> Item:
         item = {
-            **keys.marker(update.channel, update.event_id),
+            **keys.marker(update.channel, *update.identity),
             "cursor": {"S": str(cursor)},
             "ttl": {"N": str(now + max(MARKER_SECONDS, self._replay_seconds))},
         }
@@ -269,14 +269,14 @@ class _Refusal:
 
     head_moved: bool
     head: Cursor | None
-    markers: dict[str, Cursor]
+    markers: dict[tuple[str, str], Cursor]
 
 
 def _refusal(found: Sequence[Item], updates: Sequence[Update]) -> _Refusal:
     head, markers = found[0], found[1 + len(updates) :]
     moved = head.get("Code") == "ConditionalCheckFailed"
     known = {
-        update.event_id: Cursor.parse(marker["Item"]["cursor"]["S"])
+        update.identity: Cursor.parse(marker["Item"]["cursor"]["S"])
         for update, marker in zip(updates, markers, strict=True)
         if marker.get("Code") == "ConditionalCheckFailed"
     }

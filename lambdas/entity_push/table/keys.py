@@ -46,9 +46,15 @@ def sequence_of(item: Item) -> int:
     return int(item["sk"]["S"].rpartition("#")[2])
 
 
-def marker(channel: str, event_id: str) -> Item:
-    """Return the key of what tells that an event has its number already."""
-    return _key(f"{CHANNEL}{channel}", f"{EVENT}{event_id}")
+def marker(channel: str, event_id: str, rule: str = "") -> Item:
+    """Return the key of what tells that an event, as a rule reads it, has its number already."""
+    of_rule = f"#{_part(rule)}" if rule else ""
+    return _key(f"{CHANNEL}{channel}", f"{EVENT}{_part(event_id)}{of_rule}")
+
+
+def _part(text: str) -> str:
+    """Return a text as a part of a key: without the sign that separates parts."""
+    return text.replace("%", "%25").replace("#", "%23")
 
 
 def expiration(minute: int, connection_id: str) -> Item:

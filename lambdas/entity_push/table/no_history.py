@@ -33,4 +33,4 @@ class NoHistory:
             if len(self._without_head) >= _REMEMBERED:
                 self._without_head.clear()
             self._without_head.add(channel)
-        return [event.at(None) for event in {event.event_id: event for event in events}.values()]
+        return [event.at(None) for event in {event.identity: event for event in events}.values()]

@@ -11,13 +11,14 @@ from entity_push.auth.bearer import Bearer
 from entity_push.auth.grants import EVERYTHING
 from entity_push.posting.posts import NOT_YET, NotYet, Outcome, Post, Result
 from entity_push.protocol.channels import everyone_list
+from entity_push.protocol.event_rules import by_name, read_rules
 from entity_push.protocol.events import Update
 from entity_push.push.batch import Batch, Numbers
 from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.fan_out import FanOut
 from entity_push.push.messages import Chunk
 from entity_push.push.queue import Queue
-from entity_push.push.retries import MAX_AGE_SECONDS, MAX_ROUNDS
+from entity_push.push.retries import MAX_AGE_SECONDS, MAX_ROUNDS, UNKNOWN_RULE_SECONDS
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
 from entity_push.table.no_history import NoHistory
@@ -84,6 +85,21 @@ class Sqs:
         return [Chunk.from_message(json.loads(entry["MessageBody"])) for entry in self.queued]
 
 
+OWN_RULES = by_name(
+    read_rules(
+        [
+            {
+                "name": name,
+                "pattern": {"source": ["shop"]},
+                "entityId": "orders/{$.detail.id}",
+                "message": path,
+            }
+            for name, path in (("state", "$.detail.state"), ("total", "$.detail.total"))
+        ]
+    )
+)
+
+
 class Bench:
     """A fan-out with everything around it."""
 
@@ -105,6 +121,7 @@ class Bench:
             queue=self.queue,
             dead_letters=self.dead_letters,
             deployment_name="Orders",
+            rules=OWN_RULES,
         )
 
     def batch(self) -> Batch:
@@ -521,3 +538,40 @@ def test_the_expired_are_counted_and_logged_and_neither_retried_nor_closed_nor_f
     assert metrics["Expired"] == [1]
     (pushed,) = (record for record in caplog.records if record.message == "pushed")
     assert vars(pushed)["expired"] == 1
+
+
+def own_event(rule: str, **detail: Any) -> str:
+    own = {"id": "e-1", "detail-type": "OrderPaid", "time": "2026-11-22T18:43:48Z", "detail": detail}
+    return json.dumps({"rule": rule, "event": own})
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_two_rules_make_two_updates_of_one_event_and_a_redelivery_none(bench: Bench, together: bool) -> None:
+    bench.subscribe("entity/orders/7", "a")
+    bodies = [own_event(rule, id=7, state="paid", total=12) for rule in ("state", "total")]
+    for batch in [bodies] if together else [[body] for body in bodies]:
+        assert bench.push(*batch) == []
+    pushed = [json.loads(frame) for _, frame in bench.engine.posted]
+    assert [(frame["sequence"], frame["message"], frame["rule"]) for frame in pushed] == [
+        (1, "paid", "state"),
+        (2, 12, "total"),
+    ]
+    assert bench.push(*bodies) == []
+    again = [json.loads(frame)["sequence"] for _, frame in bench.engine.posted[2:]]
+    assert again == [1, 2], "a redelivered event keeps its number, under each of its rules"
+
+
+def test_an_event_by_an_unknown_rule_comes_back_and_then_is_a_dead_letter_that_keeps_it(bench: Bench) -> None:
+    body = own_event("later", id=7)
+    assert bench.push(body, age=UNKNOWN_RULE_SECONDS - 60) == ["m0"]
+    assert not bench.sqs.dead
+    assert bench.push(body, age=UNKNOWN_RULE_SECONDS + 1) == []
+    assert bench.sqs.dead == [(body, "there is no rule 'later'")]
+    assert bench.sqs.codes == ["unknown_rule"]
+
+
+def test_an_event_that_does_not_fit_its_rule_is_a_dead_letter_that_keeps_it(bench: Bench) -> None:
+    body = own_event("state", state="paid")
+    assert bench.push(body) == []
+    assert bench.sqs.dead == [(body, "rule state: $.detail.id is missing")]
+    assert bench.sqs.codes == ["unfit_event"]

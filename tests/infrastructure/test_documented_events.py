@@ -7,6 +7,8 @@ from entity_push.protocol.events import CLIENT_SOURCE, DETAIL_TYPES
 
 from tests.infrastructure.conftest import make_stack, of_type
 
+OWN = [{"Ref": "AWS::AccountId"}]
+
 
 def pattern(resources: dict[str, Any]) -> dict[str, Any]:
     """Return the pattern of the rule that takes the documented events."""
@@ -20,12 +22,13 @@ def pattern(resources: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_source_is_taken_by_default(resources: dict[str, Any]) -> None:
-    assert pattern(resources) == {"detail-type": list(DETAIL_TYPES)}
+    assert pattern(resources) == {"account": OWN, "detail-type": list(DETAIL_TYPES)}
 
 
 def test_named_sources_and_prefixes_and_clients_are_taken_and_no_others() -> None:
     template = assertions.Template.from_stack(make_stack({"eventSources": "orders.service, shop.*"}))
     assert pattern(template.to_json()["Resources"]) == {
+        "account": OWN,
         "detail-type": list(DETAIL_TYPES),
         "source": ["orders.service", {"prefix": "shop."}, CLIENT_SOURCE],
     }
