@@ -1,4 +1,4 @@
-"""The addresses behind a host name, all of them in turn."""
+"""A host name's addresses, used in turn."""
 
 import math
 import random
@@ -10,11 +10,11 @@ _RESOLVE_SECONDS = 60.0  # API Gateway's addresses change
 _RESOLVE_AGAIN_SECONDS = 1.0  # after a failure
 
 Address = tuple[int, tuple[object, ...]]
-"""Family (IPv4, IPv6), and what `connect` takes."""
+"""Family (IPv4, IPv6), and the address as `socket.connect` takes it."""
 
 
 class Addresses:
-    """A host's addresses: asked for every minute, without those that could not be reached since."""
+    """A host's addresses, resolved every minute. Unreachable ones are left out until then."""
 
     def __init__(self, host: str, port: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._host, self._port, self._clock = host, port, clock
@@ -23,10 +23,10 @@ class Addresses:
         self._error: OSError | None = None
 
     def next(self) -> Address:
-        """Return the next address; may block for the name's resolution.
+        """Return the next address. The call may block while the name is resolved.
 
         Raises:
-            OSError: none is known.
+            OSError: no address is known.
         """
         if self._clock() >= self._resolve_at:
             self._resolve()
@@ -37,7 +37,7 @@ class Addresses:
         return self._known[-1]
 
     def avoid(self, address: Address) -> bool:
-        """Take note of an address that can't be reached; tell whether another is worth trying."""
+        """Note an unreachable address; tell whether another one is worth trying."""
         if address not in self._known:
             return bool(self._known)
         if len(self._known) == 1:
@@ -49,10 +49,10 @@ class Addresses:
     def _resolve(self) -> None:
         try:
             found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-        except OSError as error:  # the old addresses, if there are any, are the best guess
+        except OSError as error:  # old addresses, if there are any, are the best guess
             self._error = error
             self._resolve_at = self._clock() + _RESOLVE_AGAIN_SECONDS
             return
         self._known = [(entry[0], entry[4]) for entry in found]
-        random.shuffle(self._known)  # not every worker begins with the same
+        random.shuffle(self._known)  # so workers begin with different addresses
         self._resolve_at = self._clock() + _RESOLVE_SECONDS

@@ -4,12 +4,14 @@
     for result in deliverer.deliver(posts, deadline=time.monotonic() + 20):
         print(result.connection_id, result.outcome)
 
-Three parts, from the outside in. `Deliverer` keeps what outlives a run: connections, signing key, pace. `Run`
-decides what is sent when and what an answer means. `Transport` moves bytes. One thread, HTTP/1.1 without
-pipelining, so requests in flight = connections in use.
+The engine has three parts, from the outside in. `Deliverer` keeps the state that outlives a run: HTTP
+connections, signing key, pace. `Run` chooses the next request and interprets answers. `Transport` moves
+bytes. The engine uses one thread and HTTP/1.1 without pipelining. So requests in flight = HTTP connections in
+use.
 
 A post that failed ambiguously (a reset or a silence before the answer's status line) may have reached its
-client and is sent again: at least once. Clients drop what they have seen by its `sequence`.
+client. The engine sends the post again: delivery is at least once. Clients drop repetitions by their
+`sequence`.
 """
 
 import time
@@ -26,27 +28,27 @@ from entity_push.runtime.tls import default_ca_file
 
 
 class Deliverer:
-    """Posts frames and disconnects clients; keeps its connections between calls.
+    """Posts frames and disconnects clients; keeps its HTTP connections between calls.
 
-    Not thread-safe, and one run at a time: exhaust or close an iterator before the next call.
+    A deliverer is for one thread and one run at a time: exhaust or close an iterator before the next call.
 
     Args:
         endpoint: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`, or a local
             `http://host:port/…/{stage}`; `/@connections/{id}` is appended.
         region: the AWS Region to sign for.
-        credentials: called at the start of each run, every 10 seconds, and when API Gateway refuses
-            the credentials; returns the current ones.
-        max_in_flight: the most requests in flight, which is the most connections.
-        tries: how often one post is sent at most; up to twice more while it is throttled. Not counted
-            is what most likely reached nobody: a request on a kept-alive connection that turned out to
-            be closed, at an address that can't be reached, or with credentials that had expired.
+        credentials: returns the current credentials. A run calls this at its start, every 10 seconds, and
+            when API Gateway refuses the credentials.
+        max_in_flight: the most requests in flight, and so the most HTTP connections.
+        tries: the most tries of one post; a throttled post gets up to two more. A request that most likely
+            reached nobody is not counted: its kept-alive connection had been closed, its address can't be
+            reached, or its credentials had expired.
         timeout: seconds after which an unanswered request counts as failed.
         ca_file: authorities to trust, PEM. Default: the environment's `AWS_CA_BUNDLE`, then
             certifi's or botocore's bundle, as botocore does.
-        clock: monotonic seconds; tests replace it.
+        clock: monotonic seconds; tests replace the clock.
 
     Raises:
-        ValueError: the endpoint is not one.
+        ValueError: the endpoint is no `@connections` endpoint.
         OSError: the authorities can't be read.
     """
 
@@ -68,33 +70,35 @@ class Deliverer:
             ca_file = default_ca_file()
         self.window = Window(max_in_flight)
         self.transport: Transport[Job] = Transport(self._signer.origin, ca_file, max_in_flight, clock)
-        self._ended = clock()  # the last run
+        self._ended = clock()  # the last run's end
 
     def deliver(self, posts: Iterable[Post | NotYet], *, deadline: float) -> Iterator[Result]:
         """Post each frame to its connection.
 
         Args:
-            posts: drawn lazily, a few at a time; see `Source`. About 4·√n connections are opened for as many
-                posts as its `__length_hint__` says; without one, n grows with what was drawn. An exception
-                that it raises is raised here too, after the results of what was drawn before.
-            deadline: `time.monotonic()` at which this ends; what is unfinished then is UNSENT. The
-                rest of `posts` is still drawn, so that it is reported.
+            posts: the posts, drawn lazily, a few at a time; see `Source`. The run opens about 4·√n HTTP
+                connections for n posts. n is the iterable's `__length_hint__`; without a hint, n grows with
+                the drawn posts. An exception of `posts` is raised here too, after the results of the posts
+                before.
+            deadline: the `time.monotonic()` at which the run ends. Unfinished posts are UNSENT then. The
+                rest of `posts` is still drawn, so that each post has its result.
 
         Yields:
-            Exactly one result per post, in the order in which they are settled.
+            Exactly one result per post, in the order in which the posts are settled.
         """
         return self._results("POST", posts, deadline)
 
     def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
-        """Close connections (`DeleteConnection`); DELIVERED means closed, GONE that it was.
+        """Close connections (`DeleteConnection`).
 
-        Arguments and results are as with `deliver`.
+        The deadline and the results are as with `deliver`. DELIVERED means that the call closed the
+        connection, GONE that the connection was closed before.
         """
         posts = [Post(connection_id, b"") for connection_id in connection_ids]
         return self._results("DELETE", posts, deadline)
 
     def close(self) -> None:
-        """Close the connections. The deliverer can't be used afterwards."""
+        """Close the HTTP connections, for good: the deliverer can't be used afterwards."""
         self.transport.close()
 
     def _results(self, method: str, posts: Iterable[Post | NotYet], deadline: float) -> Iterator[Result]:

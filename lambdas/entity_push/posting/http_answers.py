@@ -1,18 +1,18 @@
-"""Reading HTTP/1.1 answers: bytes in, a status and a log's reason out. Knows no sockets."""
+"""HTTP/1.1 answers: bytes in, a status and a log's reason out. The module knows no sockets."""
 
 import math
 import re
 from typing import NamedTuple
 
 LONGEST = 65_536
-"""Bytes of an answer, head and body, that are looked at; a longer one costs its connection."""
+"""Bytes of an answer, head and body, that are read. A longer answer costs its HTTP connection."""
 
 _REASON_LENGTH = 200
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?\r\n").match
 
 
 class Answer(NamedTuple):
-    """An answer: its `status`, a `reason` unless it is 200, and whether its connection may be `kept`."""
+    """An answer: `status`, `reason` (empty for 200), and whether the HTTP connection may be `kept`."""
 
     status: int
     reason: str
@@ -20,26 +20,26 @@ class Answer(NamedTuple):
 
 
 class NotHttpError(ValueError):
-    """What came is not HTTP/1.x, so nobody knows what became of the request."""
+    """The answer is not HTTP/1.x, so the request's fate is unknown."""
 
 
 def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
     """Read the answer to one request.
 
     Args:
-        data: All that came since the request was sent.
-        ended: No more will come. Then a status line is enough for an answer.
+        data: all bytes received since the request was sent.
+        ended: whether the HTTP connection has ended. Then a status line is enough for an answer.
 
     Returns:
-        None if there is no answer (yet). Interim answers (1xx) are none.
+        The answer; None while the data is incomplete. Interim answers (1xx) are skipped.
 
     Raises:
-        NotHttpError: This will never be one.
+        NotHttpError: the data can never become an answer.
     """
     while True:
         line = _STATUS_LINE(data)
         if line is None:
-            # What may still become a status line is waited for.
+            # The beginning of a status line may still be completed.
             if b"\n" in data or data[:7] != b"HTTP/1."[: len(data)]:
                 raise NotHttpError("not an HTTP answer")
             return None
@@ -61,17 +61,17 @@ def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
 
 
 def _left(status: int, lower: bytes, body: bytes) -> float:
-    """Return how much of a body is still to come; less than 0 if its connection can't be used again.
+    """Return the number of bytes still missing from a body; negative if the HTTP connection can't be kept.
 
-    Where it is not plain that nothing follows, the connection is not kept: the next client's answer must not
-    begin with the rest of this one, and the body is only for the log.
+    The HTTP connection is kept only if the body's end is plain. Otherwise the next client's answer might
+    begin with the rest of this one. The body itself is only for the log.
     """
     if b"\r\ntransfer-encoding" in lower:
         return _left_of_chunks(body)
     length = _value(lower, lower, b"content-length")
     bodiless = status in (204, 304)
     if not length:
-        return -len(body) if bodiless else math.inf  # else it ends with the connection
+        return -len(body) if bodiless else math.inf  # such a body ends with the connection
     once = lower.count(b"\r\ncontent-length:") == 1
     plain = once and length.isdigit() and len(length) < 10 and not (bodiless and length != b"0")
     return int(length) - len(body) if plain else -1
@@ -84,7 +84,7 @@ def _left_of_chunks(body: bytes) -> float:
 
 
 def _value(head: bytes, lower: bytes, name: bytes) -> bytes:
-    """Return a header's value, as it is in `head`; empty if there is none."""
+    """Return a header's value as written in `head`; empty if the header is missing."""
     at = lower.find(b"\r\n" + name + b":")
     if at < 0:
         return b""
@@ -92,7 +92,7 @@ def _value(head: bytes, lower: bytes, name: bytes) -> bytes:
 
 
 def _reason(head: bytes, lower: bytes, body: bytes) -> str:
-    """Return API Gateway's type of an error, or how its body begins."""
+    """Return API Gateway's error type, or else the beginning of the body."""
     if kind := _value(head, lower, b"x-amzn-errortype"):
         return kind.decode("latin-1").partition(":")[0]
     return body[:_REASON_LENGTH].decode("utf-8", "replace")

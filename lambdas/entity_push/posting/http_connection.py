@@ -1,4 +1,4 @@
-"""A connection to the endpoint, the request that it is busy with, and how a request ends."""
+"""An HTTP connection to the endpoint, its request in flight, and the ways in which a request ends."""
 
 import enum
 import selectors
@@ -12,7 +12,7 @@ Tag = TypeVar("Tag")
 
 
 class Fault(enum.Enum):
-    """Why there was no answer."""
+    """The reason why a request got no answer."""
 
     UNSEEN = "a kept-alive connection had been closed, or an address can't be reached, while others may be"
     UNTRUSTED = "the far end's certificate is not to be trusted: nothing was sent, and nothing can be"
@@ -21,7 +21,7 @@ class Fault(enum.Enum):
 
 
 class Ended(NamedTuple, Generic[Tag]):
-    """How a request ended: with an answer (`fault` None), or without one (`status` None)."""
+    """A request's end: with an answer (`fault` None), or without an answer (`status` None)."""
 
     tag: Tag
     status: int | None
@@ -31,16 +31,16 @@ class Ended(NamedTuple, Generic[Tag]):
 
 @dataclass(slots=True, eq=False)
 class HttpConnection(Generic[Tag]):
-    """A connection, and the request that it is busy with, if any."""
+    """An HTTP connection and its request in flight, if any."""
 
     sock: socket.socket
     fd: int
     address: Address
     tag: Tag | None
-    since: float  # when its last request began
-    latest: float  # when it is too late to send it (`time.time()`)
-    unsent: bytes | memoryview  # what of the request has not left yet
+    since: float  # the start of the last request
+    latest: float  # the `time.time()` from which the request must not be sent
+    unsent: bytes | memoryview  # the part of the request that is still to be sent
     received: bytes = b""
-    ready: bool = False  # connected, and through with the TLS handshake
+    ready: bool = False  # connected, with the TLS handshake done
     answered: bool = False  # at least once
     events: int = selectors.EVENT_WRITE

@@ -1,23 +1,24 @@
-"""How many requests may be in flight, as far as throttling decides it."""
+"""The window: the most requests in flight, as throttling allows."""
 
-_SLOWEST = 16  # throttling never goes below this many requests in flight
+_SLOWEST = 16  # the smallest window that throttling can cause
 _MEMORY = 1 / 64  # the weight of one answer in the share of throttled ones
 _TOO_MANY = 0.2  # a larger share is the account's throttle; slow clients are a few in a hundred
-_LESS = 0.7  # what is left of the window after a round that was throttled
-_MORE = 0.1  # what each answer adds otherwise
-_FORGET_SECONDS = 0.1  # nobody knows what others send meanwhile
+_LESS = 0.7  # the part of the window that is left after a throttled round trip
+_MORE = 0.1  # the growth of the window for each other answer
+_FORGET_SECONDS = 0.1  # other workers' traffic meanwhile is unknown
 
 
 class Window:
-    """How many requests may be in flight: fewer when API Gateway throttles, then slowly more.
+    """The most requests in flight: fewer when API Gateway throttles, then slowly more.
 
-    429 means the account's throttle or one client's full buffer, and the answer does not tell
-    which: `LimitExceededException` is "more than the allowed number of requests per unit of time or the
-    WebSocket client side buffer is full", says PostToConnection's API reference. So what counts is their
-    share among the latest answers: a few slow clients change nothing, the throttle hits many.
+    A 429 means the account's throttle or one client's full buffer, and the answer does not tell which.
+    `LimitExceededException` is "more than the allowed number of requests per unit of time or the WebSocket
+    client side buffer is full" (PostToConnection's API reference). So the share of 429 among the latest
+    answers
+    decides: a few slow clients change nothing, the throttle hits many.
 
-    The window becomes smaller at most once per round (as many answers as requests may be in flight), since
-    the answers of one round tell about the same moment.
+    The window shrinks at most once per round trip (as many answers as the window has requests). The answers
+    of one round trip tell about the same moment.
     """
 
     def __init__(self, most: int) -> None:
@@ -26,7 +27,7 @@ class Window:
         self._wait = 0.0  # answers until the window may become smaller again
 
     def note(self, throttled: bool) -> None:
-        """Take one answer into account."""
+        """Count one answer, throttled (429) or not."""
         self._share += (throttled - self._share) * _MEMORY
         self._wait -= 1
         if self._share <= _TOO_MANY:
@@ -36,7 +37,7 @@ class Window:
             self._wait = self.size
 
     def rest(self, seconds: float) -> None:
-        """Take into account that nothing was sent for a while: what was learned fades."""
+        """Let the window recover for some seconds without requests: the past fades."""
         doublings = min(16.0, seconds / _FORGET_SECONDS)
         self.size = min(self._most, self.size * 2.0**doublings)
         self._share *= 0.5**doublings

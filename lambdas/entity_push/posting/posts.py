@@ -1,4 +1,4 @@
-"""What is posted, and what becomes of it."""
+"""Posts and their results."""
 
 import enum
 import math
@@ -6,26 +6,26 @@ from typing import Final, NamedTuple
 
 
 class Outcome(enum.Enum):
-    """What became of one post."""
+    """The outcome of one post."""
 
     DELIVERED = "delivered"
-    """API Gateway took it (2xx)."""
+    """API Gateway took the post (2xx)."""
     GONE = "gone"
     """The connection does not exist: closed, or its `$connect` has not returned yet (410)."""
     RETRY = "retry"
-    """Throttled, 5xx, reset or silent, every time it was tried: it may be tried again later."""
+    """Every try was throttled (429), failed (408, 5xx), reset or silent. A later round may succeed."""
     UNSENT = "unsent"
-    """The run ended first (deadline, credentials): no fault of this connection. It may have got it."""
+    """The run ended first (deadline, credentials): no fault of the connection. A try may have arrived."""
     EXPIRED = "expired"
-    """The right to it ended before it could be sent (or sent again: it may have got it). No retry."""
+    """The connection's right ended before the next try. An earlier try may have arrived. No retry."""
     REFUSED = "refused"
-    """Any other answer (400, 403, 413 …): trying again does not help."""
+    """API Gateway gave any other answer (400, 403, 413 …). A retry would not help."""
 
 
 class Post(NamedTuple):
     """A frame for a connection. Posts that share a frame should share the `bytes` object.
 
-    `tag` is the caller's own: the post's result has it too. No request for the post begins at or after
+    The caller's own `tag` returns with the post's result. No request for the post begins at or after
     `expires` (seconds since 1970).
     """
 
@@ -42,12 +42,12 @@ class NotYet(enum.Enum):
 
 
 NOT_YET: Final = NotYet.NOT_YET
-"""What a source of posts yields when its next post depends on the results of earlier ones. The engine then
-waits for a result, hands it to its caller, who may make more posts due, and draws again."""
+"""A source of posts yields this while its next post depends on earlier results. The engine then waits for a
+result, yields the result to its caller, and draws again. The caller may have made more posts due."""
 
 
 class Result(NamedTuple):
-    """What became of one post: `status` of the last answer (None: there was none), a log's `reason`."""
+    """The result of one post: its outcome, the last answer's `status` (None: no answer), a log's `reason`."""
 
     connection_id: str
     outcome: Outcome

@@ -1,4 +1,4 @@
-"""The requests of a run: each is signed, and all share what does not depend on the connection."""
+"""The signed requests of a run. Parts that do not depend on the connection are built once."""
 
 from collections.abc import Callable
 
@@ -10,35 +10,35 @@ class Requests:
 
     Args:
         method: `POST` or `DELETE`.
-        signer: signs them.
+        signer: signs the requests.
         credentials: returns the current credentials.
 
     Attributes:
-        stamp: what signs requests now; None before `renew` was called.
+        stamp: signs requests now; None before the first `renew`.
     """
 
     def __init__(self, method: str, signer: Signer, credentials: Callable[[], Credentials]) -> None:
         self._method, self._signer, self._credentials = method, signer, credentials
         self._headers = b""
-        self._tail: tuple[bytes, bytes] | None = None  # a frame, and the end of the requests that carry it
+        self._tail: tuple[bytes, bytes] | None = None  # a frame, and the common end of its requests
         self.stamp: Stamp | None = None
 
     def renew(self) -> bool:
         """Sign with the current time and credentials from now on; return whether the credentials changed.
 
         Raises:
-            Exception: what getting the credentials raises. Nothing changes then.
+            Exception: the credentials can't be had; nothing changes then.
         """
         before, credentials = self.stamp, self._credentials()
         self.stamp = self._signer.stamp(credentials)
-        # Without a type, local stand-ins might parse the frame as a form.
+        # Local stand-ins might parse a frame without a type as a form.
         host = self._signer.origin.partition("//")[2]
         lines = [f"Host: {host}", "Content-Type: application/octet-stream", *self.stamp.headers]
         self._headers, self._tail = "".join(f"{line}\r\n" for line in lines).encode(), None
         return before is None or before.credentials != credentials
 
     def build(self, connection_id: str, frame: bytes) -> bytes:
-        """Return the whole request for a connection, signed; `renew` must have been called before."""
+        """Return the whole signed request for a connection. Call `renew` before."""
         assert self.stamp is not None
         payload_hash = self._signer.payload_hash(frame)
         target, authorization = self.stamp.sign(self._method, connection_id, payload_hash)
@@ -46,7 +46,7 @@ class Requests:
         return head + self._tail_with(frame)
 
     def _tail_with(self, frame: bytes) -> bytes:
-        """Return what the requests for a frame have in common: the other headers, and the frame."""
+        """Return the common end of a frame's requests: the other headers, and the frame."""
         if self._tail is None or self._tail[0] is not frame:
             length = f"Content-Length: {len(frame)}\r\n" if self._method == "POST" else ""
             self._tail = frame, self._headers + f"{length}\r\n".encode() + frame

@@ -1,4 +1,4 @@
-"""One run of the engine: what is sent next, what an answer means, and when to stop."""
+"""One run of the engine: it chooses the next request, interprets answers, and knows when to stop."""
 
 import heapq
 import math
@@ -16,32 +16,32 @@ from entity_push.posting.signing import Stamp, credentials_at_fault
 from entity_push.posting.source import Source
 from entity_push.posting.transport import Transport
 
-_STAMP_SECONDS = 10.0  # how long one signing date (valid for 5 minutes) and set of credentials serve
-_SWEEP_SECONDS = 0.1  # how often silent requests are looked for
-_WAITING_RETRIES = 4096  # beyond this, no new post is drawn: memory stays flat whatever fails
-_THROTTLED_PAUSE = 0.01  # seconds before the first retry of a 429, doubled from then on
-_THROTTLED_TRIES = 2  # how much more often a 429 is tried again than anything else: it comes at once
-_FAILED_PAUSE = 0.05  # the pause before the first retry of anything else
+_STAMP_SECONDS = 10.0  # the use of one signing date (valid for 5 minutes) and set of credentials
+_SWEEP_SECONDS = 0.1  # between two searches for silent requests
+_WAITING_RETRIES = 4096  # from here on, no new post is drawn: memory stays flat whatever fails
+_THROTTLED_PAUSE = 0.01  # seconds before the first retry of a 429, doubled for each further one
+_THROTTLED_TRIES = 2  # additional tries for a 429, which costs little: the answer comes at once
+_FAILED_PAUSE = 0.05  # seconds before the first retry of any other failure, doubled likewise
 _LONGEST_PAUSE = 2.0
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A post on its way through the engine, and what its requests have met so far."""
+    """A post on its way through the engine, with the history of its requests."""
 
     post: Post
     tries: int = 0
-    fresh: bool = False  # not on a kept-alive connection again: the last one was closed
+    fresh: bool = False  # needs a new HTTP connection: the last one failed
     status: int | None = None
     stamp: Stamp | None = None
 
     def result(self, outcome: Outcome, reason: str) -> Result:
-        """Return what became of the post."""
+        """Return the post's result."""
         return Result(self.post.connection_id, outcome, self.status, reason, self.post.tag)
 
 
 class _Retries:
-    """Jobs that wait for another try, in the order in which they are due."""
+    """Jobs that wait for another try, in the order of their due times."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Job]] = []  # due time, tie-breaker, job
@@ -63,15 +63,15 @@ class _Retries:
 
 
 class Run:
-    """One run: its posts in, a result for each out.
+    """One run: posts in, one result per post out.
 
     Args:
-        posts: where the posts come from.
-        requests: builds their requests.
-        transport: sends them; nothing may be in flight.
-        window: says how many may be in flight.
+        posts: the source of the posts.
+        requests: builds the posts' requests.
+        transport: sends the requests; no request may be in flight.
+        window: limits the requests in flight.
         deadline: the time by `clock` at which the run ends.
-        tries: how often one post is sent at most.
+        tries: the most tries of one post; a throttled post gets two more.
         timeout: seconds after which a request without an answer has failed.
         clock: monotonic seconds.
     """
@@ -90,21 +90,21 @@ class Run:
     ) -> None:
         self._posts, self._requests, self._transport, self._window = posts, requests, transport, window
         self._deadline, self._tries, self._timeout, self._clock = deadline, tries, timeout, clock
-        # Nothing is started right before the deadline only to be cut off there, perhaps delivered.
+        # A request right before the deadline would only be cut off, perhaps delivered.
         now = clock()
         self._last_start = deadline - min(0.25, max(0.0, deadline - now) / 4)
-        self._warm = 0  # connections that were open before
+        self._warm = 0  # HTTP connections that the last run left open
         self._retries, self._retry_next = _Retries(), False
         self._settled: deque[Result] = deque()
-        self._stopped: str | None = None  # why nothing more is sent
+        self._stopped: str | None = None  # the reason why the run sends no more requests
         self._stamped = self._swept = now
 
     def results(self) -> Iterator[Result]:
-        """Yield exactly one result per post, in the order in which they are settled.
+        """Yield exactly one result per post, in the order in which the posts are settled.
 
         Raises:
             RuntimeError: another run over this transport is not finished.
-            Exception: what the posts' iterator raised, after the results of what was drawn before.
+            Exception: the posts' iterator raised it; the results of the posts before come first.
         """
         if self._transport.in_flight:
             raise RuntimeError("another run of this deliverer is not finished")
@@ -114,10 +114,10 @@ class Run:
             self._renew()
             while True:
                 self._fill()
-                while self._settled:  # only now: the connections are busy while the caller works
+                while self._settled:  # after the fill, so that connections are busy while the caller works
                     yield self._settled.popleft()
                 if self._posts.waits:
-                    self._fill()  # those results may have made more due
+                    self._fill()  # the caller may have made more posts due
                 if self._is_finished:
                     break
                 for ended in self._transport.wait(self._pause()):
@@ -135,17 +135,17 @@ class Run:
         return idle and (self._stopped is not None or (self._posts.is_dry and not self._retries))
 
     def _left(self) -> Iterator[Result]:
-        """Yield the results of what the run had no time for."""
+        """Yield UNSENT results for all posts that the run did not finish."""
         reason = self._stopped or "deadline"
         while self._retries:
             yield self._retries.pop().result(Outcome.UNSENT, reason)
         while (post := self._posts.draw()) is not None:
             yield Job(post).result(Outcome.UNSENT, reason)
 
-    # --- what is sent next
+    # --- the next request
 
     def _fill(self) -> None:
-        """Start what may be started now."""
+        """Start as many requests as the limit allows now."""
         now = self._clock()
         self._posts.look_again()
         if self._stopped is None and now >= self._last_start:
@@ -160,10 +160,10 @@ class Run:
                 return
             self._start(job)
             if self._clock() - now > _SWEEP_SECONDS:
-                return  # drawing was slow: look after what is in flight
+                return  # drawing was slow: the requests in flight need attention
 
     def _next(self, now: float) -> Job | None:
-        """Return what to start: by turns a retry that is due and a new post, so that neither waits long."""
+        """Return the next job: due retries and new posts take turns, so that neither waits long."""
         due = self._retries.next_due <= now
         self._retry_next = not self._retry_next
         new = not (due and self._retry_next) and len(self._retries) < _WAITING_RETRIES
@@ -172,10 +172,10 @@ class Run:
         return self._retries.pop() if due else None
 
     def _limit(self) -> int:
-        """Return how many requests may be in flight.
+        """Return the most requests in flight now.
 
-        About 4·√n connections are worth opening for a run (a handshake costs as much as 40 posts). Those that
-        are open already cost nothing, and a few more each time pay off in the next runs.
+        About 4·√n HTTP connections are worth opening for a run of n posts: a handshake costs as much as 40
+        posts. Open connections cost nothing, and a few more in each run pay off in the next ones.
         """
         root = math.sqrt(self._posts.expected)
         worth = max(8, math.ceil(4 * root))
@@ -197,25 +197,25 @@ class Run:
         self._transport.start(job, request, fresh=job.fresh, latest=post.expires)
 
     def _pause(self) -> float:
-        """Return how long to wait for answers before looking for something to start."""
+        """Return the seconds to wait for answers before the next fill."""
         if self._settled:
             return 0.0
         due = self._retries.next_due
         if self._stopped or self._transport.in_flight >= self._limit():
             due = math.inf
         elif not self._posts.is_dry and len(self._retries) < _WAITING_RETRIES:
-            return 0.0  # much of what was drawn was settled without a request: there is room for more
+            return 0.0  # many drawn posts were settled without a request, so there is room for more
         ends = min(due, self._deadline if self._stopped else self._last_start)
         return max(0.0, min(ends - self._clock(), _SWEEP_SECONDS))
 
-    # --- what an answer means
+    # --- the meaning of an answer
 
     def _settle(self, ended: Ended[Job]) -> None:
         job, status = ended.tag, ended.status
         if status is None:
             self._settle_failure(ended)
             return
-        if status != 429 or job.status != 429:  # the same client again says nothing of the others
+        if status != 429 or job.status != 429:  # a client's repeated 429 tells nothing of the others
             self._window.note(throttled=status == 429)
         job.status = status
         if 200 <= status < 300:
@@ -229,7 +229,7 @@ class Run:
         elif credentials_at_fault(status, ended.reason):
             if job.stamp is self._requests.stamp and not self._renew():
                 self._stop(f"credentials: {ended.reason}")
-            job.tries -= 1  # no fault of this connection
+            job.tries -= 1  # no fault of the connection
             self._again(job, f"{status} {ended.reason}", 0.0)
         else:
             self._settled.append(job.result(Outcome.REFUSED, ended.reason))
@@ -250,7 +250,7 @@ class Run:
         self._again(job, ended.reason, 0.0 if free else _FAILED_PAUSE)
 
     def _again(self, job: Job, reason: str, pause: float, more: int = 0) -> None:
-        """Send a job once more after a while, `pause` seconds doubled per try, with jitter."""
+        """Schedule another try after `pause` seconds, doubled per try, with jitter; or settle the job."""
         if job.tries >= self._tries + more:
             self._settled.append(job.result(Outcome.RETRY, reason))
             return
@@ -263,7 +263,7 @@ class Run:
             return
         self._retries.add(job, due)
 
-    # --- when to stop
+    # --- the end of the run
 
     def _renew(self) -> bool:
         """Sign with the current credentials from now on; return whether they have changed."""
@@ -276,11 +276,11 @@ class Run:
         return changed
 
     def _stop(self, reason: str) -> None:
-        """Send nothing more; the first reason is the one that is told."""
+        """Stop sending. The first reason stays."""
         self._stopped = self._stopped or reason
 
     def _sweep(self) -> None:
-        """End silent requests, and all of them at the deadline."""
+        """End silent requests; at the deadline, end all requests."""
         now = self._clock()
         if now >= self._deadline:
             for ended in self._transport.silent(math.inf):

@@ -1,8 +1,8 @@
 """AWS Signature Version 4 for `@connections` requests, at about 6 µs each.
 
-Everything that does not depend on the connection is computed once: the signing key per day and
-credentials, the payload hash per distinct frame, the constant parts of the canonical request per
-`Stamp`. Equal, byte for byte, to `botocore.auth.SigV4Auth` (tests/unit/posting/test_signing.py).
+Parts that do not depend on the connection are computed once: the signing key per day and credentials, the
+payload hash per distinct frame, the constant parts of the canonical request per `Stamp`. Signatures equal
+those of `botocore.auth.SigV4Auth`, byte for byte (tests/unit/posting/test_signing.py).
 
 The algorithm: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -16,13 +16,13 @@ from urllib.parse import quote, urlsplit
 
 SERVICE = "execute-api"
 
-# What API Gateway's connection ids look like ("d8rrxfAzoAMCJWQ="): no quoting function needed.
+# The form of API Gateway's connection ids ("d8rrxfAzoAMCJWQ="), which need no quoting function.
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+").fullmatch
 _CACHED_FRAMES = 64  # a frame is at most 128 KB, so at most 8 MB
 
 
 class Credentials(Protocol):
-    """What signing needs of AWS credentials: botocore's `ReadOnlyCredentials` have it."""
+    """AWS credentials as signing needs them, such as botocore's `ReadOnlyCredentials`."""
 
     @property
     def access_key(self) -> str | None:
@@ -40,7 +40,7 @@ class Credentials(Protocol):
 class Stamp:
     """Signs requests for one moment and one set of credentials.
 
-    AWS accepts a signature for five minutes; `Signer.stamp` makes a new one long before.
+    AWS accepts a signature for five minutes. A run takes a new stamp long before.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Stamp:
             self.headers.append(f"X-Amz-Security-Token: {token}")
             canonical_token = f"x-amz-security-token:{token}\n"
         self._path = path
-        # Outside of S3, the canonical path is encoded once more than the path on the wire.
+        # The canonical path is encoded once more than the path on the wire (except for S3).
         self._canonical_path = quote(path, safe="/~")
         self._canonical_tail = f"\n\nhost:{host}\nx-amz-date:{date}\n{canonical_token}\n{signed}\n".encode()
         self._to_sign = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n".encode()
@@ -64,7 +64,7 @@ class Stamp:
             f"Authorization: AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
             f"SignedHeaders={signed}, Signature="
         )
-        # HMAC's two hash states after the key: copying them is cheaper than a new `hmac` object.
+        # HMAC's two hash states after the key: a copy is cheaper than a new `hmac` object.
         block = key.ljust(64, b"\0")
         self._inner = hashlib.sha256(bytes(b ^ 0x36 for b in block))
         self._outer = hashlib.sha256(bytes(b ^ 0x5C for b in block))
@@ -74,12 +74,12 @@ class Stamp:
 
         Args:
             method: `POST` or `DELETE`.
-            connection_id: As API Gateway gave it, not encoded.
+            connection_id: the id as API Gateway gave it, not encoded.
             payload_hash: SHA-256 of the body, hexadecimal.
 
         Returns:
-            The request target (the encoded path) and the Authorization header. `headers` must be
-            sent with them.
+            The request target (the encoded path) and the Authorization header. The request must have
+            `headers`, too.
         """
         if connection_id[-1:] == "=" and _PLAIN(connection_id, 0, len(connection_id) - 1):
             once, twice = connection_id[:-1] + "%3D", connection_id[:-1] + "%253D"
@@ -96,15 +96,18 @@ class Stamp:
 
 
 class Signer:
-    """Makes stamps and payload hashes for one endpoint, and remembers what can be remembered.
+    """Makes stamps and payload hashes for one endpoint; caches the signing key and the hashes.
 
     Args:
         endpoint: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`, or any other
             `scheme://host[:port][/path]` under which `/@connections/{id}` is served.
-        region: The Region in the credential scope.
+        region: the Region in the credential scope.
 
     Attributes:
-        origin: Scheme, host and port, without a path.
+        origin: scheme, host and port, without a path.
+
+    Raises:
+        ValueError: the endpoint is not of this form.
     """
 
     def __init__(self, endpoint: str, region: str) -> None:
@@ -124,7 +127,7 @@ class Signer:
         self._hashes: dict[bytes, str] = {}
 
     def stamp(self, credentials: Credentials, now: float | None = None) -> Stamp:
-        """Return what signs requests from `now` on (seconds since the epoch; None: the clock's)."""
+        """Return a stamp that signs requests from `now` on (seconds since 1970; None: the clock's time)."""
         date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         secret_key = credentials.secret_key or ""
         if self._key_for != (secret_key, date[:8]):
@@ -142,7 +145,7 @@ class Signer:
         )
 
     def payload_hash(self, frame: bytes) -> str:
-        """SHA-256 of `frame`, hexadecimal; computed once per distinct frame."""
+        """Return the SHA-256 of `frame`, hexadecimal; compute each distinct frame's once."""
         known = self._hashes.get(frame)
         if known is None:
             if len(self._hashes) >= _CACHED_FRAMES:
@@ -151,8 +154,8 @@ class Signer:
         return known
 
 
-# Error types and messages which say that the credentials or the clock are at fault, so that every
-# other request would fail in the same way. API Gateway sends the type in `x-amzn-ErrorType` and
+# Error types and messages that blame the credentials or the clock: every other request would fail in the same
+# way. API Gateway sends the type in `x-amzn-ErrorType` and
 # `{"message": "The security token included in the request is expired"}` as the body.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 _CREDENTIALS_AT_FAULT = re.compile(
@@ -164,5 +167,5 @@ _CREDENTIALS_AT_FAULT = re.compile(
 
 
 def credentials_at_fault(status: int, error: str) -> bool:
-    """Tell whether a refusal is about the credentials (or the clock), not about this request."""
+    """Tell whether a refusal is about the credentials or the clock rather than about the request."""
     return status in (400, 401, 403) and _CREDENTIALS_AT_FAULT(error) is not None

@@ -1,4 +1,4 @@
-"""Where a run's posts come from: drawn one by one, as late as possible."""
+"""The source of a run's posts, drawn one by one, as late as possible."""
 
 from collections.abc import Iterable
 from operator import length_hint
@@ -10,11 +10,11 @@ class Source:
     """Draws posts.
 
     Args:
-        posts: the posts; drawing one may block for a page fetch. `NOT_YET` among them means that no post is
-            due before another result.
+        posts: the posts. A draw may block while a page is fetched. `NOT_YET` means that no post is due before
+            another result.
 
     Attributes:
-        error: what the iterator of posts has raised. Nothing follows it.
+        error: the exception that the posts' iterator has raised, if any. No post follows.
         waits: whether the last draw met `NOT_YET`.
     """
 
@@ -32,15 +32,15 @@ class Source:
 
     @property
     def expected(self) -> int:
-        """About how many posts there are: what the iterator hints at, or one more than were drawn."""
+        """The approximate number of posts: the iterator's hint, or one more than were drawn."""
         return max(self._expected, self._drawn + 1)
 
     def look_again(self) -> None:
-        """Take note that results may have made more posts due."""
+        """Allow a draw after `NOT_YET`: results may have made more posts due."""
         self.waits = False
 
     def draw(self) -> Post | None:
-        """Return the next post; None if there is none, or none yet."""
+        """Return the next post; None at the end, or while no post is due."""
         if self.is_dry:
             return None
         try:

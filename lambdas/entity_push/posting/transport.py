@@ -1,7 +1,7 @@
-"""Moving bytes: requests in, answers out, over kept-alive connections under one selector; no policy.
+"""Bytes: requests in, answers out, over kept-alive HTTP connections under one selector. No policy.
 
-One thread, HTTP/1.1 without pipelining, so requests in flight = connections in use. Each connection is
-kept after an answer whose end is plain, and closed after any other.
+The transport uses one thread and HTTP/1.1 without pipelining. So requests in flight = connections in use. A
+connection is kept after an answer whose end is plain, and closed after any other answer.
 """
 
 import errno
@@ -21,9 +21,9 @@ from entity_push.posting.http_connection import Ended, Fault, HttpConnection, Ta
 from entity_push.runtime.tls import trusting
 
 _CONNECT_SECONDS = 3.0  # then another address is tried
-_IDLE_SECONDS = 120.0  # a connection unused for longer is not trusted any more
-_AWAY_SECONDS = 0.1  # nobody listened for longer than this: that is not the far end's silence
-_READ_SIZE = 16_384  # a whole TLS record, so that nothing is left where the selector can't see it
+_IDLE_SECONDS = 120.0  # a connection that was idle for longer may be broken, and is closed
+_AWAY_SECONDS = 0.1  # a longer absence of the caller is not the far end's silence
+_READ_SIZE = 16_384  # a whole TLS record: the selector can't see bytes left in the TLS layer
 
 _IN, _OUT = selectors.EVENT_READ, selectors.EVENT_WRITE
 _NOTHING = memoryview(b"")
@@ -31,17 +31,17 @@ _LATER = (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError)
 
 
 class Transport(Generic[Tag]):
-    """Connections to one origin. Not thread-safe.
+    """HTTP connections to one origin. Not thread-safe.
 
     Args:
         origin: `https://host[:port]` or `http://…`.
-        ca_file: Authorities to trust, PEM; for `https` only.
-        most: The most connections.
-        clock: Monotonic seconds; tests replace it.
+        ca_file: authorities to trust, PEM; for `https` only.
+        most: the number of connections at which a new one replaces an idle one.
+        clock: monotonic seconds; tests replace the clock.
 
     Attributes:
-        in_flight: How many requests were started whose end was not returned yet.
-        open: How many connections there are, idle ones included.
+        in_flight: the number of started requests whose end is still to be returned.
+        open: the number of connections, idle ones included.
     """
 
     def __init__(
@@ -68,28 +68,28 @@ class Transport(Generic[Tag]):
 
     @property
     def open(self) -> int:
-        """How many connections there are."""
+        """The number of connections, idle ones included."""
         return len(self._connections)
 
     def start(self, tag: Tag, request: bytes, *, fresh: bool = False, latest: float = math.inf) -> None:
         """Send a request.
 
         Args:
-            tag: Comes back with the answer.
-            request: All of it.
-            fresh: On a new connection.
-            latest: `time.time()` at which it must not be sent any more, if connecting takes so long.
+            tag: the caller's own; comes back with the request's end.
+            request: the whole request, head and body.
+            fresh: whether the request needs a new connection.
+            latest: the `time.time()` from which the request must not be sent. Connecting may take so long.
         """
         self.in_flight += 1
         if self._idle and not fresh:
-            connection, _ = self._idle.popitem()  # the one used last
+            connection, _ = self._idle.popitem()  # the last one used
             connection.tag, connection.since = tag, self._clock()
             self._send(connection, request)
         else:
             self._open(tag, request, latest)
 
     def wait(self, seconds: float) -> list[Ended[Tag]]:
-        """Move bytes; return the requests that ended within `seconds` (perhaps none)."""
+        """Move bytes for at most `seconds`; return the requests that ended, perhaps none."""
         now = self._clock()
         if (away := now - self._looked) > _AWAY_SECONDS:  # the caller worked, or fetched a page
             for connection in self._connections:
@@ -109,7 +109,8 @@ class Transport(Generic[Tag]):
     def prune(self) -> None:
         """Close idle connections that the far end has closed, or that were idle for too long.
 
-        Before a run, with nothing in flight: a frozen Lambda function sees only now what happened.
+        Call this before a run, with no request in flight. A Lambda function sees only then what happened
+        while it was frozen.
         """
         before = self._clock() - _IDLE_SECONDS
         for connection in [connection for connection in self._idle if connection.since < before]:
@@ -117,7 +118,7 @@ class Transport(Generic[Tag]):
         self.wait(0.0)
 
     def silent(self, since: float) -> list[Ended[Tag]]:
-        """End the requests that began before `since`; `wait` must have been called just before."""
+        """End the requests that began before `since`, and slow connects. Call `wait` just before."""
         slow = self._clock() - _CONNECT_SECONDS
         for connection in [connection for connection in self._connections if connection.tag is not None]:
             if connection.since < since:
@@ -127,14 +128,14 @@ class Transport(Generic[Tag]):
         return self._take_ended()
 
     def abandon(self) -> None:
-        """End all requests in flight, and forgets them."""
+        """Drop all requests in flight, with their connections."""
         for connection in [connection for connection in self._connections if connection.tag is not None]:
             self._close(connection)
         self.in_flight = 0
         self._ended.clear()
 
     def close(self) -> None:
-        """Close everything."""
+        """Close all connections and the selector."""
         for connection in list(self._connections):
             self._close(connection)
         self._selector.close()
@@ -142,11 +143,11 @@ class Transport(Generic[Tag]):
     def _open(self, tag: Tag, request: bytes, latest: float) -> None:
         """Open a connection for a request."""
         if len(self._connections) >= self._most and self._idle:
-            self._close(next(iter(self._idle)))  # the one that has been idle for longest
+            self._close(next(iter(self._idle)))  # the one idle for longest
         try:
             address = self._addresses.next()
             sock = socket.socket(address[0], socket.SOCK_STREAM)
-        except OSError as error:  # also if there are too many open files
+        except OSError as error:  # such as too many open files
             self._ended.append(Ended(tag, None, f"{self._host}: {error}", Fault.FAILED))
             return
         sock.setblocking(False)
@@ -159,7 +160,7 @@ class Transport(Generic[Tag]):
             self._unreachable(connection, os.strerror(code))
 
     def _connect(self, connection: HttpConnection[Tag]) -> None:
-        """Go on with connecting, TLS handshake included; then sends the request."""
+        """Go on with connecting, TLS handshake included; then send the request."""
         sock = connection.sock
         try:
             if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
@@ -186,18 +187,18 @@ class Transport(Generic[Tag]):
                 self._finish(connection, "too late to be sent", Fault.LATE)
 
     def _unreachable(self, connection: HttpConnection[Tag], reason: str) -> None:
-        """End a request of which nothing was sent yet."""
+        """End a request whose connection never became ready: no byte of the request was sent."""
         others = self._addresses.avoid(connection.address)
         self._finish(connection, reason, Fault.UNSEEN if others else Fault.FAILED)
 
     def _send(self, connection: HttpConnection[Tag], data: bytes | memoryview) -> None:
-        """Send as much as the socket takes; large frames go in parts."""
+        """Send as many bytes as the socket takes; large frames go in parts."""
         try:
             sent = connection.sock.send(data)
         except _LATER:
             sent = 0
         except OSError as error:
-            self._receive(connection, str(error))  # an answer may have come before the connection broke
+            self._receive(connection, str(error))  # an answer may have come before the break
             return
         if sent < len(data):
             connection.unsent = memoryview(data)[sent:]
@@ -209,7 +210,7 @@ class Transport(Generic[Tag]):
             self._watch(connection, _IN)
 
     def _receive(self, connection: HttpConnection[Tag], broken: str = "") -> None:
-        """Take what came; `broken` says why nothing more will."""
+        """Read the bytes that came; `broken` is the reason why no more bytes will come."""
         try:
             data = connection.sock.recv(_READ_SIZE)
         except _LATER:
@@ -218,7 +219,7 @@ class Transport(Generic[Tag]):
             return
         except OSError as error:
             data, broken = b"", broken or str(error)
-        if connection.tag is None:  # idle, so this is its end, or nothing that was asked for
+        if connection.tag is None:  # idle: the far end closed, or sent bytes without a request
             self._close(connection)
             return
         if not data:
@@ -240,12 +241,12 @@ class Transport(Generic[Tag]):
             self._receive(connection, broken)
 
     def _broken(self, connection: HttpConnection[Tag], reason: str) -> None:
-        """End a request whose connection has. A kept-alive one had most likely been closed before."""
+        """End a request of a broken connection. A kept-alive one had most likely been closed before."""
         unseen = connection.answered and not connection.received
         self._finish(connection, reason, Fault.UNSEEN if unseen else Fault.FAILED)
 
     def _answer(self, connection: HttpConnection[Tag], answer: Answer) -> None:
-        """End a request with its answer; keeps its connection if both ends are at a boundary."""
+        """End a request with its answer; keep the connection if both ends are at a boundary."""
         assert connection.tag is not None
         self._ended.append(Ended(connection.tag, answer.status, answer.reason))
         if not answer.kept or connection.unsent:
@@ -255,7 +256,7 @@ class Transport(Generic[Tag]):
         self._idle[connection] = None
 
     def _finish(self, connection: HttpConnection[Tag], reason: str, fault: Fault = Fault.FAILED) -> None:
-        """End a request on which nothing more will come, with its answer if it has a status line."""
+        """End a request early. A complete status line counts as the answer."""
         try:
             answer = read_answer(connection.received, ended=True)
         except NotHttpError:
