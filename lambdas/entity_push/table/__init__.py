@@ -1,4 +1,4 @@
-"""The single table: its keys, its items, and every read and write. No other module builds any of them.
+"""The single table: its keys, its items, and every read and write. No other package builds any of them.
 
 ==============  ==========================  =====================================================
 item            pk                          sk
@@ -8,7 +8,9 @@ subscription    `CHANNEL#<channel>`       `SUBSCRIBER#<connection id>`
 head            `CHANNEL#<channel>`       `HEAD`
 update          `CHANNEL#<channel>`       `UPDATE#<epoch>#<sequence, 16 digits>`
 marker          `CHANNEL#<channel>`       `EVENT#<event id>`
+expiration      `EXPIRES#<minute>`        `CONNECTION#<connection id>`
 ==============  ==========================  =====================================================
 
-There is no secondary index: every read is on the base table and strongly consistent.
+The base table is the only index. Every read is strongly consistent, except that of expirations: the expire
+function reads each of them again in its next runs.
 """

@@ -1,4 +1,4 @@
-"""Writing many items at once."""
+"""Writes of many items at once."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ BATCH_WRITE_LIMIT = 25
 
 
 class BatchWriter:
-    """Puts and deletes, in as few calls as possible, each repeated until it is done.
+    """Puts and deletes items in as few calls as possible. Unprocessed items are tried again.
 
     Args:
         client: a DynamoDB client (botocore or boto3).
@@ -27,15 +27,15 @@ class BatchWriter:
         """Put items.
 
         Raises:
-            StillConflictingError: DynamoDB kept refusing some.
+            StillConflictingError: DynamoDB left some items unprocessed in every try.
         """
         self._write({"PutRequest": {"Item": item}} for item in items)
 
     def delete(self, keys: Iterable[Item]) -> None:
-        """Delete items; of some there may be none.
+        """Delete items. Missing items are no error.
 
         Raises:
-            StillConflictingError: DynamoDB kept refusing some.
+            StillConflictingError: DynamoDB left some items unprocessed in every try.
         """
         self._write({"DeleteRequest": {"Key": key}} for key in keys)
 

@@ -1,4 +1,4 @@
-"""Calling DynamoDB again as long as other writers are at the same items."""
+"""Retries of DynamoDB calls that meet other writers at the same items."""
 
 import random
 import time
@@ -14,23 +14,26 @@ _CONFLICTS = frozenset(("TransactionConflict", "TransactionConflictException"))
 
 
 class StillConflictingError(Exception):
-    """Other writers kept changing the same items; nothing was written. Trying again may help."""
+    """DynamoDB kept refusing, mostly since other writers changed the same items. Another try may help.
+
+    A refused transaction wrote nothing. A refused batch may have written some of its items.
+    """
 
 
 def reasons(error: ClientError) -> list[Item]:
-    """Return why a transaction was cancelled, one reason per action, in their order."""
+    """Return the reasons of a cancelled transaction, one per action, in the actions' order."""
     return [dict(reason) for reason in error.response.get("CancellationReasons", [])]
 
 
 def _conflict(error: ClientError) -> bool:
-    """Tell whether another writer was at the same items; then nothing was written."""
+    """Tell whether another writer was at the same items. The call then wrote nothing."""
     if error.response["Error"]["Code"] in _CONFLICTS:
         return True
     return any(reason.get("Code") in _CONFLICTS for reason in reasons(error))
 
 
 class ConflictRetries:
-    """Calls, and calls again.
+    """Calls operations, up to eight times each.
 
     Args:
         pause: sleeps for a number of seconds between tries; tests replace it.
@@ -43,8 +46,8 @@ class ConflictRetries:
         """Call an operation until no other writer is in the way.
 
         Raises:
-            StillConflictingError: one was, every time.
-            ClientError: what else DynamoDB answers.
+            StillConflictingError: another writer was in the way in every try.
+            ClientError: DynamoDB answered with any other error.
         """
         for tries in range(MOST_TRIES):
             try:
@@ -56,5 +59,5 @@ class ConflictRetries:
         raise StillConflictingError("other writers kept changing the same items")
 
     def back_off(self, tries: int) -> None:
-        """Wait up to 10, 20, 40 … ms, at random, so that those who met do not meet again."""
+        """Wait up to 10, 20, 40 … ms, at random, so that two writers do not meet again."""
         self._pause(random.uniform(0, 0.01 * 2**tries))  # noqa: S311 - not for secrets

@@ -1,4 +1,4 @@
-"""Connection items: who is connected, what they may do, and until when."""
+"""Connection items: each open connection, its bearer's rights, and their end."""
 
 import itertools
 import time
@@ -19,10 +19,10 @@ CONNECTION_SECONDS = 2 * 60 * 60
 """API Gateway's limit of a WebSocket connection's life ("Amazon API Gateway quotas")."""
 
 TTL_MARGIN_SECONDS = 10 * 60
-"""Clocks differ, and an item that goes too early would cut off a client that is still there."""
+"""Added to the ttl, since clocks differ: an item that goes too early would cut off its client."""
 
 OPENING_SECONDS = 30
-"""A connection younger than this that seems gone may only be opening: its `$connect` has not returned."""
+"""A younger connection that seems gone may only be opening: its `$connect` may still be running."""
 
 BATCH_GET_LIMIT = 100
 """Items in one BatchGetItem (DynamoDB API Reference)."""
@@ -33,12 +33,12 @@ class Connection:
     """An open connection.
 
     Attributes:
-        connection_id: API Gateway's id.
-        connected_at: milliseconds since 1970, as API Gateway gives it.
-        ip_address: the client's address.
-        user_agent: the client's User-Agent header, if it sent one.
-        bearer: who opened it, and what they may do.
-        channels: what it is subscribed to.
+        connection_id: API Gateway's id of the connection.
+        connected_at: the time of connecting, in milliseconds since 1970, as API Gateway gives it.
+        ip_address: the client's IP address; empty if unknown.
+        user_agent: the client's User-Agent header; empty if the client sent none.
+        bearer: the user, the user's grants, and the token's end.
+        channels: the channels in whose lists of subscribers the connection is.
     """
 
     connection_id: str
@@ -50,21 +50,21 @@ class Connection:
 
     @property
     def ends(self) -> int:
-        """When its right to updates ends at the latest, in seconds since 1970: the ttl of all its items."""
+        """The end of the right to updates, in seconds since 1970; the ttl of the item and subscriptions."""
         by_api_gateway = self.connected_at // 1000 + CONNECTION_SECONDS + TTL_MARGIN_SECONDS
         return by_api_gateway if self.bearer.expires is None else min(by_api_gateway, self.bearer.expires)
 
     def has_ended(self, now: float) -> bool:
-        """Tell whether its right to updates has ended (seconds since 1970)."""
+        """Tell whether the connection's right to updates has ended at `now` (seconds since 1970)."""
         return now >= self.ends
 
     def listening_to(self, channel: str) -> Self:
-        """Return the connection with one more channel that it is subscribed to."""
+        """Return the connection with one more channel."""
         return replace(self, channels=self.channels | {channel})
 
     @property
     def outlives_its_token(self) -> bool:
-        """Whether it would be open for longer than its token is valid, so that somebody has to close it."""
+        """Whether the token ends before API Gateway's limit, so that the expire function has to close it."""
         expires = self.bearer.expires
         return expires is not None and expires < self.connected_at // 1000 + CONNECTION_SECONDS
 
@@ -105,7 +105,7 @@ def _from_item(item: Item) -> Connection:
 
 
 def dependants(connection_id: str, item: Item) -> Iterator[Item]:
-    """Yield the keys of what exists only because of a connection, whose own item, maybe empty, is given."""
+    """Yield the keys of a connection's subscriptions and expiration, given its item (empty if missing)."""
     for channel in sorted(keys.channels_of(item)):
         yield keys.subscription(channel, connection_id)
     if "expires" in item:
@@ -113,7 +113,7 @@ def dependants(connection_id: str, item: Item) -> Iterator[Item]:
 
 
 def _minute(expires: int) -> int:
-    """Return the first full minute since 1970 at which a time (seconds since 1970) has been reached."""
+    """Return a time (seconds since 1970) in minutes since 1970, rounded up."""
     return -(-expires // 60)
 
 
@@ -131,11 +131,14 @@ class Connections:
         self._writer = BatchWriter(client, name, self._retries)
 
     def open(self, connection: Connection) -> None:
-        """Write a connection that is being opened, and its subscriptions to the channels that it begins with.
+        """Write a connection that is being opened, with its first subscriptions and its expiration.
 
-        No transaction, which would cost twice as much: of a connection whose opening fails half way, what was
-        written goes with its ttl, or when the first push finds that it is gone. The connection comes first: a
-        push that found a subscription without it would forget it.
+        A transaction would cost twice as much. If opening fails half way, the written items go with their
+        ttl, or when the first push finds the connection gone. The connection's item comes first. A push that
+        found a subscription without the item would delete the subscription.
+
+        Raises:
+            StillConflictingError: DynamoDB left some items unprocessed in every try.
         """
         self._writer.put([_to_item(connection)])
         ttl = {"N": str(connection.ends)}
@@ -146,23 +149,24 @@ class Connections:
         if connection.outlives_its_token:
             assert connection.bearer.expires is not None
             minute = _minute(connection.bearer.expires)
-            later = {"N": str(connection.bearer.expires + CONNECTION_SECONDS)}  # not before it is read
+            later = {"N": str(connection.bearer.expires + CONNECTION_SECONDS)}  # long after its use
             expires = {"N": str(connection.bearer.expires)}
             key = keys.expiration(minute, connection.connection_id)
             items.append({**key, "expires": expires, "ttl": later})
         self._writer.put(items)
 
     def find(self, connection_id: str) -> Connection | None:
-        """Return an open connection, strongly consistent; None if there is none."""
+        """Return an open connection, strongly consistent; None if the connection has no item."""
         answer = self._client.get_item(
             TableName=self._name, Key=keys.connection(connection_id), ConsistentRead=True
         )
         return _from_item(answer["Item"]) if "Item" in answer else None
 
     def count(self, channel: str, now: float) -> int:
-        """Return how many connections are subscribed to a channel, strongly consistent.
+        """Return the number of connections in a channel's list of subscribers, strongly consistent.
 
-        Those whose ttl is over (seconds since 1970) are not counted: DynamoDB deletes them hours later.
+        Only subscriptions whose ttl is after `now` (seconds since 1970) count: DynamoDB deletes expired ones
+        hours later.
         """
         query = subscribers_query(self._name, channel) | {
             "FilterExpression": "#ttl > :now",
@@ -178,7 +182,11 @@ class Connections:
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def delete(self, connection_id: str) -> None:
-        """Delete a connection and all its items. Doing it again, or for an unknown one, is harmless."""
+        """Delete a connection and all its items; harmless if repeated, or for an unknown connection.
+
+        Raises:
+            StillConflictingError: other writers kept changing the connection, or some items were unprocessed.
+        """
         old = self._retries.call(
             self._client.delete_item,
             TableName=self._name,
@@ -190,21 +198,21 @@ class Connections:
     def forget(self, connection_ids: Iterable[str], channel: str, *, opened_before: int) -> list[str]:
         """Delete connections that turned out to be gone, and their subscriptions.
 
-        The subscription through which one gets the channel's updates goes even if the connection's own set
-        does not name it, or the connection has no item: that is what a disconnect that stopped half way
-        leaves behind.
+        A disconnect that stopped half way leaves subscriptions behind: the connection's set does not name
+        them, or the connection has no item. So the subscriptions to the channel, and to patterns that cover
+        it, are deleted in that case too.
 
         Args:
             connection_ids: the connections, each once.
-            channel: the channel whose update found them.
-            opened_before: milliseconds since 1970. A connection opened later is left alone, since its
-                `$connect` may not have returned yet, and until then API Gateway says that it is gone.
+            channel: the channel whose update found the connections gone.
+            opened_before: milliseconds since 1970. A connection opened at this time or later stays: API
+                Gateway answers 410 for it until its `$connect` has returned.
 
         Returns:
-            Those that were left alone.
+            The ids of the connections that stay.
 
         Raises:
-            StillConflictingError: DynamoDB kept refusing some; nothing is lost, only not yet deleted.
+            StillConflictingError: DynamoDB kept refusing some items, which wait for ttl or another push.
         """
         young = []
         ids, lists = iter(connection_ids), subscriber_lists(channel)
@@ -224,7 +232,7 @@ class Connections:
         return young
 
     def _items(self, connection_ids: Sequence[str]) -> dict[str, Item]:
-        """Return the items of connections, at most 100, by their ids; of some there is none."""
+        """Return the items of at most 100 connections, by id; connections without an item are left out."""
         wanted = {self._name: {"Keys": list(map(keys.connection, connection_ids)), "ConsistentRead": True}}
         items: dict[str, Item] = {}
         for tries in range(MOST_TRIES):
@@ -238,13 +246,13 @@ class Connections:
         raise StillConflictingError("some connections could not be read")
 
     def expired(self, now: float, *, minutes: int) -> Iterator[tuple[int, list[str]]]:
-        """Yield the connections whose token has expired in the last minutes, with the minute since 1970.
+        """Yield connections whose token has expired of late: the minute since 1970, and the ids.
 
         Args:
-            now: seconds since 1970.
-            minutes: how many minutes to look back.
+            now: the time, in seconds since 1970.
+            minutes: the number of minutes to look back.
         """
-        last = _minute(int(now))  # of which some are still to come
+        last = _minute(int(now))  # some expirations of this minute are still to come
         for minute in range(last - minutes, last + 1):
             query = {
                 "TableName": self._name,
@@ -262,5 +270,5 @@ class Connections:
                 query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def closed(self, minute: int, connection_ids: list[str]) -> None:
-        """Forget that connections had to be closed."""
+        """Delete the expirations of closed connections, which are in the list of a minute since 1970."""
         self._writer.delete(keys.expiration(minute, connection_id) for connection_id in connection_ids)

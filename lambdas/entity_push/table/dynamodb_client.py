@@ -1,11 +1,12 @@
 """DynamoDB's calls on the way of every update, without the machinery of botocore's client.
 
 That machinery takes 1 to 2 ms of CPU per call, whatever the size of the answer: as much as pushing to 50
-connections. Here botocore signs, `http.client` sends over one kept-alive connection, and the JSON is taken
-as it is. Every method takes and returns what the botocore client's method of the same name does.
+connections. Here botocore signs, `http.client` sends over kept-alive connections, and the answer's JSON stays
+as it is. Methods take and return the same as the botocore client's methods of the same name. `queries` is
+this module's own.
 
-The wire format: Amazon DynamoDB Developer Guide, "DynamoDB low-level API". Which errors are worth another
-try: the same, "Error handling with DynamoDB".
+The wire format is in the Amazon DynamoDB Developer Guide, "DynamoDB low-level API". The errors worth another
+try are in the same guide, "Error handling with DynamoDB".
 """
 
 import contextlib
@@ -29,7 +30,7 @@ from entity_push.table.conflicts import ConflictRetries
 from entity_push.table.keys import Item
 
 TRIES = 4
-"""How often one call is sent at most; each try may take `READ_SECONDS`."""
+"""The most tries of one call. Each try may take `READ_SECONDS`."""
 
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 2.0
@@ -49,7 +50,7 @@ _PASSING = frozenset(
 
 
 class _Lane:
-    """One kept-alive connection, over which one request is under way at a time."""
+    """One kept-alive HTTP connection, with one request under way at a time."""
 
     def __init__(self, endpoint_url: str):
         self._connection = _connection(endpoint_url)
@@ -59,8 +60,8 @@ class _Lane:
     def exchange(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         """Send a request; return the status and body of its answer.
 
-        A kept-alive connection may have been closed meanwhile, above all while the function was frozen.
-        That is nobody's fault, so it is not counted as a try.
+        A kept-alive connection may have been closed meanwhile, above all while the function was frozen. A
+        request that meets a closed connection is sent again on a new one, and does not count as a try.
         """
         if self._connection.sock is not None:
             with contextlib.suppress(ConnectionError):  # RemoteDisconnected is one
@@ -71,12 +72,12 @@ class _Lane:
         return self.finish()
 
     def begin(self, body: bytes, headers: dict[str, str]) -> None:
-        """Send a request, over a new connection if there is none, or none that was used of late.
+        """Send a request over the open connection, or over a new one after a long idle time.
 
-        What was idle for long may have vanished without a word while the function was frozen; to find that
-        out would take until the time-out. (The wall clock: it goes on meanwhile.)
+        A connection that was idle for long may have vanished without a word while the function was frozen.
+        The request would find out only by its time-out.
         """
-        now, idle_since = time.time(), self._used_at
+        now, idle_since = time.time(), self._used_at  # the wall clock goes on while the function is frozen
         self._used_at = now
         if now - idle_since > IDLE_SECONDS:
             self.close()
@@ -90,7 +91,7 @@ class _Lane:
         self._connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def finish(self) -> tuple[int, bytes]:
-        """Return the status and body of the answer to the request that was begun."""
+        """Return the status and body of the answer to the begun request."""
         response = self._connection.getresponse()
         answer = response.read()
         checksum = response.getheader("x-amz-crc32")
@@ -107,13 +108,13 @@ class DynamoDbClient:
     """Calls DynamoDB. Not thread-safe.
 
     Raises, from every call:
-        ClientError: DynamoDB's answer is an error, with its code; throttling and 5xx after `TRIES` tries.
-        HTTPClientError: it could not be reached, or did not answer.
+        ClientError: DynamoDB answered with an error, whose code it has; throttling and 5xx in `TRIES` tries.
+        HTTPClientError: DynamoDB could not be reached, or did not answer, in `TRIES` tries.
 
     Args:
-        endpoint_url: as in the botocore client's `meta`.
+        endpoint_url: the endpoint, as in the botocore client's `meta`.
         region: the Region to sign for.
-        credentials: called for each try, so that rotated ones are taken up.
+        credentials: returns the current credentials; called for each try, so that rotated ones are taken up.
         pause: sleeps for a number of seconds between tries; tests replace it.
     """
 
@@ -136,9 +137,9 @@ class DynamoDbClient:
         return self._call("Query", parameters)
 
     def queries(self, several: Sequence[Item]) -> list[Item]:
-        """Read items of several partitions at once; return the answers in the order of the queries.
+        """Make several queries at once; return the answers in the order of the queries.
 
-        Each goes over a connection of its own. One that fails is tried again by itself.
+        Each query has an HTTP connection of its own. A query that fails is tried again by itself.
         """
         while len(self._lanes) < len(several):
             self._lanes.append(_Lane(self._url))
@@ -147,7 +148,7 @@ class DynamoDbClient:
             begun = [self._begin(lane, parameters) for lane, parameters in zip(lanes, several, strict=True)]
             done = [self._finish(lane) if began else None for lane, began in zip(lanes, begun, strict=True)]
         except BaseException:
-            for lane in lanes:  # there may be answers that nobody has read
+            for lane in lanes:  # unread answers would become those of the next requests
                 lane.close()
             raise
         return [
@@ -156,7 +157,7 @@ class DynamoDbClient:
         ]
 
     def transact_write_items(self, **parameters: Any) -> Item:
-        """Write all or nothing; once, even if the answer to the first try is lost."""
+        """Write all or nothing, and only once, even if the answer to the first try is lost."""
         return self._call("TransactWriteItems", {"ClientRequestToken": str(uuid.uuid4()), **parameters})
 
     def _call(self, operation: str, parameters: Item) -> Item:
@@ -184,7 +185,7 @@ class DynamoDbClient:
         raise _error(operation, status, answer)
 
     def _begin(self, lane: _Lane, parameters: Item) -> bool:
-        """Send a query; tell whether it could be sent."""
+        """Send a query; tell whether sending worked."""
         body = json.dumps(parameters, separators=(",", ":")).encode()
         try:
             lane.begin(body, self._signed("Query", body))
@@ -194,7 +195,7 @@ class DynamoDbClient:
         return True
 
     def _finish(self, lane: _Lane) -> Item | None:
-        """Return the answer to the query that was sent; None if it is none or an error."""
+        """Return the answer to the begun query; None if there is no answer, or if it is an error."""
         try:
             status, answer = lane.finish()
         except (OSError, http.client.HTTPException):
@@ -203,7 +204,7 @@ class DynamoDbClient:
         return json.loads(answer) if status == 200 else None
 
     def _signed(self, operation: str, body: bytes) -> dict[str, str]:
-        """Return a request's headers."""
+        """Return a request's headers, with its signature."""
         headers = {
             "Content-Type": "application/x-amz-json-1.0",
             "X-Amz-Target": f"DynamoDB_20120810.{operation}",
@@ -214,11 +215,11 @@ class DynamoDbClient:
 
 
 def _error(operation: str, status: int, answer: bytes) -> ClientError:
-    """Return an answer that is an error as botocore would raise it, its other members at the top level."""
+    """Return an error answer as botocore would raise it, with its other members at the top level."""
     try:
         members = json.loads(answer)
         code = members.pop("__type").rpartition("#")[2]
-    except (ValueError, LookupError, TypeError, AttributeError):  # a proxy's page, say
+    except (ValueError, LookupError, TypeError, AttributeError):  # such as a proxy's page
         members, code = {}, str(status)
     message = members.pop("message", None) or members.pop("Message", "")
     response: Any = {

@@ -1,9 +1,9 @@
 """A channel's history: its head, its stored updates, and the markers of events that have their number.
 
-Storing is one transaction: the head moves from n to n + k on the condition that it is still at n, updates
-n + 1 to n + k are put, and a marker for each event on the condition that there is none. So numbers have no
-holes, and an event that comes twice keeps its number. Who loses a race learns from the failed condition what
-the winner wrote, and tries again from there.
+Storing is one transaction. The head moves from n to n + k, on the condition that it is still at n. Updates
+n + 1 to n + k are put. A marker for each event is put, on the condition that there is none. So numbers have
+no holes, and an event that comes twice keeps its number. The loser of a race learns from the failed condition
+what the winner wrote, and tries again from there.
 """
 
 import time
@@ -22,16 +22,17 @@ from entity_push.table.conflicts import ConflictRetries, StillConflictingError, 
 from entity_push.table.keys import Item
 
 MARKER_SECONDS = 23 * 24 * 60 * 60
-"""Longer than a message can stay on the queue (4 days), be a dead letter (14), and be redriven (4)."""
+"""A marker's life: longer than a message's time on the queue (4 days), as a dead letter (14), and on the
+queue again (4)."""
 
 MAX_LATEST_BYTES = 16 * 1024
-"""A larger last frame is kept in the head without its message: a subscribe's answer has to stay small,
-and every update would pay for writing it twice."""
+"""The head keeps a larger last frame without its message. A subscribe's answer has to stay small, and every
+update would pay for writing the message twice."""
 
 PAGE_ITEMS = 25
 """Updates read at once for a subscribe's answer of at most 32 KB."""
 
-_RACES = 100
+_RACES = 100  # tries against other workers that number the same channel
 _PASSING = frozenset(
     ("ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
 )
@@ -40,12 +41,12 @@ _REMEMBERED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far a channel has got.
+    """A channel's head.
 
     Attributes:
-        epoch: which life of the head.
-        sequence: the last number given.
-        latest: the last frame, as bytes on the wire; None if there is none yet.
+        epoch: the name of the head's life.
+        sequence: the last number given; 0 before the first update.
+        latest: the last frame, as bytes on the wire; None before the first update.
     """
 
     epoch: str
@@ -54,7 +55,7 @@ class Head:
 
     @property
     def cursor(self) -> Cursor:
-        """The place after the last update."""
+        """The cursor of a client that has the last update."""
         return Cursor(self.epoch, self.sequence)
 
 
@@ -62,10 +63,10 @@ class History:
     """Stores and replays updates.
 
     Args:
-        client: a DynamoDB client (botocore or boto3).
+        client: a DynamoDB client: botocore's, boto3's, or for `append` also a `DynamoDbClient`.
         name: the table's name.
-        replay_seconds: how long updates are kept.
-        head_seconds: how long a head lives after its last update.
+        replay_seconds: the life of a stored update, in seconds.
+        head_seconds: the life of a head after its last update, in seconds.
         pause: sleeps for a number of seconds between tries; tests replace it.
     """
 
@@ -81,20 +82,23 @@ class History:
         self._client, self._name = client, name
         self._replay_seconds, self._head_seconds = replay_seconds, head_seconds
         self._retries = ConflictRetries(pause)
-        # Where this worker left a channel, and whether nobody else had moved it in between the last time:
-        # then it need not be read. A wrong guess costs a refused transaction, which is dearer than a read.
+        # The cursor at which this worker left a channel, and whether this worker alone moved the head last
+        # time. If so, the head need not be read. A wrong guess costs a failed transaction, more than a read.
         self._left: OrderedDict[str, tuple[Cursor, bool]] = OrderedDict()
 
     def head(self, channel: str) -> Head | None:
-        """Return a channel's head; None if it never had an update, or they are long gone."""
+        """Return a channel's head, strongly consistent; None if there is none, or none any more."""
         answer = self._client.get_item(TableName=self._name, Key=keys.head(channel), ConsistentRead=True)
         return _head(answer["Item"]) if "Item" in answer else None
 
     def begin(self, channel: str) -> Head:
         """Return a channel's head; make one, at number 0, if there is none.
 
-        So that who subscribes before the first update has a cursor, and misses nothing when it comes back.
-        It lives as long as updates do: no client has use for it after that.
+        So even a channel without updates has a cursor, with which a client that comes back misses nothing. A
+        new head lives as long as an update would: no client can use the cursor after that.
+
+        Raises:
+            StillConflictingError: other writers were at the head in every try.
         """
         found = self.head(channel)
         if found is not None:
@@ -118,16 +122,19 @@ class History:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
             answer: Any = error.response
-            return _head(answer["Item"])  # somebody else made it meanwhile
+            return _head(answer["Item"])  # another writer made the head meanwhile
         return made
 
     def append(self, events: Sequence[Event]) -> list[Update]:
-        """Store events of one channel, and return them as updates in the order of their numbers.
+        """Store events of one channel; return them as updates in the order of their numbers.
 
-        An event that is stored already keeps its number. An event given twice is returned once.
+        A stored event keeps its number. An event given twice is returned once.
+
+        Args:
+            events: at least one event, all of the same channel.
 
         Raises:
-            StillConflictingError: other writers were faster every time; nothing was stored.
+            StillConflictingError: other workers were faster in every try; no new event was stored.
         """
         channel = events[0].channel
         known: dict[tuple[str, str], Update] = {}
@@ -153,7 +160,7 @@ class History:
             if outcome.head_moved:
                 alone = False
                 place = outcome.head or self._read_place(channel)
-            elif not outcome.markers:  # another transaction was at the head: it takes milliseconds
+            elif not outcome.markers:  # another transaction was at the head, which takes milliseconds
                 self._retries.back_off(min(attempt, 3))
         if new:
             raise StillConflictingError(f"other workers kept numbering {channel}")
@@ -163,7 +170,7 @@ class History:
     def since(self, channel: str, cursor: Cursor, head: Head) -> Iterator[tuple[int, bytes]]:
         """Yield the stored updates after a cursor, up to a head, as (number, frame), in order.
 
-        Some may be missing, since the ttl of an older one can be over: the caller looks at the numbers.
+        Updates whose ttl is over may be missing. The caller looks at the numbers.
         """
         query = {
             "TableName": self._name,
@@ -194,7 +201,7 @@ class History:
             self._left.popitem(last=False)
 
     def _store(self, channel: str, place: Cursor, updates: Sequence[Update]) -> "_Refusal | None":
-        """Store updates after a place; None when done, else why not."""
+        """Store updates after a cursor; return None when done, else the reason why not."""
         now = int(time.time())
         actions = [self._move_head(channel, place, updates, now)]
         for number, update in enumerate(updates, place.sequence + 1):
@@ -259,12 +266,12 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """Why a transaction was cancelled.
+    """The reason why a transaction was cancelled.
 
     Attributes:
-        head_moved: the head was not where it was thought to be.
-        head: where it is; None if there is none.
-        markers: events that have their numbers already.
+        head_moved: whether the head was at another number, or in another epoch, than expected.
+        head: the moved head's cursor; None if the head has not moved, or there is none.
+        markers: the cursors of events that have their number already, by event id.
     """
 
     head_moved: bool

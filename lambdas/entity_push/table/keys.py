@@ -32,12 +32,12 @@ def head(channel: str) -> Item:
 
 
 def update(channel: str, epoch: str, sequence: int) -> Item:
-    """Return the key of a channel's update; the digits make keys sort as numbers do."""
+    """Return the key of a channel's update. 16 digits make keys sort as numbers do."""
     return _key(f"{CHANNEL}{channel}", f"{UPDATE}{epoch}#{sequence:016}")
 
 
 def channels_of(connection: Item) -> frozenset[str]:
-    """Return the channels in a connection's item, which may be empty."""
+    """Return the channels in a connection's item; none for an empty item."""
     return frozenset(connection.get("channels", {}).get("SS", ()))
 
 
@@ -58,5 +58,5 @@ def _part(text: str) -> str:
 
 
 def expiration(minute: int, connection_id: str) -> Item:
-    """Return the key of what tells in which minute (since 1970) a connection's token will have expired."""
+    """Return the key of a connection's expiration; `minute` is the token's end in minutes since 1970."""
     return _key(f"{EXPIRES}{minute}", f"{CONNECTION}{connection_id}")

@@ -12,12 +12,12 @@ _REMEMBERED = 10_000
 class NoHistory:
     """Lets updates through without numbers.
 
-    A channel may have a head from when updates were stored. If storing is switched on again, that head would
-    promise clients that nothing happened meanwhile; so it goes with the first update that is not stored.
-    A worker does that once per channel: switching on again starts new workers.
+    A channel may have a head from the time when updates were stored. If storing is switched on again, that
+    head would promise clients that nothing happened meanwhile. So the first unstored update removes the head.
+    A worker does that once per channel (it remembers 10,000). Switching on again starts new workers.
 
     Args:
-        client: a DynamoDB client.
+        client: a DynamoDB client (botocore or boto3).
         name: the table's name.
     """
 
@@ -26,7 +26,7 @@ class NoHistory:
         self._without_head: set[str] = set()
 
     def append(self, events: Sequence[Event]) -> list[Update]:
-        """Return events of one channel as updates, each event once, as they came."""
+        """Return events of one channel as updates without numbers, each event once, in the given order."""
         channel = events[0].channel
         if channel not in self._without_head:
             self._client.delete_item(TableName=self._name, Key=keys.head(channel))

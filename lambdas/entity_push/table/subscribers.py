@@ -1,4 +1,4 @@
-"""Who gets a channel's updates, and until when."""
+"""A channel's subscribers, with the end of each one's right to updates."""
 
 import contextlib
 import gc
@@ -10,7 +10,7 @@ from entity_push.table import keys
 from entity_push.table.keys import Item
 
 NEVER = 2**53
-"""When an item without a ttl expires, in seconds since 1970."""
+"""The end of a subscription without a ttl, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class Page:
     """Some of a channel's subscribers.
 
     Attributes:
-        subscribers: by connection id, when the right to updates ends, in seconds since 1970.
-        last: whether no page follows.
+        subscribers: the end of the right to updates, in seconds since 1970, by connection id.
+        last: whether this is the last page.
     """
 
     subscribers: dict[str, int]
@@ -30,7 +30,7 @@ class Subscribers:
     """Reads subscription items.
 
     Args:
-        read: makes DynamoDB queries, all at once, and returns their answers (`DynamoDbClient.queries`).
+        read: makes DynamoDB queries, all at once, and returns the answers (`DynamoDbClient.queries`).
         name: the table's name.
     """
 
@@ -38,20 +38,20 @@ class Subscribers:
         self._read, self._name = read, name
 
     def pages(self, channel: str, *, after: str | None = None) -> Iterator[Page]:
-        """Yield who gets a channel's updates, page by page, strongly consistent, each connection once.
+        """Yield a channel's subscribers page by page, strongly consistent, each connection once.
 
-        They may be in several lists, of the channel and of patterns that cover it. All lists are in the order
-        of the connection ids, so they are merged as they are read: a page goes as far as the list that has
-        been read least far. Each is read when it is asked for; one Query returns at most 1 MB, about 10,000
-        subscribers.
+        Subscribers may be in several lists: the channel's own, and those of patterns that cover the channel.
+        All lists are in the order of the connection ids, and are merged while they are read. A page ends
+        where the list that was read least far ends. A page is read when the caller asks for it. One Query
+        returns at most 1 MB, about 10,000 subscribers.
 
         Args:
             channel: the channel.
-            after: a connection id; only those behind it in the table's order.
+            after: a connection id; the pages begin behind it, in the table's order. None: at the beginning.
         """
         queries = [self._query(name, after) for name in subscriber_lists(channel)]
         to_read = list(range(len(queries)))
-        reached: dict[int, str] = {}  # of the lists that go on: the last id that was read
+        reached: dict[int, str] = {}  # the last id read, of each list that goes on
         waiting: dict[str, int] = {}
         while True:
             with _without_collection():
@@ -79,7 +79,7 @@ class Subscribers:
 
 
 def subscribers_query(table: str, channel: str) -> Item:
-    """Return a query for a channel's own subscribers; in it `#ttl` stands for the reserved word."""
+    """Return a query for a channel's own list of subscribers. `#ttl` stands for the reserved word."""
     return {
         "TableName": table,
         "KeyConditionExpression": "pk = :pk AND begins_with(sk, :subscriber)",
@@ -102,7 +102,7 @@ def _subscribers(items: list[Item]) -> dict[str, int]:
 
 @contextlib.contextmanager
 def _without_collection() -> Iterator[None]:
-    """Keep the garbage collector from 30,000 new objects that hold no cycles: it takes as long as they do."""
+    """Stop the garbage collector. It would double the time for 30,000 new objects, which hold no cycles."""
     gc.disable()
     try:
         yield

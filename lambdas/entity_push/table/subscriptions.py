@@ -1,4 +1,4 @@
-"""Subscriptions: which connection is in which channel's list of subscribers."""
+"""Subscriptions: the items that put connections into channels' lists of subscribers."""
 
 import time
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from entity_push.table.keys import Item
 
 
 class ConnectionGoneError(Exception):
-    """There is no item of this connection: it was closed, or never opened."""
+    """The connection has no item: it was closed, or never opened."""
 
 
 class TooManySubscriptionsError(Exception):
-    """The connection has as many subscriptions as the deployment allows."""
+    """The connection has as many channels as the caller allows."""
 
 
 class Subscriptions:
@@ -32,20 +32,20 @@ class Subscriptions:
         self._client, self._name, self._retries = client, name, ConflictRetries(pause)
 
     def subscribe(self, connection_id: str, channel: str, *, ends: int, limit: int) -> bool:
-        """Subscribe a connection to a channel; return whether it already was.
+        """Subscribe a connection to a channel; return whether the connection was subscribed already.
 
-        One transaction adds the channel to the connection's set and puts the subscription, so a
-        subscription can't outlive its connection.
+        One transaction adds the channel to the connection's set and puts the subscription. So a subscription
+        can't outlive its connection.
 
         Args:
             connection_id: the connection.
             channel: the channel.
-            ends: when the connection's right to updates ends, in seconds since 1970.
-            limit: how many subscriptions one connection may have.
+            ends: the end of the connection's right to updates, in seconds since 1970.
+            limit: the most channels in the connection's set, the user's and everyone's included.
 
         Raises:
-            ConnectionGoneError: the connection is not there any more.
-            TooManySubscriptionsError: it has `limit` subscriptions, and not this one.
+            ConnectionGoneError: the connection has no item any more.
+            TooManySubscriptionsError: the connection has `limit` channels, and this one is not among them.
             StillConflictingError: other writers kept changing the same items.
         """
         subscription = {
@@ -100,10 +100,11 @@ class Subscriptions:
         values: Item,
         subscription_write: Item,
     ) -> Item | None:
-        """Add a channel to, or delete it from, a connection's set, along with its subscription.
+        """Add a channel to a connection's set, or delete it there, along with the subscription.
 
-        Returns None when done; else the connection's item that did not meet the condition, empty if
-        there is none.
+        Returns:
+            None when done; else the connection's item, which did not meet the condition, empty if there is
+            none.
         """
         change = {
             "TableName": self._name,
