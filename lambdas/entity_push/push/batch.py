@@ -1,4 +1,4 @@
-"""Preparing a batch: reading its messages, numbering its updates, finding or splitting their subscribers."""
+"""Preparing a batch: read its messages, number its updates, find or split their subscribers."""
 
 import time
 from collections import defaultdict
@@ -19,17 +19,17 @@ from entity_push.table.subscribers import Subscribers
 
 
 class Numbers(Protocol):
-    """What numbers a channel's events."""
+    """Numbers a channel's events (`History`, `NoHistory`)."""
 
     def append(self, events: Sequence[Event]) -> list[Update]:
         """Return events of one channel as updates, each event once, in the order of their numbers."""
 
 
 class Batch:
-    """The messages of one invocation: what became of each, and what is to be delivered.
+    """The messages of one invocation, with their deliveries and failures.
 
     Args:
-        subscribers: knows the subscribers.
+        subscribers: reads the subscribers.
         numbers: numbers and stores updates.
         queue: takes chunks.
         dead_letters: takes what can't be pushed.
@@ -53,17 +53,20 @@ class Batch:
         self.metrics = PushMetrics()
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Read a record: an event, a chunk, a rest, or a dead letter."""
+        """Read a record: an event, an event of several entities, a chunk, or a rest.
+
+        An unusable message becomes a dead letter at once.
+        """
         try:
             self._add(record)
         except Exception:
             self.fail([record["messageId"]], "the message could not be read")
 
     def prepare(self, *, until: float) -> None:
-        """Store the events, then find out for whom they are: in this order, nobody falls into a gap.
+        """Store the events, then read the subscribers. This order leaves no gap between past and present.
 
         Args:
-            until: `time.monotonic()` after which nothing new is begun; it comes back.
+            until: the `time.monotonic()` after which no further work is begun; its records come back.
         """
         for channel, events in self._events.items():
             self._prepare_apart(channel, events, until)
@@ -72,7 +75,7 @@ class Batch:
                 self._split({record_id: rest.update}, until, rest)
 
     def fail(self, record_ids: Iterable[str], what: str) -> None:
-        """Have records come back, and log the exception that is being handled."""
+        """Let records come back, and log the current exception."""
         failed = list(record_ids)
         logger.exception(what, message_ids=failed)
         self.failed += failed
@@ -113,7 +116,7 @@ class Batch:
         return False
 
     def _prepare_apart(self, channel: str, events: Mapping[str, Event], until: float) -> None:
-        """Prepare a channel's events together; if that fails, one by one, so that only the culprit fails."""
+        """Prepare a channel's events together; after a failure one by one, so that only the culprit fails."""
         if not self._in_time(events, until):
             return
         try:
@@ -141,7 +144,7 @@ class Batch:
             self._split(by_record, until)
 
     def _split(self, updates: Mapping[str, Update], until: float, rest: Rest | None = None) -> None:
-        """Put chunks on the queue for a channel's updates, by their records; and the rest, if time is up."""
+        """Put chunks on the queue for a channel's updates, by record; when time is up, put a rest."""
         try:
             total = self._send_chunks(list(updates.values()), until, rest)
         except Exception:
@@ -151,7 +154,7 @@ class Batch:
             self.metrics.subscribers += [total] * len(updates)
 
     def _send_chunks(self, updates: Sequence[Update], until: float, rest: Rest | None) -> int | None:
-        """Send chunks page by page; return how many subscribers there are, or None if a rest was sent."""
+        """Send chunks page by page; return the number of subscribers, or None if a rest was sent."""
         channel = updates[0].channel
         total, after = (rest.before, rest.after) if rest else (0, None)
         for page in self._subscribers.pages(channel, after=after):

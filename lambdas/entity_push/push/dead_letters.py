@@ -1,4 +1,4 @@
-"""The dead-letter queue, for what no further attempt can help."""
+"""The dead-letter queue, for messages that no further try can help."""
 
 from typing import Any
 
@@ -12,18 +12,28 @@ MAX_TEXT_LENGTH = 1024
 class DeadLetters:
     """Sends messages to the dead-letter queue at once. Message attributes tell the reason: a code and a text.
 
-    Leaving it to the queue's redrive policy would take several attempts, minutes apart, and lose the reason.
+    The queue's redrive policy would take several receives, minutes apart, and lose the reason.
 
     Args:
         client: an SQS client.
-        queue_url: the dead-letter queue.
+        queue_url: the dead-letter queue's URL.
     """
 
     def __init__(self, client: Any, queue_url: str):
         self._client, self._queue_url = client, queue_url
 
     def send(self, body: str, reason: Reason, text: str) -> None:
-        """Put a message there with its reason; raises what the client raises."""
+        """Put a message on the dead-letter queue with its reason.
+
+        Args:
+            body: the message's body.
+            reason: the code.
+            text: the reason in words, cut to 1,024 characters.
+
+        Raises:
+            ClientError: SQS refused the message.
+            BotoCoreError: SQS could not be reached.
+        """
         self._client.send_message(
             QueueUrl=self._queue_url,
             MessageBody=body,

@@ -1,4 +1,4 @@
-"""A delivery: a queue message on its way to connections, and what became of each of its posts."""
+"""A delivery: a queue message on its way to connections, with the outcomes of its posts."""
 
 import time
 from dataclasses import dataclass, field
@@ -11,19 +11,19 @@ from entity_push.runtime.telemetry import logger
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """A queue message on its way to connections, and what became of its posts.
+    """A queue message on its way to connections, with the outcomes of its posts.
 
     Attributes:
         record_id: the SQS message id.
         chunk: the update and its connections.
-        delivered: how many posts API Gateway took.
-        refused: how many it refused for good.
-        expired: how many were not sent, the connection's right to updates having ended.
+        delivered: the number of posts that API Gateway took.
+        refused: the number of posts that API Gateway refused for good.
+        expired: the number of posts that the end of the connection's right to updates came before.
+        found_gone: the number of this delivery's own posts that were answered with 410.
+        began: the time of preparing, before the first post, in seconds since 1970.
         gone: connections that do not exist, or seem so.
-        found_gone: how many of them this delivery's own posts found.
-        began: when it was prepared, before its first post, in seconds since 1970.
-        retry: connections that failed, and may be tried again.
-        unsent: connections that time did not suffice for.
+        retry: connections whose tries all failed, and which another round tries again.
+        unsent: connections that the end of the run came before.
     """
 
     record_id: str
@@ -39,23 +39,23 @@ class Delivery:
 
     @property
     def update(self) -> Update:
-        """The update that is delivered."""
+        """The update to deliver."""
         return self.chunk.update
 
     @property
     def is_settled(self) -> bool:
-        """Whether it is known of every connection what became of it."""
+        """Whether every connection has an outcome."""
         waiting = len(self.gone) + len(self.retry) + len(self.unsent)
         return self.delivered + self.refused + self.expired + waiting == len(self.chunk.subscribers)
 
     def hold_back(self, connection_id: str, outcome: Outcome) -> None:
-        """Share the outcome of the channel's earlier update, which must not be overtaken where it failed."""
-        # One that is gone may turn out to be only opening, and then waits for this update too.
+        """Give a connection the outcome of the channel's earlier update, which failed and comes first."""
+        # A gone connection may turn out to be only opening. Then the connection needs this update too.
         waiting = {Outcome.RETRY: self.retry, Outcome.UNSENT: self.unsent, Outcome.GONE: self.gone}
         waiting[outcome].append(connection_id)
 
     def note(self, result: Result) -> None:
-        """Take down what became of one post."""
+        """Note the result of one post."""
         connection_id = result.connection_id
         match result.outcome:
             case Outcome.DELIVERED:

@@ -1,8 +1,8 @@
 """Fanning out: queue messages in, posts to subscribers out, each message with a fate of its own.
 
-A batch goes through five steps: read the messages, number and store the updates, find the subscribers (or
-split an update that has more than one page of them into chunks), deliver, settle. Whatever befalls one
-message stays with it, or with its channel.
+A batch goes through five steps: read the messages, number and store the updates, find the subscribers,
+deliver, settle. An update with more than one page of subscribers is split into chunks. A failure stays with
+its message, or with its channel.
 """
 
 import time
@@ -22,10 +22,10 @@ from entity_push.table.subscribers import Subscribers
 
 
 class Delivers(Disconnects, Protocol):
-    """What fanning out needs of a delivery engine."""
+    """A delivery engine as fanning out needs it (`Deliverer`)."""
 
     def deliver(self, posts: Iterable[Post | NotYet], *, deadline: float) -> Iterator[Result]:
-        """Post frames; exactly one result per post. `NOT_YET`: none is due before another result."""
+        """Post frames; yield exactly one result per post. `NOT_YET`: no post is due before another result."""
 
 
 class FanOut:
@@ -64,10 +64,10 @@ class FanOut:
 
         Args:
             records: SQS records, as a Lambda event source gives them.
-            seconds: how long this invocation may still take.
+            seconds: the time that this invocation has left, in seconds.
 
         Returns:
-            The message ids of the records that have to come back; each of the others is done.
+            The message ids of the records that have to come back. All other records are done.
         """
         ends = time.monotonic() + seconds
         batch = Batch(self._subscribers, self._numbers, self._queue, self._dead_letters, self._rules)

@@ -1,8 +1,8 @@
-"""What the queue carries: EventBridge events, chunks, and rests; each as a message.
+"""Messages on the queue: EventBridge events, chunks, and rests.
 
 A chunk is an update for some of its subscribers. An update with more than one page of subscribers is split
-into chunks, so that many workers push it at once. A retry is a chunk, too: the connections that failed, and
-nobody else. A rest is an update for the subscribers that an invocation had no time to split into chunks.
+into chunks, so that many workers push the update at once. A retry is a chunk, too: the connections that
+failed, and no others. A rest is an update for the subscribers that an invocation had no time to split.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from entity_push.protocol.events import Event, EventOfSeveral, Update, parse_eve
 from entity_push.protocol.own_events import read_own_event
 
 CHUNK_SIZE = 1000
-"""Connection ids in one chunk: enough to be worth an invocation, few enough to spread over workers."""
+"""Connections in one chunk: enough to be worth an invocation, few enough to spread over workers."""
 
 NO_RULES: Mapping[str, EventRule] = {}
 
@@ -26,10 +26,11 @@ SUMMARY_LENGTH = 100
 """Characters of a message that a summary shows."""
 
 MAX_ID_BYTES = 1000
-"""A sort key has at most 1,024 bytes ("Quotas in Amazon DynamoDB")."""
+"""The longest id in a sort key, which has at most 1,024 bytes ("Quotas in Amazon DynamoDB")."""
 
 MAX_CHANNEL_BYTES = 1100
-"""With a user id of up to 256 characters of 4 bytes each; a partition key has at most 2,048."""
+"""The longest channel: a user's, whose id has up to 256 characters of 4 bytes each. A partition key has at
+most 2,048 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class Chunk:
     """An update for some of its channel's subscribers.
 
     Attributes:
-        update: what is pushed.
-        subscribers: to whom: by connection id, when the right to updates ends, in seconds since 1970.
-        rounds: how many rounds (`retries`) have failed to reach them.
+        update: the update to push.
+        subscribers: the end of the right to updates, in seconds since 1970, by connection id.
+        rounds: the number of rounds (`retries`) that have failed to reach the subscribers.
     """
 
     update: Update
@@ -56,7 +57,7 @@ class Chunk:
         """Read a chunk from its queue message.
 
         Raises:
-            UnusableMessageError: it is not a chunk of this form.
+            UnusableMessageError: the message is not a chunk of this form.
         """
         match message["chunk"]:
             case {"subscribers": dict(subscribers), "attempt": int(rounds)} if (
@@ -68,11 +69,11 @@ class Chunk:
         )
 
     def only(self, connection_ids: Iterable[str]) -> Self:
-        """Return the same for some of them."""
+        """Return the chunk for some of its subscribers."""
         return replace(self, subscribers={name: self.subscribers[name] for name in connection_ids})
 
     def again(self, connection_ids: Iterable[str]) -> Self:
-        """Return the next round, for those that failed."""
+        """Return the chunk for the next round, for the connections that failed."""
         return replace(self.only(connection_ids), rounds=self.rounds + 1)
 
 
@@ -81,9 +82,9 @@ class Rest:
     """An update for the subscribers that one invocation had no time to split into chunks.
 
     Attributes:
-        update: what is pushed.
-        after: the subscriber after which to go on, in the table's order.
-        before: how many subscribers were reached before.
+        update: the update to push.
+        after: the connection id after which to go on, in the table's order.
+        before: the number of subscribers that were split into chunks before.
     """
 
     update: Update
@@ -91,16 +92,16 @@ class Rest:
     before: int
 
     def to_message(self) -> str:
-        """Return the body of the queue message."""
+        """Return the body of the rest's queue message."""
         fields = {"after": self.after, "before": self.before}
         return _dumps({"rest": {**_fields_of(self.update), **fields}})
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
-        """Read it from its queue message.
+        """Read a rest from its queue message.
 
         Raises:
-            UnusableMessageError: it is not of this form.
+            UnusableMessageError: the message is not a rest of this form.
         """
         match message["rest"]:
             case {"after": str(after), "before": int(before)} if _are_ids(after) and before >= 0:
@@ -146,10 +147,10 @@ def _update_in(fields: Mapping[str, Any]) -> Update:
 
 
 def _wire(frame: str) -> bytes:
-    """Return a frame as bytes on the wire: clients are promised JSON objects, and nothing else.
+    """Return a frame as bytes on the wire. Every frame is a JSON object, as clients are promised.
 
     Raises:
-        UnusableMessageError: it is not one.
+        UnusableMessageError: the text is not a JSON object.
     """
     try:
         if isinstance(strict_json.loads(frame), dict):
@@ -171,7 +172,7 @@ def _are_times(subscribers: dict[str, Any]) -> bool:
 
 
 def _are_ids(*texts: str, most: int = MAX_ID_BYTES) -> bool:
-    """Tell whether texts fit into keys: ours do, but others may be allowed to write to the queue, too."""
+    """Tell whether texts fit into keys. The app's own do, but others may write to the queue, too."""
     try:
         return all(1 <= len(text.encode()) <= most for text in texts)
     except UnicodeEncodeError:
@@ -179,7 +180,7 @@ def _are_ids(*texts: str, most: int = MAX_ID_BYTES) -> bool:
 
 
 def split(chunk: Chunk) -> Iterator[Chunk]:
-    """Yield a chunk of any size in parts that fit the queue; nothing if it is for nobody."""
+    """Yield a chunk of any size in parts that fit the queue; no part for a chunk without subscribers."""
     left = iter(chunk.subscribers.items())
     while some := dict(itertools.islice(left, CHUNK_SIZE)):
         yield replace(chunk, subscribers=some)
@@ -212,7 +213,7 @@ def read_message(
         raise UnusableMessageError(Reason.NOT_JSON, "the message is not JSON") from error
     if not isinstance(message, dict):
         raise UnusableMessageError(Reason.NOT_JSON, "the message is not a JSON object")
-    # Alone: an event of somebody's own must not become one by what is in it.
+    # The key must be alone: a member of a service's own event must not make the event a chunk or a rest.
     if message.keys() == {"chunk"}:
         return Chunk.from_message(message)
     if message.keys() == {"rest"}:
@@ -234,11 +235,11 @@ def _own_event(
 
 
 def as_new(body: str, now: float) -> str:
-    """Return the body of a message whose age and rounds, if it has any, begin anew.
+    """Return a message's body with its age and its rounds, if it has any, begun anew.
 
     Args:
-        body: a dead letter's; anything at all.
-        now: seconds since 1970.
+        body: a dead letter's body; any text.
+        now: the time, in seconds since 1970.
     """
     sent_at = round(now * 1000)
     try:
@@ -254,7 +255,7 @@ def as_new(body: str, now: float) -> str:
 
 
 def summary(body: str) -> str:
-    """Return in a line what a message is about: a dead letter's, so anything at all."""
+    """Return one line about a message. The body is a dead letter's, so it may be any text."""
     try:
         message = read_message(body, sent_at=0)
     except UnknownRuleError:

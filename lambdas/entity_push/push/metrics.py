@@ -1,4 +1,4 @@
-"""What one invocation of the push function counts, printed as CloudWatch metrics (EMF)."""
+"""Counts of one invocation of the push function, printed as CloudWatch metrics (EMF)."""
 
 from dataclasses import dataclass, field
 
@@ -9,21 +9,21 @@ from entity_push.runtime.telemetry import metrics
 
 @dataclass(slots=True)
 class PushMetrics:
-    """Counts of one invocation. CloudWatch sums them; the one dimension is the stack, so they cost little.
+    """Counts of one invocation. CloudWatch sums them. The only dimension is the stack, so they cost little.
 
     Attributes:
         updates: events that became updates.
         deliveries: posts that API Gateway took.
-        gone: connections that were gone.
-        retried: posts that another invocation will try again.
+        gone: posts answered with 410, those to connections that may only be opening included.
+        retried: posts that another invocation tries again.
         refused: posts that no retry helps (400, 403, 413).
-        expired: posts that were not sent because the connection's right to updates had ended.
+        expired: posts that the end of the connection's right to updates came before.
         abandoned: connections closed because they could not be reached.
         oversize: updates that went without their message.
         dead_letters: messages sent to the dead-letter queue.
-        subscribers: of each update, how many subscribers it had.
-        times_to_last_post: of each message that was delivered, how many milliseconds after it was put
-            on the queue its last post was answered.
+        subscribers: the number of subscribers of each update.
+        times_to_last_post: milliseconds from the event's arrival on the queue to the settling of a delivery;
+            one for each delivery with a delivered post.
     """
 
     updates: int = 0
@@ -39,7 +39,7 @@ class PushMetrics:
     times_to_last_post: list[int] = field(default_factory=list)
 
     def flush(self, deployment_name: str) -> None:
-        """Print what is not zero, under the name of the deployment."""
+        """Print the counts above zero, under the name of the deployment."""
         emf = metrics()
         emf.add_dimension(name="Stack", value=deployment_name)
         counts = {

@@ -17,11 +17,11 @@ MAX_BATCH_BYTES = 1024 * 1024
 
 
 class NotSentError(Exception):
-    """Some messages could not be put on the queue, however often it was tried."""
+    """SQS refused some messages in every try."""
 
 
 class Message(NamedTuple):
-    """A message to send: its body, of characters that SQS takes, and its delay in seconds (at most 900)."""
+    """A message to send: a body of characters that SQS takes, and a delay in seconds (at most 900)."""
 
     body: str
     delay: int = 0
@@ -40,10 +40,10 @@ class Queue:
         self._client, self._url, self._pause = client, url, pause
 
     def send(self, messages: Iterable[Message]) -> int:
-        """Send messages in as few calls as AWS allows; return how many there were.
+        """Send messages in as few calls as AWS allows; return the number of messages.
 
         Raises:
-            NotSentError: some were refused again and again; those before them have been sent.
+            NotSentError: SQS refused some messages in every try. The messages before them are sent.
         """
         count = 0
         for batch in _batches(messages):
@@ -52,9 +52,10 @@ class Queue:
         return count
 
     def come_back_soon(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Make records that failed visible again after seconds instead of the whole visibility timeout.
+        """Make failed records visible again within seconds or minutes, before the visibility timeout.
 
-        Best effort: where it fails, they come back later. How often they do is the redrive policy's matter.
+        This is best effort: after a failure here, the records come back later. The redrive policy limits
+        their receives.
 
         Args:
             records: SQS records, as a Lambda event source gives them.

@@ -1,7 +1,7 @@
-"""In which order the updates of a batch go to each connection: those of one channel one after the other.
+"""The order of a batch's posts: each connection gets one channel's updates one after the other.
 
-An update goes to a connection as soon as the channel's update before it has gone to this connection, not when
-it has gone to everybody: who does not answer holds up nobody else.
+A connection's next post is due as soon as its post of the channel's update before has ended. Other
+connections' posts don't matter, so a slow client never delays others.
 """
 
 from collections import defaultdict, deque
@@ -14,9 +14,9 @@ _HELD_BACK = frozenset((Outcome.RETRY, Outcome.UNSENT, Outcome.GONE))
 
 
 class Sequencer:
-    """The posts of a batch of deliveries, drawn one by one while the results of earlier ones are noted.
+    """The posts of a batch of deliveries, drawn one by one while the results of earlier posts are noted.
 
-    Iterating yields `NOT_YET` when no post is due before another result has been noted.
+    Iterating yields `NOT_YET` while no post is due before another result.
 
     Args:
         deliveries: the deliveries, in any order.
@@ -26,7 +26,7 @@ class Sequencer:
         by_channel: dict[str, list[Delivery]] = defaultdict(list)
         for delivery in deliveries:
             by_channel[delivery.update.channel].append(delivery)
-        # Of each channel, its deliveries by number; without numbers, as they came.
+        # Each channel's deliveries are in the order of their numbers; without numbers, in the given order.
         self._lines = [
             sorted(together, key=lambda delivery: delivery.update.sequence)
             for together in by_channel.values()
@@ -45,7 +45,7 @@ class Sequencer:
             for number, delivery in enumerate(line):
                 earlier = line[:number]
                 for connection_id in delivery.chunk.subscribers:
-                    while self._due:  # whose turn it is does not wait for all who have yet to begin
+                    while self._due:  # a due post goes before the first posts of other connections
                         yield self._due.popleft()
                     if not (earlier and any(connection_id in other.chunk.subscribers for other in earlier)):
                         self._unsettled += 1
@@ -54,7 +54,7 @@ class Sequencer:
             yield self._due.popleft() if self._due else NOT_YET
 
     def note(self, result: Result) -> None:
-        """Take down what became of a post: the connection's next one is due, or held back with it."""
+        """Note a post's result. The connection's next post is then due, or held back after a failure."""
         delivery, connection_id = result.tag, result.connection_id
         assert isinstance(delivery, Delivery)
         delivery.note(result)
@@ -69,5 +69,5 @@ class Sequencer:
 
 
 def _post(delivery: Delivery, connection_id: str) -> Post:
-    """Return a delivery's post for a connection; the post's tag is the delivery."""
+    """Return a delivery's post for a connection, with the delivery as its tag."""
     return Post(connection_id, delivery.update.frame, delivery, delivery.chunk.subscribers[connection_id])

@@ -1,4 +1,4 @@
-"""Settling a delivery: what the outcomes of its posts mean for its connections and for its message."""
+"""Settling a delivery: the consequences of its posts' outcomes for its connections and its message."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,27 +21,27 @@ from entity_push.table.connections import OPENING_SECONDS
 
 
 class Disconnects(Protocol):
-    """What settling needs of a delivery engine."""
+    """A delivery engine as settling needs it (`Deliverer`)."""
 
     def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
-        """Close connections; exactly one result per connection."""
+        """Close connections; yield exactly one result per connection."""
 
 
 class Forgets(Protocol):
-    """What settling needs of the table."""
+    """The table as settling needs it (`Connections`)."""
 
     def forget(self, connection_ids: Iterable[str], channel: str, *, opened_before: int) -> list[str]:
-        """Delete connections that are gone; return those opened later, which were left alone."""
+        """Delete gone connections; return the ids of those opened later, which stay."""
 
 
 class Settlement:
     """Settles deliveries.
 
     Args:
-        connections: forgets those that are gone.
+        connections: forgets gone connections.
         deliverer: closes connections that can't be reached.
         queue: takes chunks for another round.
-        dead_letters: takes what no further round can help.
+        dead_letters: takes chunks that no further round can help.
     """
 
     def __init__(self, connections: Forgets, deliverer: Disconnects, queue: Queue, dead_letters: DeadLetters):
@@ -49,15 +49,15 @@ class Settlement:
         self._queue, self._dead_letters = queue, dead_letters
 
     def settle(self, delivery: Delivery, metrics: PushMetrics, *, ends: float) -> None:
-        """See to it that every connection of a delivery is done, queued again, closed or a dead letter.
+        """Settle each connection of a delivery: done, queued again, closed or in a dead letter.
 
         Args:
-            delivery: a delivery whose posts are all noted.
-            metrics: counts what happens.
-            ends: `time.monotonic()` at which the invocation ends.
+            delivery: a delivery whose posts all have a result.
+            metrics: counts the outcomes.
+            ends: the `time.monotonic()` at which the invocation ends.
 
         Raises:
-            NotSentError: what is left could not be queued; the whole message has to come back.
+            NotSentError: a chunk could not be queued, so the whole message has to come back.
         """
         assert delivery.is_settled, "a connection was forgotten"
         if delivery.delivered:
@@ -67,7 +67,7 @@ class Settlement:
         metrics.expired += delivery.expired
         metrics.gone += delivery.found_gone
         chunk = delivery.chunk
-        # First what must not be lost, then housekeeping.
+        # Retries come first, since they must not be lost. Forgetting is housekeeping.
         self._hand_back(chunk.only(delivery.unsent), 0, metrics)
         self._try_again(chunk.again(delivery.retry), metrics, ends=ends)
         young, left = self._forget(
@@ -83,13 +83,16 @@ class Settlement:
     def _forget(
         self, gone: Sequence[str], channel: str, *, opened_before: float, until: float
     ) -> tuple[list[str], list[str]]:
-        """Delete connections, as far as time allows; return who is only opening, and who was not looked at.
+        """Delete gone connections as far as time allows.
 
         Args:
-            gone: the connections.
-            channel: whose update has found them.
-            opened_before: seconds since 1970; those opened later may only be opening.
-            until: `time.monotonic()` after which no more are deleted.
+            gone: the ids of the connections.
+            channel: the channel whose update found the connections gone.
+            opened_before: seconds since 1970. A connection opened later may only be opening.
+            until: the `time.monotonic()` after which no more connections are deleted.
+
+        Returns:
+            The ids of connections that may only be opening, and the ids of those left for later.
         """
         young: list[str] = []
         for start in range(0, len(gone), retries.FORGET_AT_ONCE):
@@ -118,9 +121,9 @@ class Settlement:
         metrics.retried += len(chunk.subscribers)
 
     def _abandon(self, chunk: Chunk, metrics: PushMetrics, *, ends: float) -> None:
-        """Close connections that can't be reached, so that the clients connect anew and catch up.
+        """Close connections that can't be reached, so that their clients connect anew and catch up.
 
-        Living on with a hole they would not know of would be worse.
+        Living on with an unknown hole would be worse for a client.
         """
         update = chunk.update
         closed: list[str] = []
@@ -134,12 +137,12 @@ class Settlement:
         if closed:
             metrics.abandoned += len(closed)
             logger.error("abandoned", channel=update.channel, event_id=update.event_id, connections=closed)
-            # What there is no time for, their `$disconnect` does.
+            # `$disconnect` deletes the connections that there is no time for here.
             until = ends - retries.FORGET_RESERVE_SECONDS
             self._forget(closed, update.channel, opened_before=time.time(), until=until)
 
     def _bury(self, chunk: Chunk, reason: Reason, text: str, metrics: PushMetrics) -> None:
-        for part in split(replace(chunk, rounds=0)):  # should it be redriven
+        for part in split(replace(chunk, rounds=0)):  # a redrive begins with the first round
             logger.error("dead letter", channel=chunk.update.channel, code=reason, reason=text)
             self._dead_letters.send(part.to_message(), reason, text)
             metrics.dead_letters += 1
