@@ -1,1 +1,1 @@
-"""Who may connect and what a token grants: the authorizer's parts, and grants wherever they are looked at."""
+"""Tokens: the authorizer that checks them, and the grants in them."""

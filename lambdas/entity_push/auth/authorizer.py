@@ -1,4 +1,4 @@
-"""What the authorizer answers to a handshake: a policy with what the token grants, or that it is refused."""
+"""The authorizer: it answers a handshake with a policy and the token's grants, or refuses it."""
 
 import json
 import time
@@ -22,11 +22,11 @@ from entity_push.runtime.environment import (
 from entity_push.runtime.telemetry import logger, metrics
 
 MAX_ANSWER_BYTES = 8000
-"""Of an authorizer's answer API Gateway takes 8 KB ("Amazon API Gateway quotas")."""
+"""The longest answer of an authorizer: API Gateway takes 8 KB ("Amazon API Gateway quotas")."""
 
 
 class UnauthorizedError(Exception):
-    """The handshake is refused: API Gateway answers 401 to an authorizer that fails with just this text.
+    """The handshake is refused: API Gateway answers 401 if the authorizer fails with exactly this text.
 
     Source: API Gateway Developer Guide, "Use API Gateway Lambda authorizers", example function.
     """
@@ -36,13 +36,13 @@ class UnauthorizedError(Exception):
 
 
 class Authorizer:
-    """Decides who may connect.
+    """Decides about handshakes.
 
     Args:
         verifier: verifies signatures.
-        expected: what the claims must be.
-        deployment_name: what metrics are counted under.
-        clock: seconds since 1970; tests replace it.
+        expected: checks the claims.
+        deployment_name: the deployment that the metrics are counted under.
+        clock: seconds since 1970; tests replace the clock.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class Authorizer:
         """Return the authorizer that the stack describes.
 
         Raises:
-            MissingVariableError: tokens are signed with a secret, and which one is not said.
-            ValueError: no token is asked for, so there is nothing to verify.
+            MissingVariableError: tokens are signed with a secret, whose ARN is missing.
+            ValueError: the deployment asks for no token, so there is nothing to verify.
         """
         expected = ExpectedClaims(
             issuer=environment.token_issuer,
@@ -79,7 +79,7 @@ class Authorizer:
         """Return the policy that lets a handshake through, with its bearer as the context.
 
         Raises:
-            UnauthorizedError: the handshake has no valid token; why is logged and counted.
+            UnauthorizedError: the handshake has no valid token. The reason is logged and counted.
         """
         try:
             answer = self._answer(event)
@@ -88,7 +88,7 @@ class Authorizer:
             logger.warning("connect refused", reason=error.reason.value, connection_id=connection_id)
             self._count("ConnectsRefused", reason=error.reason)
             raise UnauthorizedError from None
-        except Exception:  # an alarm's: Lambda's own count of errors has every 401 in it
+        except Exception:  # for an alarm: Lambda's own count of errors includes every 401
             self._count("ConnectsFailed")
             raise
         self._count("ConnectsAllowed")
@@ -97,12 +97,12 @@ class Authorizer:
     def _answer(self, event: dict[str, Any]) -> dict[str, Any]:
         claims = self._verifier.claims(access_token(event))
         answer = _policy(event["methodArn"], self._expected.bearer(claims, self._clock()))
-        if len(json.dumps(answer)) > MAX_ANSWER_BYTES:  # a long user id, all in Chinese, and many grants
+        if len(json.dumps(answer)) > MAX_ANSWER_BYTES:  # such as a long Chinese user id and many grants
             raise RefusedTokenError(Refusal.GRANTS)
         return answer
 
     def _count(self, name: str, **details: str) -> None:
-        """Print a metric (EMF). Details are for searching the logs; as dimensions they would cost money."""
+        """Print a metric (EMF). The details are for searching the logs; dimensions would cost money."""
         emf = metrics()
         emf.add_dimension(name="Stack", value=self._deployment_name)
         emf.add_metric(name=name, unit=MetricUnit.Count, value=1)
@@ -124,7 +124,7 @@ def _verifier(environment: AuthorizeEnvironment) -> Verifier:
 
 
 def _secret_keys(secret_arn: str) -> SecretKeys:
-    # Its import is a third of a cold start, and an issuer's tokens need nothing of AWS.
+    # The import of `aws` is a third of a cold start, and an issuer's tokens need no AWS client.
     from entity_push.runtime import aws  # noqa: PLC0415
 
     return SecretKeys(aws.client("secretsmanager"), secret_arn)

@@ -1,4 +1,4 @@
-"""Who has opened a connection: what the authorizer found in the token, on its way to the functions."""
+"""The bearer of a token, on the way from the authorizer to the functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from entity_push.protocol.ids import checked_user_id
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who has opened a connection, and what they may do on it.
+    """The user that has opened a connection, with grants and the token's end.
 
     Attributes:
         user_id: the user; None if the deployment asks for no token.
-        grants: what the user may subscribe and publish to.
-        expires: when the token ends, in seconds since 1970; None without a token.
+        grants: the entities that the user may subscribe and publish to.
+        expires: the token's end, in seconds since 1970; None without a token.
     """
 
     user_id: str | None
@@ -23,10 +23,10 @@ class Bearer:
     expires: int | None
 
     def to_context(self) -> dict[str, str]:
-        """Return what the authorizer hands to the functions: API Gateway passes strings.
+        """Return the authorizer's context for the functions. API Gateway passes strings only.
 
         Raises:
-            ValueError: without a token there is no authorizer, and nothing to hand on.
+            ValueError: the bearer has no token. Only an authorizer has a context, and it needs a token.
         """
         if self.user_id is None or self.expires is None:
             raise ValueError("only a user with a token has a context")
@@ -42,7 +42,7 @@ class Bearer:
 
         Raises:
             KeyError: a field is missing.
-            ValueError: a field is not what the authorizer wrote.
+            ValueError: a field is none that the authorizer writes.
         """
         grants, expires = context["grants"], context["expires"]
         if not isinstance(grants, str) or not isinstance(expires, str):
@@ -51,4 +51,4 @@ class Bearer:
 
 
 ANONYMOUS = Bearer(None, EVERYTHING, None)
-"""Everybody, where the deployment asks for no token."""
+"""The bearer of every connection if the deployment asks for no token."""

@@ -1,7 +1,7 @@
-"""What the claims of a token with a valid signature must say (RFC 7519, 4.1), and whom they name.
+"""The claims of a token with a valid signature (RFC 7519, 4.1): their checks, and the bearer they name.
 
-They are compared here and not by the JWT library, which takes `"exp": "9999999999"` and `"exp": true`
-for numbers. A token ends when it says: clocks get no leeway.
+This module checks claims itself, since the JWT library takes `"exp": "9999999999"` and `"exp": true` for
+numbers. A token ends exactly at its `exp`: clocks get no leeway.
 """
 
 from collections.abc import Mapping
@@ -16,21 +16,21 @@ from entity_push.protocol.ids import InvalidUserIdError, checked_user_id
 Claims = Mapping[str, Any]
 
 LATEST_TIME = 253_402_300_799
-"""The last second of the year 9999; a token that outlives it was not meant."""
+"""The last second of the year 9999. A later time in a token can only be a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedClaims:
-    """What the deployment expects of a token.
+    """The claims that the deployment expects in a token.
 
     Attributes:
-        issuer: what `iss` must be.
-        audience: what `aud` must be or contain.
+        issuer: the required `iss`.
+        audience: the required `aud`, or a member of it.
         user_claim: the claim that names the user.
-        subscribe_claim: the claim with the patterns of what the user may subscribe to.
-        publish_claim: the claim with the patterns of what the user may publish to.
-        client_id_is_audience: whether a token without `aud` may name the audience as its `client_id`:
-            access tokens of Amazon Cognito do ("Verifying JSON web tokens", Cognito Developer Guide).
+        subscribe_claim: the claim with the grants for subscribing.
+        publish_claim: the claim with the grants for publishing.
+        client_id_is_audience: whether a token without `aud` may name the audience as its `client_id`.
+            Access tokens of Amazon Cognito do ("Verifying JSON web tokens", Cognito Developer Guide).
     """
 
     issuer: str
@@ -41,14 +41,14 @@ class ExpectedClaims:
     client_id_is_audience: bool = False
 
     def bearer(self, claims: Claims, now: float) -> Bearer:
-        """Return who bears a token with these claims.
+        """Return the bearer of a token with these claims.
 
         Args:
-            claims: the claims, whose signature was verified.
-            now: seconds since 1970.
+            claims: the claims of a token with a valid signature.
+            now: the time, in seconds since 1970.
 
         Raises:
-            RefusedTokenError: a claim is missing, of a wrong type, or not what is expected.
+            RefusedTokenError: a claim is missing, of a wrong type, or has another value than expected.
         """
         if claims.get("iss") != self.issuer:
             raise RefusedTokenError(Refusal.ISSUER)

@@ -1,8 +1,8 @@
-"""What a token allows: which entities its bearer may subscribe to and publish to.
+"""A token's grants: the entities that its bearer may subscribe and publish to.
 
-A grant is a pattern: an entity id (just that entity), `<entity id>/*` (every entity below it, at any depth,
-but not itself), or `*` (every entity). To publish to everyone takes `#everyone`, or `*`. What no grant
-covers is forbidden.
+A grant is an entity id (just that entity), `<entity id>/*` (every entity below that entity, at any depth, but
+not the entity itself), or `*` (every entity). Publishing to everyone takes `#everyone`, or `*`. Everything
+that no grant covers is forbidden.
 """
 
 import functools
@@ -22,8 +22,8 @@ from entity_push.protocol.ids import (
 )
 
 MAX_GRANTS_BYTES = 6000
-"""Grants travel, as a JSON string, in the authorizer's answer, of which API Gateway takes 8 KB in all
-("Amazon API Gateway quotas", authorizer result size)."""
+"""The longest grants as a JSON string. They travel in the authorizer's answer, of which API Gateway takes
+8 KB in all ("Amazon API Gateway quotas", authorizer result size)."""
 
 GRANT_RULE = (
     'A grant is an entityId, an entityId followed by "/*" (all below it), "*" (all), or, to publish to '
@@ -33,15 +33,15 @@ GRANT_RULE = (
 
 
 class InvalidGrantError(ValueError):
-    """The value is not a set of grants; the message says what would be."""
+    """The value is not a set of grants; the message names the rule."""
 
 
 def covers(pattern: str, wanted: str) -> bool:
     """Return whether a pattern covers a wanted entity id, or everything that a wanted pattern covers.
 
     Args:
-        pattern: a granted pattern.
-        wanted: an entity id or a pattern; both are of the documented form.
+        pattern: a granted entity id or pattern, of the documented form.
+        wanted: an entity id or a pattern, of the documented form.
     """
     if pattern in (EVERY, wanted):
         return True
@@ -50,22 +50,22 @@ def covers(pattern: str, wanted: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """What the bearer of a token may do; by default nothing.
+    """The rights of a token's bearer; by default none.
 
     Attributes:
-        subscribe: patterns of the entities whose updates it may get.
-        publish: patterns of the entities that it may publish to.
+        subscribe: ids and patterns of the entities that the bearer may subscribe to.
+        publish: ids and patterns of the entities that the bearer may publish to.
     """
 
     subscribe: tuple[str, ...] = ()
     publish: tuple[str, ...] = ()
 
     def may_subscribe(self, wanted: str) -> bool:
-        """Return whether an entity, or all that a pattern covers, may be subscribed to."""
+        """Return whether the bearer may subscribe to an entity, or to all that a pattern covers."""
         return any(covers(pattern, wanted) for pattern in self.subscribe)
 
     def may_publish(self, wanted: str) -> bool:
-        """Return whether an entity, or all that a pattern covers, may be published to."""
+        """Return whether the bearer may publish to an entity, or to everyone (`EVERYONE_GRANT`)."""
         return any(covers(pattern, wanted) for pattern in self.publish)
 
     @classmethod
@@ -73,14 +73,14 @@ class Grants:
         """Read the two claims of a token.
 
         Args:
-            subscribe: a list of patterns, or one string with spaces between them; None grants nothing.
+            subscribe: a list of grants, or one string with spaces between them; None grants nothing.
             publish: the same, for publishing.
 
         Raises:
-            InvalidGrantError: a claim is anything else, or both together are too large.
+            InvalidGrantError: a claim is anything else, or both claims together are too large.
         """
         grants = cls(_patterns(subscribe), _patterns(publish))
-        size = len(json.dumps(grants.to_json()))  # quoted, as it travels
+        size = len(json.dumps(grants.to_json()))  # quoted, as in the authorizer's answer
         if size > MAX_GRANTS_BYTES:
             raise InvalidGrantError(
                 f"The grants take {size} bytes, and at most {MAX_GRANTS_BYTES} fit. "
@@ -94,13 +94,13 @@ class Grants:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote: in this version, an older or a newer one.
+        """Read grants that `to_json` wrote: in this version, an older or a newer one.
 
-        Open connections outlive a deployment by two hours. So an unknown kind of grant is passed over, and
-        a missing kind grants nothing. The patterns were checked when the token was.
+        Open connections outlive a deployment by up to two hours. So an unknown kind of grant is passed over,
+        and a missing kind grants nothing. The patterns were checked with the token.
 
         Raises:
-            InvalidGrantError: it is no JSON object.
+            InvalidGrantError: the text is no JSON object.
         """
         return cls(*_stored(text))
 

@@ -1,4 +1,4 @@
-"""Reading a handshake: its token, and the subprotocols that it offers."""
+"""A handshake's token, and the subprotocols that it offers."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from entity_push.auth.refusals import Refusal, RefusedTokenError
 SUBPROTOCOL = "websocket"
 
 MAX_TOKEN_LENGTH = 8192
-"""Characters; longer ones are not even looked at. (All headers together are 10,240 bytes at the most,
-"Amazon API Gateway quotas".)"""
+"""The longest token, in characters; a longer one is refused unread. All headers together have at most 10,240
+bytes ("Amazon API Gateway quotas")."""
 
 
 def offered_subprotocols(event: dict[str, Any]) -> list[str]:
@@ -17,8 +17,8 @@ def offered_subprotocols(event: dict[str, Any]) -> list[str]:
 
 
 def _lines(event: dict[str, Any], name: str) -> list[str]:
-    """Return the lines of a header; its name, in small letters, may be written in any way (RFC 9110, 5.1)."""
-    # `headers` keeps the last of repeated lines only.
+    """Return the lines of a header, given in small letters. The event may have any case (RFC 9110, 5.1)."""
+    # Of repeated lines, `headers` keeps the last one only.
     headers: dict[str, list[str]] = event.get("multiValueHeaders") or {
         header: [value] for header, value in (event.get("headers") or {}).items()
     }
@@ -28,12 +28,14 @@ def _lines(event: dict[str, Any], name: str) -> list[str]:
 def access_token(event: dict[str, Any]) -> str:
     """Return the token of a `$connect` event.
 
-    It is in `Authorization: Bearer <token>`; or, since browsers can't set headers of a WebSocket, after
-    `websocket` in `Sec-WebSocket-Protocol: websocket, <token>`; or in the query as `access_token`
-    (RFC 6750, 2). A client must not use more than one of them.
+    The token has three possible places (RFC 6750, 2), of which a client must use one:
+
+    - `Authorization: Bearer <token>`;
+    - `Sec-WebSocket-Protocol: websocket, <token>`, since browsers can't set headers of a WebSocket;
+    - `access_token` in the query.
 
     Raises:
-        RefusedTokenError: there is no token, or more than one, or one that is longer than any of ours.
+        RefusedTokenError: there is no token, or more than one, or one longer than `MAX_TOKEN_LENGTH`.
     """
     found = [*_authorization(event), *_after_subprotocol(event), *_query(event)]
     if len(found) > 1:
@@ -58,7 +60,7 @@ def _after_subprotocol(event: dict[str, Any]) -> list[str]:
 
 
 def _query(event: dict[str, Any]) -> list[str]:
-    # `queryStringParameters` keeps the last of repeated parameters only.
+    # Of repeated parameters, `queryStringParameters` keeps the last one only.
     parameters: dict[str, list[str]] = event.get("multiValueQueryStringParameters") or {
         name: [value] for name, value in (event.get("queryStringParameters") or {}).items()
     }

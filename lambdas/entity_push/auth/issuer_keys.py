@@ -1,4 +1,4 @@
-"""The public keys of an OpenID Connect issuer, found as OpenID Connect Discovery 1.0 says, and remembered."""
+"""The public keys of an OpenID Connect issuer, found by OpenID Connect Discovery 1.0, and cached."""
 
 import http.client
 import time
@@ -13,14 +13,14 @@ from entity_push.protocol import strict_json
 from entity_push.runtime.telemetry import logger
 
 MAX_AGE_SECONDS = 60 * 60
-"""After this, the keys are fetched again: so long does a withdrawn key stay valid at the most, while the
+"""The age at which the keys are fetched again. A withdrawn key stays valid for at most this time while the
 issuer answers."""
 
 MIN_AGE_SECONDS = 30
-"""Not fetched again before: whoever makes up key ids must not be able to flood the issuer."""
+"""The shortest time between two fetches: made-up key ids must not flood the issuer."""
 
 STALE_SECONDS = 24 * 60 * 60
-"""How long keys stay valid while the issuer can't be reached."""
+"""The age up to which keys stay valid while the issuer can't be reached."""
 
 TIMEOUT_SECONDS = 3
 MAX_DOCUMENT_BYTES = 2**20
@@ -28,20 +28,20 @@ MIN_RSA_BITS = 2048
 
 _LOCAL_HOSTS = ("127.0.0.1", "localhost")
 
-# Kinds of keys that are used: their algorithm, and the members of the public key (RFC 7518, 6.2.1 and 6.3.1).
+# The usable kinds of keys, with algorithm and the public key's members (RFC 7518, 6.2.1 and 6.3.1).
 _KINDS = {"RSA": ("RS256", ("kty", "n", "e")), "EC": ("ES256", ("kty", "crv", "x", "y"))}
 
 
 class KeysUnavailableError(RuntimeError):
-    """The issuer's keys can't be fetched; the message says why."""
+    """The issuer's keys can't be fetched; the message has the reason."""
 
 
 class IssuerKeys:
     """The signing keys of one issuer.
 
     Args:
-        issuer: its URL, as its discovery document and its tokens write it.
-        clock: seconds; tests replace it.
+        issuer: the issuer's URL, as its discovery document and its tokens write it.
+        clock: seconds since 1970; tests replace the clock.
     """
 
     def __init__(self, issuer: str, clock: Callable[[], float] = time.time):
@@ -50,10 +50,10 @@ class IssuerKeys:
         self._fetched_at = self._tried_at = 0.0
 
     def key(self, kid: str) -> jwt.PyJWK | None:
-        """Return the key of this id; None if the issuer has none, as far as may be asked.
+        """Return the key with this id; None if the issuer's latest fetched keys have none.
 
         Raises:
-            KeysUnavailableError: the issuer's keys can't be fetched, and there are none from the last day.
+            KeysUnavailableError: the keys can't be fetched, and no fetch of the last day succeeded.
         """
         age = self._clock() - self._fetched_at
         if not self._keys or age >= MAX_AGE_SECONDS or kid not in self._keys:
@@ -94,7 +94,7 @@ def _fetch_keys(issuer: str) -> dict[str, jwt.PyJWK]:
 
 
 def _key(jwk: dict[str, Any]) -> jwt.PyJWK | None:
-    """Return a key that can verify tokens; None for others, which an issuer may well have."""
+    """Return a key that can verify tokens; None for any other key, which an issuer may well have."""
     kind, kid = jwk.get("kty"), jwk.get("kid")
     if kind not in ("RSA", "EC") or not isinstance(kid, str):
         return None
@@ -111,7 +111,7 @@ def _key(jwk: dict[str, Any]) -> jwt.PyJWK | None:
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_arguments: object) -> None:
-        """Follow none: it could lead from https to http."""
+        """Follow no redirect, which could lead from https to http."""
 
 
 _opener = urllib.request.build_opener(_NoRedirects)

@@ -1,10 +1,10 @@
-"""Why a handshake is refused."""
+"""The reasons for which handshakes are refused."""
 
 import enum
 
 
 class Refusal(enum.StrEnum):
-    """Reasons, few and fixed: they are counted and logged. Clients are told only that they are refused."""
+    """A reason, one of few and fixed ones, for logs and metrics. Clients learn only of the refusal."""
 
     NO_TOKEN = "no_token"  # noqa: S105 - no password
     SEVERAL_TOKENS = "several_tokens"
@@ -25,8 +25,8 @@ class Refusal(enum.StrEnum):
 class RefusedTokenError(Exception):
     """The token does not open a connection.
 
-    Its text is the reason and nothing else, so that it can be logged: a token, even an invalid one, may
-    be valid elsewhere.
+    The error's text is the reason and nothing else, so that it can be logged. A token must stay out of logs:
+    even an invalid one may be valid elsewhere.
 
     Attributes:
         reason: the documented reason.

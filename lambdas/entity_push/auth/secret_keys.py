@@ -1,7 +1,7 @@
-"""The keys that sign the deployment's own tokens, read from AWS Secrets Manager and remembered.
+"""The keys that sign the deployment's own tokens, read from AWS Secrets Manager and cached.
 
-Two versions of the secret are valid: the current one, which signs, and the previous one, so that a rotation
-does not end the tokens that are out.
+Two versions of the secret are valid: the current one, which signs, and the previous one. So issued tokens
+survive a rotation.
 """
 
 import time
@@ -13,17 +13,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 from entity_push.runtime.telemetry import logger
 
 MAX_AGE_SECONDS = 5 * 60
-"""After this, the keys are read again: so long does a key that was rotated away stay valid at the most."""
+"""The age at which the keys are read again. A key that was rotated away stays valid for about this time."""
 
 EARLY_READS = 3
-"""For tokens that fit no key the secret is read before its time, so that a new key works at once; so often
-in a row, since whoever forges tokens must not be able to use up the quota of Secrets Manager ..."""
+"""The most early reads in a row. A token that fits no key causes an early read, so that a new key works at
+once. Forged tokens must not use up the quota of Secrets Manager."""
 
 EARLY_READ_SECONDS = 10
-"""... and after that once in this time."""
+"""The time after which one more early read is allowed."""
 
 STALE_SECONDS = 60 * 60
-"""How long keys are relied on that can't be read again: an outage passes, a right taken away does not."""
+"""The age up to which keys stay valid while a read fails: an outage passes, a right taken away does not."""
 
 VALID_STAGES = ("AWSCURRENT", "AWSPREVIOUS")
 """Labels of the secret's versions ("What's in a Secrets Manager secret?", Secrets Manager User Guide)."""
@@ -34,8 +34,8 @@ class SecretKeys:
 
     Args:
         client: a Secrets Manager client.
-        secret_arn: the secret.
-        clock: seconds; tests replace it.
+        secret_arn: the secret's ARN.
+        clock: seconds since 1970; tests replace the clock.
     """
 
     def __init__(self, client: Any, secret_arn: str, clock: Callable[[], float] = time.time):
@@ -45,24 +45,24 @@ class SecretKeys:
         self._early_reads, self._counted_at = float(EARLY_READS), clock()
 
     def keys(self) -> tuple[str, ...]:
-        """Return the valid keys, the current one first; at most five minutes old if they can be read.
+        """Return the valid keys, the current one first. Keys older than five minutes are read again.
 
         Raises:
-            ClientError: Secrets Manager refused, and there are no keys from before.
-            BotoCoreError: it could not be reached, and there are no keys from before.
+            ClientError: Secrets Manager refused, and there are no keys from the last hour.
+            BotoCoreError: Secrets Manager could not be reached, and there are no keys from the last hour.
         """
         if self._keys and self._clock() - self._read_at < MAX_AGE_SECONDS:
             return self._keys
         return self.latest()
 
     def latest(self) -> tuple[str, ...]:
-        """Return the valid keys, read just now unless that was done too often; raises as `keys` does."""
+        """Return the valid keys, read just now unless reads were too frequent. Raise as `keys` does."""
         if self._keys and not self._may_read():
             return self._keys
         try:
             self._keys, self._read_at = self._read(), self._clock()
         except (ClientError, BotoCoreError) as error:
-            # A read that fails takes seconds: the next handshakes must not wait for another one.
+            # A read that fails takes seconds. The next handshakes must not wait for another one.
             self._early_reads, self._counted_at = 0.0, self._clock()
             if not self._keys or self._clock() - self._read_at > STALE_SECONDS:
                 raise
@@ -70,7 +70,7 @@ class SecretKeys:
         return self._keys
 
     def _may_read(self) -> bool:
-        """Tell whether there is an early read left, and use it up."""
+        """Use up an early read; tell whether one was left."""
         now = self._clock()
         gained = (now - self._counted_at) / EARLY_READ_SECONDS
         self._early_reads, self._counted_at = min(EARLY_READS, self._early_reads + gained), now

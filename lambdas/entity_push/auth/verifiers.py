@@ -1,8 +1,8 @@
-"""Whose signature a token carries: the deployment's own secret's, or an OpenID Connect issuer's.
+"""Verifiers of a token's signature: by the deployment's own secret, or by an OpenID Connect issuer's keys.
 
-PyJWT reads the token and verifies the signature (RFC 7515). What it may do is fixed here and never taken from
-the token: one algorithm per kind of key (RFC 8725, 3.1 and 3.2). HS256 by hand would be a dozen lines and
-save 3 % of a cold start (`python -m benchmarks.authorizer`); what a well-read library has learned of forged
+PyJWT reads the token and verifies the signature (RFC 7515). The algorithms are fixed here and never taken
+from the token: one algorithm per kind of key (RFC 8725, 3.1 and 3.2). HS256 by hand would be a dozen lines
+and save 3 % of a cold start (`python -m benchmarks.authorizer`). A well-read library's experience with forged
 tokens is worth more.
 """
 
@@ -23,10 +23,10 @@ class Verifier(Protocol):
     """Verifies tokens of one kind."""
 
     def claims(self, token: str) -> Claims:
-        """Return the claims of a token whose signature is valid; nothing else about them is checked.
+        """Return the claims of a token with a valid signature. The claims themselves are not checked.
 
         Raises:
-            RefusedTokenError: it is no token, or not signed as it must be.
+            RefusedTokenError: the text is no token, or its signature is not valid.
         """
 
 
@@ -37,23 +37,23 @@ class Secrets(Protocol):
         """Return the valid keys, the current one first."""
 
     def latest(self) -> Sequence[str]:
-        """Return them, read again unless that was done just now."""
+        """Return the valid keys, read again unless reads were too frequent."""
 
 
 class PublicKeys(Protocol):
-    """An issuer's keys (`jwks.IssuerKeys`)."""
+    """An issuer's keys (`issuer_keys.IssuerKeys`)."""
 
     def key(self, kid: str) -> jwt.PyJWK | None:
-        """Return the key of this id, which knows its algorithm; None if the issuer has none."""
+        """Return the key with this id, which knows its algorithm; None if the issuer has none."""
 
 
 class SecretVerifier:
     """Verifies tokens that are signed with a secret of the deployment.
 
-    A token that fits no key is tried again with the latest ones, so that a rotation holds at once.
+    A token that fits no key is tried again with the latest keys, so that a rotation holds at once.
 
     Args:
-        secrets: where the keys come from.
+        secrets: the source of the keys.
     """
 
     def __init__(self, secrets: Secrets):
@@ -84,7 +84,7 @@ class IssuerVerifier:
     """Verifies tokens that an OpenID Connect issuer has signed.
 
     Args:
-        public_keys: where the issuer's keys come from.
+        public_keys: the source of the issuer's keys.
     """
 
     def __init__(self, public_keys: PublicKeys):
@@ -93,7 +93,7 @@ class IssuerVerifier:
     def claims(self, token: str) -> Claims:
         """See Verifier."""
         header = self._header(token)
-        if header.get("alg") not in ISSUER_ALGORITHMS:  # before the issuer is asked for any key
+        if header.get("alg") not in ISSUER_ALGORITHMS:  # checked before the issuer is asked for a key
             raise RefusedTokenError(Refusal.ALGORITHM)
         key = self._public_keys.key(header["kid"]) if "kid" in header else None
         if key is None:
@@ -114,7 +114,9 @@ def _jws(algorithms: Sequence[str]) -> jwt.PyJWS:
 def _payload(jws: jwt.PyJWS, token: str, key: str | jwt.PyJWK, algorithms: Sequence[str]) -> bytes:
     """Return a token's payload after verifying its signature.
 
-    A key that can't be used (too short, say) is no fault of the token, so its InvalidKeyError passes.
+    Raises:
+        RefusedTokenError: the text is no token, or its signature is not valid.
+        InvalidKeyError: the key can't be used, such as one that is too short; no fault of the token.
     """
     try:
         decoded = jws.decode_complete(token, key, algorithms=algorithms)
@@ -124,7 +126,7 @@ def _payload(jws: jwt.PyJWS, token: str, key: str | jwt.PyJWK, algorithms: Seque
         raise RefusedTokenError(Refusal.SIGNATURE) from None
     except (jwt.InvalidTokenError, ValueError):
         raise RefusedTokenError(Refusal.MALFORMED) from None
-    if "crit" in decoded["header"]:  # PyJWT knows one such extension; no token here needs any
+    if "crit" in decoded["header"]:  # PyJWT knows one critical extension; tokens here need none
         raise RefusedTokenError(Refusal.MALFORMED)
     payload: bytes = decoded["payload"]
     return payload
