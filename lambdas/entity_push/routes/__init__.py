@@ -1,1 +1,1 @@
-"""A client's frame and its answer."""
+"""Routes: a client's frame in, its answer out."""

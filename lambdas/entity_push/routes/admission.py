@@ -1,4 +1,4 @@
-"""Whether a connection may still send frames, and what it may do: by its stored item, not by what it says."""
+"""Admission: a connection's stored item decides whether its frames are taken, and which rights it has."""
 
 import time
 
@@ -13,16 +13,16 @@ def admitted(connections: Connections, connection_id: str, authorization: Author
     Args:
         connections: the connections in the table.
         connection_id: the connection that the frame came on.
-        authorization: what the deployment asks of clients now.
+        authorization: the deployment's current mode of authorization.
 
     Raises:
-        ProtocolError: `connection_gone`, or `token_expired`: API Gateway has no timer, so a connection
-            may outlive its token by the minute that closing it takes.
+        ProtocolError: `connection_gone`, or `token_expired`. API Gateway has no timer for connections, so a
+            connection may outlive its token until the expire function closes it.
     """
     connection = connections.find(connection_id)
     if connection is None:
         raise ProtocolError(ErrorCode.CONNECTION_GONE, "This connection is closed. Connect again.")
-    # A deployment that has come to ask for tokens does not know who opened a connection before.
+    # Connections without a user may be left from the time when the deployment asked for no token.
     stranger = connection.bearer.user_id is None and authorization != AuthorizationMode.NONE
     if stranger or connection.has_ended(time.time()):
         raise ProtocolError(

@@ -1,4 +1,4 @@
-"""What `$connect` and `$disconnect` read from their events: the connection, its bearer, its subprotocol."""
+"""The events of `$connect` and `$disconnect`: the connection, its bearer, its subprotocol."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from entity_push.table.connections import Connection
 
 
 def is_frame(event: dict[str, Any]) -> bool:
-    """Tell whether an event is neither a handshake nor a farewell, but a frame that names their route."""
+    """Tell whether an event is a frame that names the route `$connect` or `$disconnect`."""
     kind: str | None = event["requestContext"].get("eventType")
     return kind == "MESSAGE"
 
@@ -19,12 +19,11 @@ def connection_of(event: dict[str, Any], *, anybody: bool) -> Connection:
 
     Args:
         event: the event.
-        anybody: whether the deployment asks for no token. If it does, the bearer is the one whom the
-            authorizer has let in, and nobody else.
+        anybody: whether the deployment asks for no token. Otherwise the authorizer names the bearer.
 
     Raises:
-        KeyError: there was no authorizer, although the deployment asks for a token.
-        ValueError: what the authorizer says is not usable.
+        KeyError: the event has no authorizer's context, although the deployment asks for a token.
+        ValueError: the authorizer's context is not usable.
     """
     context = event["requestContext"]
     identity = context.get("identity", {})
@@ -40,7 +39,7 @@ def connection_of(event: dict[str, Any], *, anybody: bool) -> Connection:
 
 
 def query_parameter(event: dict[str, Any], name: str) -> str | None:
-    """Return a parameter of the URL that the client connects to; of a repeated one, the last."""
+    """Return a parameter of the URL that the client connects to; the last one if repeated."""
     value: str | None = (event.get("queryStringParameters") or {}).get(name)
     return value
 
@@ -48,7 +47,7 @@ def query_parameter(event: dict[str, Any], name: str) -> str | None:
 def accepted_subprotocol(event: dict[str, Any]) -> str | None:
     """Return the one subprotocol to echo, or None.
 
-    An offered one that the server does not speak must not be echoed, and a browser that offered any
-    closes the connection unless exactly one of them is (RFC 6455, 4.1 and 4.2.2).
+    The server echoes only a subprotocol that it speaks. A browser that offered any closes the connection
+    unless exactly one of them is echoed (RFC 6455, 4.1 and 4.2.2).
     """
     return SUBPROTOCOL if SUBPROTOCOL in offered_subprotocols(event) else None

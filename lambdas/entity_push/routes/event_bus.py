@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 
 class NotPutError(Exception):
-    """EventBridge did not take the event; the message says why."""
+    """EventBridge did not take the event; the message has the reason."""
 
 
 class Bus:
@@ -16,8 +16,8 @@ class Bus:
 
     Args:
         client: an EventBridge client (botocore or boto3).
-        name: the bus.
-        source: the source that its events name.
+        name: the bus's name.
+        source: the source that the events name.
     """
 
     def __init__(self, client: Any, name: str, source: str):
@@ -27,7 +27,7 @@ class Bus:
         """Put an event; return the id that EventBridge gave it.
 
         Raises:
-            NotPutError: it was refused.
+            NotPutError: EventBridge refused the event, or could not be reached.
         """
         entry = {
             "EventBusName": self._name,

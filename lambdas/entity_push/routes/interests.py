@@ -1,4 +1,4 @@
-"""What a client asks to listen to: an entity, all that a pattern covers, its user's or everyone's channel."""
+"""Interests: a client asks for an entity, all that a pattern covers, its user's channel, or everyone's."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from entity_push.table.connections import Connection
 USER = "user"
 
 MAX_ENTITY_IDS = 25
-"""Entities that one frame may name: each is a transaction of its own, while API Gateway waits."""
+"""The most entities in one frame: each is a transaction of its own, while API Gateway waits."""
 
 MAX_SEVERAL_BYTES = 120_000
-"""An answer for several entities fits one message of 128 KB, whatever there is to tell."""
+"""The longest answer about several entities, which has to fit one message of 128 KB."""
 
 _FIELDS_BYTES = 2000
-"""What one answer takes besides its updates: an id, a cursor, and a last frame without its message."""
+"""The size of one answer without its updates: an id, a cursor, and a last frame without its message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class Interest:
     """One thing that a client asks to listen to.
 
     Attributes:
-        named: how the client named it; answers repeat that.
-        channel: in whose list of subscribers the connection is then.
-        history: the channel whose past can be told; None for a pattern, which has none of its own.
-        grant: what the connection's token has to grant; None if everybody may listen to it.
+        named: the thing as the client named it; answers repeat these fields.
+        channel: the channel whose list of subscribers the connection joins.
+        history: the channel whose history is replayed; None for a pattern, which has no history.
+        grant: the entity id or pattern that the token has to grant; None if every connection may listen.
     """
 
     named: Mapping[str, str]
@@ -85,13 +85,13 @@ def answer_each(
     """Return the answer to a frame that names an entity, a channel, or several entities.
 
     Args:
-        fields: the frame.
-        connection: the connection it came on.
-        answer: answers for one interest, given its `since` and how many bytes its updates may take.
+        fields: the frame's fields.
+        connection: the connection that the frame came on.
+        answer: answers about one interest, given its `since` and the bytes that its updates may take.
 
     Raises:
-        ProtocolError: what the frame names can't be listened to, or `answer` raised it; for one of several
-            entities, that is an answer among the others instead.
+        ProtocolError: the frame names nothing that a client can listen to, or `answer` raised the error. An
+            error about one of several entities is an answer among the others instead.
     """
     if "entityIds" in fields:
         return _answer_several(fields, answer)

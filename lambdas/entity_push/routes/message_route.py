@@ -1,8 +1,8 @@
 """The shell around every route: API Gateway event in, API Gateway response out.
 
-A route's own code sees a request and returns a frame. Whatever it raises becomes an error frame, because
-an exception that escapes reaches the client as API Gateway's `Internal server error`, which names
-neither the request nor what to do.
+A route's own code takes a request and returns a frame. Every exception becomes an error frame. An exception
+that escapes would reach the client as API Gateway's `Internal server error`, which names neither the request
+nor a remedy.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Handler = Callable[[Event, Any], Response]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A client's frame and the connection it came on.
+    """A client's frame and the connection that it came on.
 
     Attributes:
         connection_id: API Gateway's id of the connection.
@@ -39,7 +39,7 @@ def message_route(*, most_frame_bytes: int) -> Callable[[Answer], Handler]:
     """Turn a function from request to answer into a Lambda handler whose route response is the answer.
 
     Args:
-        most_frame_bytes: a larger frame is refused.
+        most_frame_bytes: the largest frame that is taken, in bytes.
     """
 
     def route(answer: Answer) -> Handler:

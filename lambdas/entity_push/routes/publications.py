@@ -1,4 +1,4 @@
-"""What a client asks to publish: an update of an entity, a message to a room, a message to everyone."""
+"""Publications: a client's update of an entity, message to a room, or message to everyone."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class Publication:
     """One thing that a client asks to publish.
 
     Attributes:
-        named: how the client named whom it is for; the answer repeats that.
-        grant: what the connection's token has to grant.
-        detail_type: of the event.
-        detail: of the event, without its sender.
+        named: the receiver as the client named it; the answer repeats these fields.
+        grant: the entity id that the token has to grant, or `EVERYONE_GRANT`.
+        detail_type: the event's detail-type.
+        detail: the event's detail, without its sender.
     """
 
     named: Mapping[str, str]

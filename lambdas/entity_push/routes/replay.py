@@ -1,7 +1,7 @@
-"""What a client that comes back is told: everything since, or plainly that it must refetch.
+"""Catching up: a client that comes back gets everything since its cursor, or has to refetch.
 
-`recovered: true` is a promise. It is given only after looking at the numbers of what is there: a hole, an
-end too early, another epoch, a cursor from the future make it false. Nothing is ever guessed.
+`recovered: true` is a promise, given only after a look at the numbers of the stored updates. A hole, an end
+too early, another epoch, or a cursor from the future make `recovered` false. Nothing is guessed.
 """
 
 import json
@@ -18,23 +18,23 @@ MAX_REPLAYED_BYTES = 24 * 1024
 
 
 class Past(Protocol):
-    """What catching up needs of a channel's history."""
+    """A channel's history as catching up needs it (`History`)."""
 
     def begin(self, channel: str) -> Head:
-        """Return how far a channel has got; from now on at the latest, it has a history."""
+        """Return a channel's head; make one if there is none."""
 
     def since(self, channel: str, cursor: Cursor, head: Head) -> Iterator[tuple[int, bytes]]:
         """Yield the stored updates after a cursor, up to a head, as (number, frame), in order."""
 
 
 def catch_up(past: Past, channel: str, since: Cursor | None, *, room: int = frames.UPDATES_ROOM) -> CatchUp:
-    """Return what to tell a client that has subscribed: call it after the subscription was written.
+    """Return the past for a client that has subscribed. Call this after the subscription was written.
 
     Args:
-        past: the history.
+        past: the channels' history.
         channel: the channel.
-        since: how far the client had got; None for a newcomer.
-        room: how many bytes of frames there may be.
+        since: the client's last cursor; None for a newcomer.
+        room: the most bytes of frames in the answer.
     """
     head = past.begin(channel)
     if since is None or since.epoch != head.epoch or since.sequence > head.sequence:
