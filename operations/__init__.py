@@ -1,1 +1,1 @@
-"""Commands for those who run a deployment; they work on AWS and on the local AWS alike."""
+"""Commands for running a deployment. They work on AWS and on the local AWS alike."""

@@ -1,4 +1,4 @@
-"""Finding a deployment: its outputs, and clients that talk to where it is."""
+"""Finding a deployment: its outputs, and AWS clients for its place."""
 
 import argparse
 import json
@@ -21,7 +21,7 @@ LOCAL_OUTPUTS = Path(__file__).resolve().parents[1] / ".local" / "outputs.json"
 
 
 class DeploymentError(Exception):
-    """The deployment can't be found; the message says what to do."""
+    """The deployment can't be found; the message has a remedy."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Deployment:
     Attributes:
         outputs: its outputs, under the names that they have in the app's own stack.
         session: credentials and Region.
-        endpoint_url: the local AWS; None on AWS.
+        endpoint_url: the local AWS's address; None on AWS.
     """
 
     outputs: Mapping[str, str]
@@ -39,15 +39,15 @@ class Deployment:
     endpoint_url: str | None = None
 
     def client(self, service: str) -> Any:
-        """Return a client of a service, where the deployment is."""
+        """Return a boto3 client of a service, for the place of the deployment."""
         make: Any = self.session.client  # the name is known at run time only, so no overload applies
-        # Whatever proxy the environment names, it is not the way to this machine.
+        # A proxy of the environment is not the way to this machine.
         config = Config(proxies={}) if self.endpoint_url else None
         return make(service, endpoint_url=self.endpoint_url, config=config)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what says which deployment is meant; without any, it is the local one while there is one."""
+    """Add the options that name a deployment. Without any, the local one is meant while it is up."""
     group = parser.add_argument_group(
         "which deployment", "With none of these: the local AWS while `make local` is up, else your account."
     )
@@ -65,11 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def find(arguments: argparse.Namespace) -> Deployment:
     """Return the deployment that the arguments name.
 
-    Without any, the local one is taken if it is up, and standard error says so: what one tries out is
-    more often meant than the account, and less is harmed when it was not.
+    Without arguments, a running local deployment is taken, and standard error says so. A deployment for
+    trying out is more often meant than the account, and a mistake harms it less.
 
     Raises:
-        DeploymentError: it is not there, or the credentials don't allow to look.
+        DeploymentError: the deployment can't be found, or the credentials don't allow to look.
     """
     in_account = any((arguments.stack, arguments.region, arguments.profile))
     if arguments.local and in_account:

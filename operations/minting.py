@@ -1,7 +1,7 @@
-"""Making tokens: what a deployment in the mode `jwt` lets in.
+"""Tokens for a deployment in the mode `jwt`.
 
-A token is signed with the deployment's secret, so whoever may read the secret may let anybody in as anyone.
-A service does the same in its own language: a JWT, HS256, with the claims of `mint`.
+A token is signed with the deployment's secret. So the right to read the secret is the right to connect as any
+user. A service makes tokens in its own language: a JWT, HS256, with the claims of `mint`.
 """
 
 import math
@@ -19,11 +19,11 @@ from stacks.contract import ClaimNames
 
 DEFAULT_SECONDS = 3600.0
 MAX_SECONDS = 366 * 24 * 3600.0
-"""Whoever finds a token is its user until it expires; there is no other end to it but the secret's."""
+"""The longest life of a token. The finder of a token is its user until the token or the secret ends."""
 
 
 class MintingError(Exception):
-    """No token can be made for the deployment; the message says what to do instead."""
+    """No token can be made for the deployment; the message has a remedy."""
 
 
 def mint(
@@ -42,9 +42,9 @@ def mint(
 
     Args:
         secret: the key, as the deployment's secret has it.
-        user: who connects with it.
-        subscribe: patterns of the entities that the user may subscribe to.
-        publish: patterns of the entities that the user may publish to.
+        user: the id of the user that connects with the token.
+        subscribe: ids and patterns of the entities that the user may subscribe to.
+        publish: ids and patterns of the entities that the user may publish to.
         issuer: the deployment's output `TokenIssuer`.
         audience: the deployment's output `TokenAudience`.
         claim_names: those of the deployment's output `TokenClaims`; by default, those of the settings.
@@ -52,7 +52,7 @@ def mint(
         now: when it is made, in seconds since 1970; by default, now.
 
     Raises:
-        ValueError: the user, a pattern or the time is none; the message says what is.
+        ValueError: the user, a pattern or the life is not valid; the message has the rule.
     """
     if not 0 < seconds <= MAX_SECONDS:
         raise ValueError(f"A token is good for more than 0 and at most {MAX_SECONDS / 60:,.0f} minutes.")
@@ -73,7 +73,7 @@ def mint(
 
 @dataclass(frozen=True)
 class TokenSigner:
-    """Makes tokens for one deployment, with the secret that it has now.
+    """Makes tokens for one deployment, with its current secret.
 
     Attributes:
         secret: the key.
@@ -96,7 +96,7 @@ class TokenSigner:
             secrets_manager: a Secrets Manager client that may read the secret.
 
         Raises:
-            MintingError: this deployment has no secret: it takes no tokens, or not of its own.
+            MintingError: the deployment has no secret: it takes no tokens, or an issuer's.
             ClientError: the secret can't be read.
         """
         secret = secrets_manager.get_secret_value(SecretId=secret_arn(outputs))["SecretString"]
@@ -128,7 +128,7 @@ def secret_arn(outputs: Mapping[str, str]) -> str:
     """Return the ARN of the secret that signs a deployment's tokens.
 
     Raises:
-        MintingError: it has none.
+        MintingError: the deployment has no secret.
     """
     match outputs.get("Authorization"):
         case AuthorizationMode.JWT:

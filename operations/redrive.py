@@ -46,7 +46,7 @@ ADVICE: Mapping[Reason, str] = {
     Reason.UNREACHABLE: "API Gateway took nothing for these connections for minutes: look at throttling, "
     "then redrive.",
 }
-"""What to do about a dead letter of the push function."""
+"""The advice about a dead letter of the push function, by reason."""
 
 OF_EVENTBRIDGE = "EventBridge could not write to the queue: mend what the error names, then redrive."
 NO_CODE = "It failed several times; the push function's log has each failure under its message id. Redrive."
@@ -61,23 +61,23 @@ class DeadLetter:
 
     @property
     def code(self) -> str:
-        """Why it is there, as a code: the push function's, EventBridge's, or `failed_too_often`."""
+        """The reason as a code: the push function's, EventBridge's, or `failed_too_often`."""
         return self._attribute(CODE_ATTRIBUTE) or self._attribute("ERROR_CODE") or "failed_too_often"
 
     @property
     def reason(self) -> str:
-        """Why it is there, in words; empty if nobody wrote that on it."""
+        """The reason in words; empty if the message carries none."""
         return self._attribute(TEXT_ATTRIBUTE) or self._attribute("ERROR_MESSAGE") or ""
 
     @property
     def advice(self) -> str:
-        """What to do about it."""
+        """The advice to a person."""
         if self.code in set(Reason):
             return ADVICE[Reason(self.code)]
         return OF_EVENTBRIDGE if self._attribute("ERROR_CODE") else NO_CODE
 
     def has_reason(self, part: str) -> bool:
-        """Tell whether its code is this one, or its reason has this text in it."""
+        """Tell whether a text is the code, or part of the reason."""
         return part in (self.code, "") or part in self.reason
 
     def _attribute(self, name: str) -> str | None:
@@ -98,7 +98,7 @@ class DeadLetter:
 
 
 def pages(sqs: Any, queue_url: str) -> Iterator[list[DeadLetter]]:
-    """Yield the messages of a dead-letter queue; for a quarter of an hour nobody else sees them."""
+    """Yield the messages of a dead-letter queue. The queue hides them for a quarter of an hour."""
     while True:
         messages = sqs.receive_message(
             QueueUrl=queue_url,
@@ -114,7 +114,7 @@ def pages(sqs: Any, queue_url: str) -> Iterator[list[DeadLetter]]:
 
 
 def show(found: Deployment, reason: str) -> int:
-    """Print every dead letter that has a reason, by its code or text; return how many there are."""
+    """Print the dead letters of a reason (its code or part of its text); return their number."""
     sqs, count = found.client("sqs"), 0
     for output, meaning in QUEUES.items():
         letters = [letter for page in pages(sqs, found.outputs[output]) for letter in page]
@@ -128,9 +128,10 @@ def show(found: Deployment, reason: str) -> int:
 
 
 def redrive(found: Deployment, reason: str) -> int:
-    """Put dead letters that have a reason, by its code or text, back on the queue; return how many.
+    """Put the dead letters of a reason (its code or part of its text) back on the queue; return their number.
 
-    Each is sent before it is deleted: what stops in between may be pushed twice, and is not lost.
+    Each message is sent before it is deleted. After a stop in between, the message may be pushed twice, but
+    is not lost.
     """
     sqs, count = found.client("sqs"), 0
     for output in QUEUES:
@@ -153,7 +154,7 @@ def redrive(found: Deployment, reason: str) -> int:
 
 
 def _let_go(sqs: Any, letters: Sequence[DeadLetter]) -> None:
-    """Make messages visible again at once that were only looked at; those that are already don't matter."""
+    """Make messages that were only looked at visible again, at once. Visible messages are no error."""
     for start in range(0, len(letters), 10):
         some = letters[start : start + 10]
         sqs.change_message_visibility_batch(

@@ -22,14 +22,14 @@ connections stay until their token expires.
 
 
 def rotate(found: Deployment) -> None:
-    """Put a new random secret in the place of the one that signs, which becomes the previous one.
+    """Let a new random secret sign tokens. The current secret becomes the previous one.
 
-    Secrets Manager moves AWSCURRENT to the new version and AWSPREVIOUS to the one that had it
+    Secrets Manager moves AWSCURRENT to the new version, and AWSPREVIOUS to the version that had AWSCURRENT
     (API reference, PutSecretValue).
 
     Raises:
         MintingError: the deployment has no secret of its own.
-        ClientError: the rights to do it are missing.
+        ClientError: the rights to rotate are missing.
     """
     arn, secrets_manager = secret_arn(found.outputs), found.client("secretsmanager")
     secret = secrets_manager.get_random_password(PasswordLength=SECRET_CHARACTERS, ExcludePunctuation=True)

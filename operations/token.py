@@ -1,4 +1,4 @@
-"""A token to connect with, printed alone, so that a shell can take it over.
+"""A token to connect with, printed alone, for use in a shell.
 
 make token ARGS="--user alice --subscribe 'orders/*'"
 """

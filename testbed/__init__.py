@@ -1,1 +1,1 @@
-"""What tests and benchmarks share: stand-ins that are measured against, and the meter of capacity units."""
+"""Shared by tests and benchmarks: a stand-in endpoint, the table's schema, variables, and a meter."""

@@ -1,11 +1,11 @@
 """A fast stand-in for API Gateway's @connections endpoint: its own process, one epoll, TLS or plain.
 
-It answers every request with what API Gateway sends for a delivered post, after `latency` seconds,
-and 429 for what exceeds `rate` requests per second (token bucket; API Gateway's default quota is
-10,000 requests per second with a burst of 5,000 per account and Region, see
-https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html).
+The endpoint answers after `latency` seconds, as API Gateway answers a delivered post. Connection ids that
+begin with `gone-` get 410. Requests above `rate` per second get 429, by a token bucket. API Gateway's default
+quota is 10,000 requests per second with a burst of 5,000 per account and Region, see
+https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html.
 
-Run it as a process of its own, or from Python:
+Run the endpoint as a process of its own, or from Python:
 
     with Endpoint(latency=0.015) as endpoint:
         print(endpoint.url, endpoint.ca_file, endpoint.counts())
@@ -53,7 +53,7 @@ AnySocket = socket.socket | ssl.SSLSocket
 
 
 def make_certificate(folder: Path, host: str = "localhost") -> tuple[Path, Path]:
-    """Write a self-signed certificate for a host name and its key; return both paths."""
+    """Write a self-signed certificate for a host name, and its key; return both paths."""
     from cryptography import x509  # noqa: PLC0415 - the server itself starts without it
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
@@ -90,15 +90,15 @@ class Endpoint:
     """A running stand-in, as a context manager.
 
     Args:
-        latency: Seconds between a request and its answer.
-        rate: Requests per second above which the answer is 429; 0 for no limit.
-        burst: Requests that may exceed `rate` at once (the size of the token bucket).
-        tls: Plain HTTP if False.
-        cpu: The core that the process is pinned to; None for any.
+        latency: seconds between a request and its answer.
+        rate: requests per second above which the answer is 429; 0 for no limit.
+        burst: requests that may exceed `rate` at once (the size of the token bucket).
+        tls: whether the endpoint uses TLS; plain HTTP otherwise.
+        cpu: the core that the process is pinned to; None for any.
 
     Attributes:
-        url: The endpoint as API Gateway would name it: scheme, host, port, stage.
-        ca_file: The certificate to trust (only with `tls`).
+        url: the endpoint as API Gateway would name it: scheme, host, port, stage.
+        ca_file: the certificate to trust; None without `tls`.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Endpoint:
         self.url = f"{'https' if tls else 'http'}://localhost:{port}/{STAGE}"
 
     def counts(self) -> dict[str, int]:
-        """Return what was answered so far: `delivered`, `throttled`, `gone`, and `connections` accepted."""
+        """Return the counts so far: answers `delivered`, `throttled`, `gone`, and accepted `connections`."""
         context = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else None
         with urllib.request.urlopen(self.url + "/_counts", context=context) as response:
             counts: dict[str, int] = json.load(response)
@@ -165,7 +165,7 @@ class Server:
         self.sockets: dict[int, AnySocket] = {}
         self.shaking: set[int] = set()
         self.parts: dict[int, bytes] = {}
-        # Answers wait in order of their due time: the latency is the same for all.
+        # Answers are in the order of their due time, since all have the same latency.
         self.due: deque[tuple[float, AnySocket, bytes]] = deque()
 
     def run(self) -> None:
@@ -270,7 +270,7 @@ class Server:
 
 
 def main() -> None:
-    """Serve until terminated; prints the port first."""
+    """Print the port, then serve until the process is terminated."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--rate", type=float, default=0.0, help="requests/s before 429; 0: none")

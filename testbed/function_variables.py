@@ -1,4 +1,4 @@
-"""Environment variables of functions that tests and benchmarks run, after their descriptions."""
+"""Environment variables of the functions that tests and benchmarks run, made from their descriptions."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ AWS_VARIABLES = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
 }
-"""What Lambda itself sets."""
+"""The variables that Lambda itself sets."""
 
 USUAL: dict[str, Any] = {
     "deployment_name": "EntityPush",
@@ -40,7 +40,7 @@ def function_variables(*modules: str, **facts: Any) -> dict[str, str]:
 
     Args:
         *modules: modules in `lambdas/`; by default, all of them.
-        **facts: what is not as usual, by the names of the descriptions' fields.
+        **facts: unusual values, by the names of the descriptions' fields.
     """
     assert facts.keys() <= USUAL.keys(), f"no function reads {facts.keys() - USUAL.keys()}"
     variables = dict(AWS_VARIABLES)

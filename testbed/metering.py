@@ -1,8 +1,10 @@
-"""Counts capacity units by DynamoDB's rules from the items that are really written and read.
+"""A meter of capacity units: DynamoDB's rules, applied to the items that are really written and read.
+
+A write unit is 1 KB, a strongly consistent read unit 4 KB. A transaction's writes count twice. A query reads
+the sum of its items, projected or not. A missing item still costs a unit.
 
 Source: Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats" and "DynamoDB read and write
-operations": a write unit is 1 KB, a strongly consistent read unit 4 KB; a transaction's writes count twice; a
-query reads the sum of its items, projected or not; an item that is not there still costs a unit.
+operations".
 """
 
 import math
@@ -30,11 +32,11 @@ def item_size(item: Item) -> int:
 
 
 class Metered:
-    """A DynamoDB client that counts.
+    """A DynamoDB client that counts capacity units.
 
     Attributes:
-        write_units: so far.
-        read_units: so far.
+        write_units: the write units so far.
+        read_units: the read units so far.
         largest: the bytes of the largest item written, by the kind of its sort key.
     """
 

@@ -1,4 +1,4 @@
-"""The table as stacks/storage.py makes it, for tests that make one themselves."""
+"""The schema of the table in stacks/storage.py, for tests that make a table themselves."""
 
 from typing import Any
 
