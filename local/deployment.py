@@ -19,13 +19,13 @@ _ARCHITECTURES = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "amd
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a deployment made, as seen from this machine.
+    """A deployment's outputs, as seen from this machine.
 
     Attributes:
         stack: the stack's outputs by their names, as CloudFormation has them.
         endpoint_url: the endpoint of every AWS service.
-        web_socket_url: where clients connect.
-        callback_url: where frames are posted to connections.
+        web_socket_url: the URL that clients connect to.
+        callback_url: the `@connections` endpoint for posts.
     """
 
     stack: Mapping[str, str]
@@ -35,31 +35,31 @@ class Outputs:
 
     @property
     def table_name(self) -> str:
-        """The table."""
+        """The table's name."""
         return self.stack["TableName"]
 
     @property
     def queue_url(self) -> str:
-        """Events on their way to the push function."""
+        """The URL of the push queue, with events on their way to the push function."""
         return self.stack["QueueUrl"]
 
     @property
     def dead_letter_queue_url(self) -> str:
-        """Messages that could not be pushed."""
+        """The URL of the dead-letter queue of messages that could not be pushed."""
         return self.stack["DeadLetterQueueUrl"]
 
     @property
     def target_dead_letter_queue_url(self) -> str:
-        """Events that EventBridge could not put on the queue."""
+        """The URL of the dead-letter queue of events that EventBridge could not put on the push queue."""
         return self.stack["TargetDeadLetterQueueUrl"]
 
     @property
     def event_bus_name(self) -> str:
-        """Where services put events."""
+        """The name of the bus that services put events on."""
         return self.stack["EventBusName"]
 
     def save(self, path: Path) -> None:
-        """Write them as one flat JSON object: the stack's, `LocalWebSocketUrl`, `EndpointUrl`."""
+        """Write the outputs as one flat JSON object, with `LocalWebSocketUrl` and `EndpointUrl`."""
         local = {"LocalWebSocketUrl": self.web_socket_url, "EndpointUrl": self.endpoint_url}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({**self.stack, **local}, indent=2) + "\n")
@@ -84,7 +84,7 @@ def deploy(
         The stack's outputs.
 
     Raises:
-        StepError: the CDK CLI is missing or failed; the message has all it said.
+        StepError: the CDK CLI is missing or failed; the message has its whole output.
     """
     settings = {"retainData": "false", **(context or {})}
     if stack != DEFAULT_STACK_NAME:
@@ -117,7 +117,7 @@ def deploy_stack(
     if app is not None:
         options += ["--app", app]
     with step("Bootstrapping the local account (cdk bootstrap)"):
-        # Away from the app's folder, so that the CLI doesn't synthesize the app first.
+        # In the app's folder, the CLI would synthesize the app first.
         run(
             [*_cdk(), "bootstrap", "--no-notices", f"aws://{ACCOUNT}/{REGION}"],
             environment=_environment(aws),
@@ -143,7 +143,7 @@ def read_outputs(aws: LocalAws, stack: Mapping[str, str]) -> Outputs:
 
     Args:
         aws: the local AWS that the stack is on.
-        stack: the stack's outputs; of them, `WebSocketUrl` is read.
+        stack: the stack's outputs; the function reads `WebSocketUrl`.
     """
     # wss://{api}.execute-api.{region}.amazonaws.com/{stage}
     host, stage = stack["WebSocketUrl"].removeprefix("wss://").split("/", 1)
@@ -157,7 +157,7 @@ def read_outputs(aws: LocalAws, stack: Mapping[str, str]) -> Outputs:
 
 
 def _cdk() -> list[str]:
-    """Give the command that runs the CDK CLI of node_modules, on the Node of the environment.
+    """Return the command that runs the CDK CLI of node_modules, on the virtual environment's Node.
 
     Raises:
         StepError: the CLI isn't installed.
@@ -171,7 +171,7 @@ def _cdk() -> list[str]:
 
 
 def _environment(aws: LocalAws) -> dict[str, str]:
-    """Keep the CLI from asking, from looking at the internet, and from reporting there."""
+    """Return an environment in which the CLI asks no questions and contacts no server on the internet."""
     return aws.environment() | {
         "CI": "true",
         "NO_COLOR": "1",
@@ -181,6 +181,6 @@ def _environment(aws: LocalAws) -> dict[str, str]:
 
 
 def _architecture() -> str:
-    """Give Lambda's name for this machine's processor, since functions run on it."""
+    """Return Lambda's name for this machine's processor, on which the functions run."""
     machine = platform.machine().lower()
     return _ARCHITECTURES.get(machine, "x86_64")

@@ -1,4 +1,4 @@
-"""Run long commands so that one sees that they move, and all they said when they fail."""
+"""Run long commands with visible progress, and with their whole output after a failure."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def step(title: str) -> Iterator[None]:
-    """Print what starts, and how long it took."""
+    """Print a step's title, and its duration at the end."""
     say(f"==> {title}")
     began = time.monotonic()
     yield
@@ -33,18 +33,18 @@ def step(title: str) -> Iterator[None]:
 
 
 def run(command: Sequence[str | Path], *, environment: Mapping[str, str], cwd: Path) -> str:
-    """Run a command, and while it runs print its latest line every two seconds.
+    """Run a command; meanwhile print its latest line every two seconds.
 
     Args:
         command: the program and its arguments.
-        environment: all of its environment variables.
-        cwd: where it runs.
+        environment: all environment variables of the command.
+        cwd: the folder in which the command runs.
 
     Returns:
-        All its output, both streams together.
+        The command's whole output, both streams together.
 
     Raises:
-        StepError: it ended with an error, or can't be started.
+        StepError: the command ended with an error, or can't be started.
     """
     words = [str(word) for word in command]
     try:
@@ -64,7 +64,7 @@ def run(command: Sequence[str | Path], *, environment: Mapping[str, str], cwd: P
     try:
         output = "\n".join(_lines_with_heartbeat(process))
     finally:
-        # Only after an interrupt is it still running: it must not go on without us.
+        # After an interrupt the command still runs, and must not outlive this process.
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -76,7 +76,7 @@ def run(command: Sequence[str | Path], *, environment: Mapping[str, str], cwd: P
 
 
 def _lines_with_heartbeat(process: "subprocess.Popen[str]") -> list[str]:
-    """Read to the end of the output, printing the latest line now and then; wait for the exit."""
+    """Return the lines of the whole output; meanwhile print the latest line now and then."""
     incoming: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_forward, args=(process, incoming), daemon=True).start()
     began = shown_at = time.monotonic()
@@ -104,7 +104,7 @@ def _forward(process: "subprocess.Popen[str]", lines: "queue.Queue[str | None]")
 
 
 def _readable(line: str) -> str:
-    """Shorten a line; of CDK's `stack | 3/42 | time | state | type | name`, leave the time out."""
+    """Return a line shortened. CDK's `stack | 3/42 | time | state | type | name` loses the time."""
     parts = [part.strip() for part in line.split("|")]
     if len(parts) >= 5:
         parts.pop(2)

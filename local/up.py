@@ -18,7 +18,7 @@ EVENT_FILE = "examples/entity-updated.json"
 
 
 def up() -> None:
-    """Start, deploy, show how to try it, and stay.
+    """Start, deploy, show the commands to try the app with, and stay.
 
     Raises:
         LocalAwsError: the port is taken, or the emulator ended by itself.
@@ -40,7 +40,7 @@ def up() -> None:
 
 
 def instructions(outputs: Outputs) -> str:
-    """Give the exact commands to try the app with, to be run in the project's folder."""
+    """Return the exact commands to try the app with, for a shell in the project's folder."""
     bin_folder = Path(sys.prefix) / "bin"
     token = f"$(make -s token ARGS='{FOR_ME}')"
     wscat = (
@@ -85,5 +85,5 @@ Ctrl-C here stops everything."""
 
 
 def _shown(path: Path) -> str:
-    """Shorten a path in the project's folder to what one types there."""
+    """Return a path as typed in the project's folder."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

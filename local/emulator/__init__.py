@@ -1,14 +1,14 @@
 """MiniStack with the AWS behaviours that this app relies on and MiniStack lacks.
 
-Run as `python -m local.emulator`; :class:`local.aws.LocalAws` does so. One module per concern:
+`local.aws.LocalAws` runs `python -m local.emulator`. Each module has one concern:
 
-- `seams`: the only module that imports MiniStack, and only the version it was written against.
+- `seams`: imports MiniStack, as the only module, and only the version that the package was written against.
 - `cloudformation`: resource types and properties that MiniStack refuses or ignores.
-- `functions`: how a function's code runs; `interpreters`: on which Python.
-- `websocket`: what a client of a WebSocket API sees.
-- `authorizer`: what decides whether a client may connect.
-- `permissions`: which rights of SQS cover several messages at once.
-- `queries`: what a DynamoDB query costs; `orders`: where it finds its items.
-- `edge`: what stands in front of every AWS endpoint.
-- `server`: puts them together and serves.
+- `functions`: the way a function's code runs; `interpreters`: its Python.
+- `websocket`: the client's side of a WebSocket API.
+- `authorizer`: the events and refusals of Lambda authorizers.
+- `permissions`: the rights of SQS that cover several messages at once.
+- `queries`: the cost of a DynamoDB query; `orders`: the places of its items.
+- `edge`: the front of every AWS endpoint.
+- `server`: puts the parts together and serves.
 """

@@ -16,7 +16,7 @@ def main() -> None:
     if arguments.until_stdin_closes:
         _die_when_stdin_closes()
     _replace_environment(arguments.port, directory, auth=not arguments.no_auth)
-    # Only now: MiniStack reads its settings from the environment while it is being imported.
+    # The import comes last: MiniStack reads its settings from the environment while it is imported.
     from local.emulator.server import Settings, serve  # noqa: PLC0415
 
     serve(Settings(arguments.port, directory, search_path, arguments.workers))
@@ -37,10 +37,10 @@ def _parse() -> argparse.Namespace:
 
 
 def _replace_environment(port: int, directory: Path, *, auth: bool) -> None:
-    """Leave nothing of the caller's environment but what the emulator needs.
+    """Replace the caller's environment by one with the emulator's variables only.
 
-    Functions inherit the emulator's environment, and on AWS they see none of a developer's
-    variables, profiles or proxies.
+    Functions inherit the emulator's environment. On AWS they see none of a developer's variables, profiles or
+    proxies.
     """
     temporary = directory / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def _replace_environment(port: int, directory: Path, *, auth: bool) -> None:
         PATH=os.defpath,
         HOME=str(directory),
         TMPDIR=str(temporary),
-        LANG="en_US.UTF-8",  # this and the time zone: as in Lambda
+        LANG="en_US.UTF-8",  # language and time zone are as in Lambda
         TZ=":UTC",
         GATEWAY_PORT=str(port),
         BIND_HOST="127.0.0.1",
@@ -60,15 +60,15 @@ def _replace_environment(port: int, directory: Path, *, auth: bool) -> None:
         STATE_DIR=str(directory / "state"),
         S3_DATA_DIR=str(directory / "s3"),
         IOT_MTLS_ENABLED="0",  # would open a second port
-        LAMBDA_ACCOUNT_CONCURRENCY="0",  # functions queue for their processes instead
+        LAMBDA_ACCOUNT_CONCURRENCY="0",  # invocations wait for a function's processes instead
     )
 
 
 def _die_when_stdin_closes() -> None:
-    """Kill this process group once the parent is gone, however it went.
+    """Kill this process group once the parent has ended, in whatever way.
 
-    The parent holds the other end of standard input and never writes to it. The kernel closes it
-    even after SIGKILL, so this needs no polling and works alike on Linux and macOS.
+    The parent holds the other end of standard input and never writes. The kernel closes that end even after
+    SIGKILL. So the watch needs no polling, and works alike on Linux and macOS.
     """
 
     def watch() -> None:

@@ -1,4 +1,4 @@
-"""What an API's Lambda authorizer gets, and what its failure means to the client."""
+"""The event of an API's Lambda authorizer, and the client's answer when the authorizer fails."""
 
 import contextvars
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from local.emulator.seams import apigateway, lambda_service
 from local.emulator.websocket import Application, Receive, Scope, Send
 
-# The handshake's headers, line by line, of the socket that this task serves.
+# The header lines of the handshake that this task serves.
 _header_lines: contextvars.ContextVar[list[tuple[bytes, bytes]]] = contextvars.ContextVar("header_lines")
 
 
 def install() -> None:
-    """Make authorizers refuse as API Gateway's do, and see repeated headers; see also `header_lines`."""
+    """Let authorizers refuse as on API Gateway, and see repeated headers; see also `header_lines`."""
     unauthorized()
     repeated_headers()
 
@@ -21,7 +21,7 @@ class _UnauthorizedError(Exception):
 
 
 def unauthorized() -> None:
-    """Answer 401 to an authorizer that fails with the message `Unauthorized`; any other failure stays 500.
+    """Answer 401 if an authorizer fails with the message `Unauthorized`; any other failure stays 500.
 
     MiniStack answers 500 to both.
     Source: API Gateway developer guide, "Use API Gateway Lambda authorizers" (its example function:
@@ -57,9 +57,9 @@ def _message(result: dict[str, Any]) -> object:
 
 
 def repeated_headers() -> None:
-    """Every line of a repeated header is in `multiValueHeaders`; `headers` has the last one.
+    """Put every line of a repeated header into `multiValueHeaders`; `headers` has the last line.
 
-    MiniStack has the last one in both.
+    MiniStack has the last line in both.
     Source: API Gateway developer guide, "Set up Lambda proxy integrations", input format.
     """
     fields = apigateway._ws_connect_fields
@@ -74,7 +74,7 @@ def repeated_headers() -> None:
 
 
 def header_lines(application: Application) -> Application:
-    """Keep a handshake's header lines for `repeated_headers`: MiniStack's own dict has one per name."""
+    """Keep a handshake's header lines for `repeated_headers`. MiniStack's own dict has one per name."""
 
     async def application_with_header_lines(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

@@ -14,10 +14,10 @@ _EXECUTE_API = re.compile(r"(?:https|wss)://([a-z0-9]+)\.execute-api\.[a-z0-9-]+
 
 
 def install(port: int) -> None:
-    """Teach MiniStack's CloudFormation what the app's template needs.
+    """Teach MiniStack's CloudFormation the resource types and properties of the app's template.
 
     Args:
-        port: where this emulator listens; callback URLs are rewritten to it.
+        port: this emulator's port, to which callback URLs are rewritten.
     """
     route_responses()
     integration_responses()
@@ -29,7 +29,7 @@ def install(port: int) -> None:
 
 
 def route_responses() -> None:
-    """`AWS::ApiGatewayV2::RouteResponse` makes a route response; MiniStack rejects the type.
+    """Let `AWS::ApiGatewayV2::RouteResponse` make a route response; MiniStack rejects the type.
 
     Source: CloudFormation template reference, AWS::ApiGatewayV2::RouteResponse.
     """
@@ -39,7 +39,7 @@ def route_responses() -> None:
 
 
 def integration_responses() -> None:
-    """`AWS::ApiGatewayV2::IntegrationResponse` holds a MOCK route's answer; MiniStack rejects it.
+    """Let `AWS::ApiGatewayV2::IntegrationResponse` hold a MOCK route's answer; MiniStack rejects the type.
 
     Source: CloudFormation template reference, AWS::ApiGatewayV2::IntegrationResponse.
     """
@@ -49,7 +49,7 @@ def integration_responses() -> None:
 
 
 def deployments() -> None:
-    """`AWS::ApiGatewayV2::Deployment` makes a deployment that stages can name; MiniStack rejects it.
+    """Let `AWS::ApiGatewayV2::Deployment` make a deployment for stages; MiniStack rejects the type.
 
     Source: CloudFormation template reference, AWS::ApiGatewayV2::Deployment.
     """
@@ -96,7 +96,7 @@ def time_to_live() -> None:
 
 
 def reserved_concurrency() -> None:
-    """`ReservedConcurrentExecutions` caps a function; MiniStack ignores the property.
+    """Let `ReservedConcurrentExecutions` cap a function; MiniStack ignores the property.
 
     Source: CloudFormation template reference, AWS::Lambda::Function.
     """
@@ -109,7 +109,7 @@ def reserved_concurrency() -> None:
 
 
 def secret_arns() -> None:
-    """`Ref` of a secret is its ARN, by which policies allow to read it; MiniStack gives its name.
+    """Let `Ref` of a secret be its ARN, which policies name; MiniStack gives the secret's name.
 
     Source: CloudFormation template reference, AWS::SecretsManager::Secret, Return values.
     """
@@ -141,8 +141,8 @@ def reachable_callback_urls(port: int) -> None:
     """Let a function reach the @connections URL that its template computes for it.
 
     `https://{api}.execute-api.{region}.amazonaws.com/{stage}` exists only on AWS. In a function's
-    environment it becomes this emulator's address; template and stack outputs stay as they are.
-    Source: API Gateway developer guide, "Use @connections commands in your backend service".
+    environment, the URL becomes this emulator's address. Template and stack outputs stay as they are. Source:
+    API Gateway developer guide, "Use @connections commands in your backend service".
     """
     here = rf"http://127.0.0.1:{port}/_aws/execute-api/\1"
 
@@ -154,7 +154,7 @@ def reachable_callback_urls(port: int) -> None:
 
 
 def _handlers() -> dict[str, Handler]:
-    """CloudFormation's table of resource types, as MiniStack keeps it: create, update, delete."""
+    """Return MiniStack's handlers of resource types: create, update, delete."""
     handlers: dict[str, Handler] = provisioners._RESOURCE_HANDLERS
     return handlers
 
@@ -165,12 +165,12 @@ def _wrap(
     before: Callable[[Properties], Properties] | None = None,
     after: Callable[[str, Properties], None] | None = None,
 ) -> None:
-    """Rewrite a type's properties before it is created or updated, or act on it afterwards.
+    """Rewrite a type's properties before a create or update, or act on the resource afterwards.
 
     Args:
         resource_type: a type that MiniStack has a handler for.
-        before: gives the properties to use instead.
-        after: gets the physical id and the properties.
+        before: returns the properties to use instead.
+        after: takes the physical id and the properties.
     """
     handlers = _handlers()
     original = dict(handlers[resource_type])
@@ -199,18 +199,20 @@ def _wrap(
 
 
 def _child_of_api(api_name: str, id_key: str, parent: str | None = None) -> Handler:
-    """Handle a type that belongs to an API, a route or an integration, by the service's own API.
+    """Return a handler for a type that belongs to an API, a route or an integration.
+
+    The handler calls the service's own functions.
 
     Args:
-        api_name: the API's name in MiniStack's functions: `_create_<api_name>` and so on.
-        id_key: the member of the API's answer that becomes the physical id.
-        parent: the property that names the owner, `RouteId` or `IntegrationId`; None if the API is it.
+        api_name: the type's name in MiniStack's functions: `_create_<api_name>` and so on.
+        id_key: the member of the function's answer that becomes the physical id.
+        parent: the property that names the owner, `RouteId` or `IntegrationId`; None if the API is the owner.
     """
 
     def owner(properties: Properties) -> tuple[str, ...]:
         if not parent:
             return (properties["ApiId"],)
-        # MiniStack's Ref of a route is "{api}/{route}", where AWS gives the route's id alone.
+        # MiniStack's Ref of a route is "{api}/{route}". AWS's is the route's id alone.
         return properties["ApiId"], str(properties[parent]).rsplit("/", 1)[-1]
 
     def body(properties: Properties) -> Properties:
@@ -223,10 +225,10 @@ def _child_of_api(api_name: str, id_key: str, parent: str | None = None) -> Hand
         return view[id_key], {id_key[0].upper() + id_key[1:]: view[id_key]}
 
     def delete(physical_id: str, properties: Properties) -> None:
-        # The API, or the owner, may be gone already: they are deleted in any order.
+        # The API, or the owner, may be gone already: resources are deleted in any order.
         getattr(apigateway, f"_delete_{api_name}")(*owner(properties), physical_id)
 
-    # No update: CloudFormation then creates anew, and deletes the old one.
+    # Without an update, CloudFormation creates a new resource and deletes the old one.
     return {"create": create, "delete": delete}
 
 
@@ -234,7 +236,7 @@ def _checked(response: tuple[int, Any, bytes], what: str) -> Properties:
     """Read a service's answer.
 
     Raises:
-        ValueError: the service refused; CloudFormation shows it as the resource's status reason.
+        ValueError: the service refused. CloudFormation shows the text as the resource's status reason.
     """
     status, _headers, content = response
     if status >= 400:

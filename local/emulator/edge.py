@@ -1,10 +1,10 @@
-"""What stands in front of every AWS endpoint: TLS, and API Gateway's payload limits."""
+"""The front of every AWS endpoint: TLS, and API Gateway's payload limits."""
 
 from local.emulator.websocket import Application, Message, Receive, Scope, Send
 
-# "Quotas for configuring and running a WebSocket API": message payload size 128 KB. Its other
-# limit, 32 KB for a frame, is not restored: the server joins frames before the application sees
-# them. So a client that sends more than 32 KB in one frame works here and is closed on AWS.
+# "Quotas for configuring and running a WebSocket API": message payload size 128 KB. The other limit there, 32
+# KB for a WebSocket frame, is not restored: the server joins frames before the application sees them. So a
+# client that sends more than 32 KB in one frame works here and is closed on AWS.
 MESSAGE_LIMIT = 128 * 1024
 
 _UNSUPPORTED_DATA = 1003
@@ -12,10 +12,10 @@ _MESSAGE_TOO_BIG = 1009
 
 
 def tls(application: Application) -> Application:
-    """Let every request count as sent over TLS, as requests to AWS are.
+    """Let every request count as sent over TLS, like requests to AWS.
 
-    Policies that test `aws:SecureTransport`, such as the one of CDK's asset bucket, would refuse
-    plain HTTP. Source: IAM user guide, "AWS global condition context keys".
+    Policies that test `aws:SecureTransport`, such as that of CDK's asset bucket, would refuse plain HTTP.
+    Source: IAM user guide, "AWS global condition context keys".
     """
 
     async def application_behind_tls(scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +52,7 @@ def incoming_limits(application: Application) -> Application:
 
 
 def _refusal(message: Message) -> int | None:
-    """Give the close code for a message that API Gateway doesn't take."""
+    """Return the close code for a message that API Gateway refuses; None for any other message."""
     text = message.get("text")
     if text is None:
         return _UNSUPPORTED_DATA

@@ -1,4 +1,4 @@
-"""How a function's code runs: on which interpreter, with what around it, how many at a time."""
+"""The way a function's code runs: its interpreter, its surroundings, its number of processes."""
 
 import functools
 import shlex
@@ -16,7 +16,7 @@ def install(directory: Path, search_path: str, workers: int) -> None:
     Args:
         directory: a private folder, for the interpreters' start scripts.
         search_path: the PATH to look for interpreters on.
-        workers: how many processes one function may have.
+        workers: the most processes of one function.
     """
     own_interpreter(directory, search_path)
     bounded_environments(workers)
@@ -25,14 +25,14 @@ def install(directory: Path, search_path: str, workers: int) -> None:
 
 
 def own_interpreter(directory: Path, search_path: str) -> None:
-    """Show a function its bundle and the standard library of its declared Python, nothing else.
+    """Show a function only its bundle and the standard library of its declared Python.
 
-    MiniStack runs every function on its own interpreter, whose site-packages hold boto3 and all
-    the rest, so a dependency missing from the bundle would be found here and fail on AWS. `-S -s`
-    leaves out every site-packages; `-B` keeps Python from writing bytecode, as Lambda's read-only
-    /var/task does. (Lambda's runtime also brings boto3. A bundle that relies on it would change
-    with every runtime update, so here it has to bring its own.)
-    Source: Lambda developer guide, "Working with .zip file archives for Python Lambda functions".
+    MiniStack runs every function on MiniStack's own interpreter, whose site-packages hold boto3 and more. So
+    a dependency missing from the bundle would be found here and fail on AWS. `-S -s` leaves out every
+    site-packages. `-B` keeps Python from writing bytecode, as Lambda's read-only /var/task does. Lambda's
+    runtime also brings boto3. A bundle that relied on that boto3 would change with every runtime update, so
+    here the bundle has to bring its own. Source: Lambda developer guide, "Working with .zip file archives for
+    Python Lambda functions".
     """
     detect = lambda_runtime._detect_runtime_binary
 
@@ -54,10 +54,10 @@ def own_interpreter(directory: Path, search_path: str) -> None:
 
 
 def bounded_environments(limit: int) -> None:
-    """Invocations of one function run at the same time, in a bounded number of processes.
+    """Run invocations of one function at the same time, in a bounded number of processes.
 
-    On AWS a burst starts as many environments as it has invocations. Here each is a process of
-    about 50 MB, so what comes on top of the limit waits its turn.
+    On AWS a burst starts as many environments as it has invocations. Here each environment is a process of
+    about 50 MB, so invocations above the limit wait their turn.
     Source: Lambda developer guide, "Understanding Lambda function scaling".
     """
     execute = lambda_service._execute_function_warm
@@ -75,9 +75,9 @@ def bounded_environments(limit: int) -> None:
 
 
 def failing_functions_stay_warm() -> None:
-    """Keep the process of a handler that raises, and what it remembers; MiniStack kills the process.
+    """Keep the process of a handler that raises, with its memory; MiniStack kills the process.
 
-    Without this, each handshake that an authorizer refuses would cost a cold start of seconds.
+    Otherwise each handshake that an authorizer refuses would cost a cold start of seconds.
     Source: Lambda developer guide, "Building a custom runtime for AWS Lambda", Processing tasks: the
     runtime reports the error and gets the next event.
     """

@@ -1,4 +1,4 @@
-"""Which Python runs a function."""
+"""The Python that runs a function."""
 
 import logging
 import shutil
@@ -10,16 +10,16 @@ logger = logging.getLogger("local.emulator.interpreters")
 
 
 def find_interpreter(runtime: str, search_path: str) -> str:
-    """Find the interpreter for a declared runtime: this one's base, or one on the PATH.
+    """Find the interpreter for a declared runtime: this process's base, or one on the PATH.
 
-    Without one of that version, functions run on this one, with a warning: pure Python behaves the
-    same nearly always, while compiled dependencies of another version fail to import.
+    Without an interpreter of that version, functions run on this process's base, with a warning. Pure Python
+    nearly always behaves the same, while compiled dependencies of another version fail to import.
 
     Args:
-        runtime: as the template has it, `python3.X`.
+        runtime: the runtime as the template has it, `python3.X`.
         search_path: the PATH to look on.
     """
-    # Of the base interpreter: sys.executable is the virtual environment's.
+    # The base interpreter, since sys.executable is the virtual environment's.
     own = str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}")
     if runtime == f"python3.{sys.version_info.minor}":
         return own
@@ -31,7 +31,7 @@ def find_interpreter(runtime: str, search_path: str) -> str:
 
 
 def _is_version(binary: str, runtime: str) -> bool:
-    """Ask the binary itself: a version manager's shim may exist without its Python."""
+    """Tell whether a binary has a version, by asking it: a version manager's shim may lack its Python."""
     ask = "import sys; print('python%d.%d' % sys.version_info[:2])"
     try:
         answer = subprocess.run(

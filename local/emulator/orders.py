@@ -1,4 +1,4 @@
-"""The sort keys of partitions, kept in order, so that a range of them is found without a search."""
+"""The sort keys of partitions, kept in order, so that a binary search finds a range of them."""
 
 import threading
 from bisect import bisect_left, bisect_right, insort_right
@@ -12,10 +12,10 @@ Table = dict[str, Any]
 Item = dict[str, Any]
 
 _ORDERS = "_sort_key_orders"
-"""Where a table keeps its orders, which so end with it."""
+"""The key of a table's orders in the table itself, so that the orders end with the table."""
 
 lock = threading.RLock()
-"""Held while items or orders are used: MiniStack deletes expired items in another thread."""
+"""Held while items or orders are used, since MiniStack deletes expired items in another thread."""
 
 _value_of = itemgetter(0)
 
@@ -24,14 +24,14 @@ class Order:
     """The sort keys of one partition, in order.
 
     Attributes:
-        partition: MiniStack's items of the partition, by the text of the sort key.
+        partition: MiniStack's items of the partition, by the sort key's text.
     """
 
     def __init__(self, table: Table, partition: dict[str, Item]) -> None:
         self.partition = partition
         self._name = table["sk_name"]
         self._type = dynamodb._get_attr_type(table, self._name)
-        # Numbers and bytes have another order than their texts: each entry is (value, text).
+        # Each entry is (value, text), since numbers and bytes have another order than their texts.
         self._entries = sorted(
             ((self.value(item.get(self._name)), text) for text, item in partition.items()), key=_value_of
         )
@@ -40,28 +40,28 @@ class Order:
         return len(self._entries)
 
     def value(self, attribute: Item | None) -> Any:
-        """Return what an attribute is sorted by."""
+        """Return the value that an attribute is sorted by."""
         return dynamodb._sort_key_value(attribute, self._type)
 
     def add(self, text: str, item: Item) -> None:
-        """Take in an item that is new in the partition."""
+        """Add an item that is new in the partition."""
         insort_right(self._entries, (self.value(item.get(self._name)), text), key=_value_of)
 
     def remove(self, text: str, item: Item) -> None:
-        """Forget an item that is gone from the partition."""
+        """Remove an item that has left the partition."""
         value = self.value(item.get(self._name))
         del self._entries[self._entries.index((value, text), self.first(value))]
 
     def first(self, value: Any) -> int:
-        """Return the position of the first item that is not below a value."""
+        """Return the position of the first item at or above a value."""
         return bisect_left(self._entries, value, key=_value_of)
 
     def behind(self, value: Any) -> int:
-        """Return the position of the first item that is above a value."""
+        """Return the position of the first item above a value."""
         return bisect_right(self._entries, value, key=_value_of)
 
     def behind_prefix(self, prefix: Any) -> int:
-        """Return the position of the first item that is above all that begin with a prefix."""
+        """Return the position of the first item above all items that begin with a prefix."""
         return bisect_right(self._entries, prefix, key=lambda entry: entry[0][: len(prefix)])
 
     def items(self, positions: range) -> Iterator[Item]:
@@ -70,7 +70,7 @@ class Order:
 
 
 def order_of(table: Table, partition_key: str) -> Order:
-    """Return a partition's order; it is made when the partition is first asked for."""
+    """Return a partition's order; make it on the first call."""
     order = _known_order(table, partition_key)
     if order is None:
         order = Order(table, table["items"].get(partition_key, {}))
@@ -80,7 +80,7 @@ def order_of(table: Table, partition_key: str) -> Order:
 
 
 def keep_up_with_writes() -> None:
-    """Let each write move its item into the order of its partition, or out of it."""
+    """Let each write update the order of its partition."""
     set_item = dynamodb._set_item
     remove_item = dynamodb._remove_item
 
@@ -96,7 +96,7 @@ def keep_up_with_writes() -> None:
         with lock:
             old: Item | None = remove_item(table, partition_key, text)
             order = _known_order(table, partition_key)
-            if order is None:  # the partition may be gone with its last item
+            if order is None:  # the partition may have gone with its last item
                 table.get(_ORDERS, {}).pop(partition_key, None)
             elif old is not None:
                 order.remove(text, old)
@@ -108,5 +108,5 @@ def keep_up_with_writes() -> None:
 
 def _known_order(table: Table, partition_key: str) -> Order | None:
     order: Order | None = table.get(_ORDERS, {}).get(partition_key)
-    # MiniStack may have replaced the partition, as when it restores a backup.
+    # MiniStack may have replaced the partition, for instance by a restored backup.
     return order if order is not None and order.partition is table["items"].get(partition_key) else None

@@ -1,4 +1,4 @@
-"""Which permission an operation takes, where MiniStack takes another than AWS does."""
+"""The permissions of operations for which MiniStack and AWS differ."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ _BATCH = "Batch"
 
 
 def install() -> None:
-    """Let who may send, delete or hide one SQS message do so with several at once.
+    """Let the permission for one SQS message (send, delete, hide) cover a batch of messages.
 
-    There is no permission for batches. Source: SQS Developer Guide, "Amazon SQS batch actions".
+    AWS has no permission for batches. Source: SQS Developer Guide, "Amazon SQS batch actions".
     """
     extract = seams.iam_actions.extract_iam_action
 

@@ -1,7 +1,7 @@
-"""What a query costs: as much as its page, however much the partition holds.
+"""The cost of a query: as much as its page, whatever the size of the partition.
 
-For every query MiniStack sorts the whole partition, and parses the key condition anew for each of its
-items. Here it still checks the request and writes the answer; only the page is found another way.
+For every query MiniStack sorts the whole partition, and parses the key condition anew for each item. Here
+MiniStack still checks the request and writes the answer. Only the page is found in another way.
 Source: DynamoDB developer guide, "Querying tables in DynamoDB".
 """
 
@@ -21,14 +21,14 @@ _REMEMBERED_EXPRESSIONS = 1000
 
 
 def install() -> None:
-    """Make DynamoDB's work grow with what a request asks for, not with what a partition holds."""
+    """Make DynamoDB's work grow with a request's page instead of the partition."""
     expressions_are_parsed_once()
     orders.keep_up_with_writes()
     queries_read_their_page()
 
 
 def expressions_are_parsed_once() -> None:
-    """Parse an expression once; MiniStack parses it for every item that it is evaluated on."""
+    """Parse an expression once; MiniStack parses an expression anew for every item."""
     remembered = functools.lru_cache(_REMEMBERED_EXPRESSIONS)
     tokens = remembered(dynamodb._tokenize)
     dynamodb._tokenize = lambda expression: list(tokens(expression))
@@ -36,7 +36,7 @@ def expressions_are_parsed_once() -> None:
 
 
 def queries_read_their_page() -> None:
-    """Let a query of a table read its page alone; one of an index stays as MiniStack has it."""
+    """Let a query of a table read its page alone. Queries of an index stay MiniStack's."""
     query = dynamodb._query
 
     def query_page(request: Request) -> Any:
@@ -46,7 +46,7 @@ def queries_read_their_page() -> None:
         if not table or not condition:
             return query(request)
         page = Page(table, condition, request)
-        # The same code, to which the page is all items of the table, and what cuts them.
+        # The code is MiniStack's. For this code, the page stands for all items and cuts them.
         names = {"_tables": {name: {**table, "items": page}}, "_paginate_evaluated_items": page.cut}
         with orders.lock:
             return FunctionType(query.__code__, {**vars(dynamodb), **names})(request)
@@ -58,9 +58,9 @@ class Condition(NamedTuple):
     """One condition of a key condition expression, such as `sk BETWEEN :first AND :last`.
 
     Attributes:
-        name: of the attribute.
+        name: the attribute's name.
         operator: `EQ`, `LT`, `LE`, `GT`, `GE`, `BETWEEN`, `BEGINS_WITH`; `ANY` allows every value.
-        operands: the attribute values that it compares with.
+        operands: the attribute values to compare with.
     """
 
     name: str
@@ -78,12 +78,12 @@ class Page:
         self._order: Order
 
     def get(self, partition_key: str, _default: object) -> dict[str, Item]:
-        """Give one item, in place of a partition: by it MiniStack finds faults in the condition."""
+        """Return one item instead of a partition. With the item, MiniStack finds faults in the condition."""
         self._order = orders.order_of(self._table, partition_key)
         return dict(islice(self._order.partition.items(), 1))
 
     def cut(self, _items: list[Item], limit: Any, *where: Any) -> tuple[list[Item], bool]:
-        """Return the items that MiniStack's pagination takes of the range, and whether it stopped early."""
+        """Return the range's items as MiniStack's pagination takes them, and whether it stopped early."""
         read: tuple[list[Item], bool] = dynamodb._paginate_evaluated_items(
             self._order.items(self._positions()), limit, *where
         )
@@ -103,7 +103,7 @@ class Page:
 
 
 def _range(order: Order, condition: Condition) -> tuple[int, int]:
-    """Find the first position whose item meets a condition, and the one behind the last."""
+    """Return the first position whose item meets a condition, and the position behind the last."""
     values = [order.value(operand) for operand in condition.operands]
     match condition.operator, values:
         case "LT", [value]:
@@ -127,7 +127,8 @@ def _sort_key_condition(table: Table, request: Request) -> Condition | None:
     """Read a request's condition on the sort key.
 
     Returns:
-        None for what is MiniStack's alone: indexes, older parameters, unusual or faulty conditions.
+        The condition; None for requests left to MiniStack: indexes, older parameters, unusual or faulty
+            conditions.
     """
     expression = request.get("KeyConditionExpression")
     if not table["sk_name"] or not isinstance(expression, str) or not expression:
@@ -148,7 +149,7 @@ def _sort_key_condition(table: Table, request: Request) -> Condition | None:
 
 
 def _condition(tokens: list[Token], request: Request) -> Condition | None:
-    """Read one condition; None if it is of no usual form."""
+    """Return one condition; None if the tokens have no usual form."""
     names = request.get("ExpressionAttributeNames") or {}
     values = request.get("ExpressionAttributeValues") or {}
     operator: str

@@ -1,8 +1,8 @@
-"""MiniStack's parts that this package adapts, and the one version they were read from.
+"""MiniStack's parts that this package adapts, and the one version that the adaptations fit.
 
-The adaptations reach into private names, which any release may move. So the version is pinned, and
-another one is refused at start rather than failing somewhere in the middle of a deployment.
-MiniStack carries no types: everything from it is `Any`, and nothing else in this package is.
+The adaptations reach into private names, which any release may move. So the version is pinned. Another
+version is refused at start, rather than failing somewhere in the middle of a deployment. MiniStack carries no
+types, so its parts are `Any`.
 """
 
 import importlib
@@ -13,7 +13,7 @@ VERSION = "1.5.33"
 
 
 def check_version() -> None:
-    """Refuse every version of MiniStack but the one that the adaptations were written against.
+    """Refuse every version of MiniStack other than the one that the adaptations fit.
 
     Raises:
         SystemExit: with a sentence that names both versions.

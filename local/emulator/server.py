@@ -9,13 +9,13 @@ from local.emulator import authorizer, cloudformation, edge, functions, permissi
 
 @dataclass(frozen=True)
 class Settings:
-    """How the emulator runs.
+    """The emulator's settings.
 
     Attributes:
-        port: where it listens, on 127.0.0.1.
-        directory: a private folder for everything that it writes.
+        port: the emulator's port on 127.0.0.1.
+        directory: a private folder for all files that the emulator writes.
         search_path: the PATH to find interpreters for functions on.
-        workers: how many processes one function may have.
+        workers: the most processes of one function.
     """
 
     port: int
@@ -36,5 +36,5 @@ def serve(settings: Settings) -> None:
     application = edge.incoming_limits(application)
     application = edge.outgoing_limit(application)
     seams.app.app = edge.tls(application)
-    sys.argv = ["ministack"]  # it parses the command line, and ours isn't meant for it
+    sys.argv = ["ministack"]  # MiniStack parses the command line, and must not see the emulator's
     seams.app.main()

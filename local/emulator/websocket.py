@@ -1,4 +1,4 @@
-"""What a client of a WebSocket API sees: the handshake, the answers, the errors."""
+"""The client's side of a WebSocket API: the handshake, the answers, the errors."""
 
 import contextvars
 from collections.abc import Awaitable, Callable
@@ -12,24 +12,24 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# What $connect returned on the socket that this task serves.
+# The answer of `$connect` on the socket that this task serves.
 _connect_answer: contextvars.ContextVar[dict[str, Any]] = contextvars.ContextVar("connect_answer")
 
 _NO_ROUTE = {"routeKey": None, "routeId": None}
 
 
 def install() -> None:
-    """Make routes invoke, answer and fail as API Gateway's do; see also `handshake`."""
+    """Let routes invoke, answer and fail as on API Gateway; see also `handshake`."""
     concurrent_invocations()
     answers()
     forbidden_without_route()
 
 
 class Invocation:
-    """One invocation of a route's function, through the same path as every other invocation.
+    """One invocation of a route's function, in the same way as every other invocation.
 
-    MiniStack's WebSocket routes keep one process per function, so two clients wait for each other,
-    nothing is logged, and an exception's text goes to the client. This stands in for that process.
+    MiniStack's WebSocket routes keep one process per function. So two clients wait for each other, logs are
+    missing, and an exception's text goes to the client. This class stands in for that process.
     Source: API Gateway developer guide, "Integrations for WebSocket APIs" (each message is an
     invocation of its own) and "Set up a WebSocket API integration request".
     """
@@ -43,7 +43,7 @@ class Invocation:
         }
 
     def invoke(self, event: dict[str, Any], _request_id: str) -> dict[str, Any]:
-        """Run the function; a failure comes back as an answer that `answers` understands."""
+        """Run the function. A failure becomes an answer that `answers` understands."""
         context = event["requestContext"]
         context["messageDirection"] = "IN"
         connection = apigateway._ws_connections.get(context["connectionId"])
@@ -61,11 +61,11 @@ def concurrent_invocations() -> None:
 
 
 def answers() -> None:
-    """Answer only on routes with a route response; a failing function answers with a fixed frame.
+    """Answer only on routes with a route response. A failing function answers with a fixed frame.
 
-    - Without RouteResponseSelectionExpression and RouteResponse, what a function returns goes
-      nowhere: API Gateway developer guide, "Set up route responses for WebSocket APIs".
-    - The client of a failing function gets `Internal server error`, never the exception's text.
+    - Without RouteResponseSelectionExpression and RouteResponse, a function's answer is dropped: API Gateway
+      developer guide, "Set up route responses for WebSocket APIs".
+    - The client of a failing function gets `Internal server error` instead of the exception's text.
     - A message without a route is `Forbidden`: see `forbidden_without_route`.
     """
     invoke = apigateway._invoke_ws_lambda
@@ -92,7 +92,7 @@ def answers() -> None:
 
 
 def _has_route_response(api: str, route: dict[str, Any]) -> bool:
-    """Tell whether a route is two-way."""
+    """Tell whether a route is two-way: it has a route response and an expression that selects it."""
     responses = apigateway._route_responses.get(api, {}).get(route["routeId"])
     return bool(responses and route.get("routeResponseSelectionExpression"))
 
@@ -100,7 +100,7 @@ def _has_route_response(api: str, route: dict[str, Any]) -> bool:
 def forbidden_without_route() -> None:
     """Answer `Forbidden` to an action that no route takes, on an API without `$default`.
 
-    MiniStack says nothing. This is what AWS does; the developer guide doesn't describe the frame.
+    AWS does so, though the developer guide doesn't describe the frame. MiniStack gives no answer.
     """
     match = apigateway._match_ws_route
 
@@ -144,6 +144,6 @@ def handshake(application: Application) -> Application:
 
 
 def _returned_subprotocol(answer: dict[str, Any]) -> str | None:
-    """Read the subprotocol from `$connect`'s answer, whatever its header's case."""
+    """Return the subprotocol in `$connect`'s answer. The header's name may have any case."""
     headers = {name.lower(): value for name, value in (answer.get("headers") or {}).items()}
     return headers.get("sec-websocket-protocol")
