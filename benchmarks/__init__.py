@@ -1,1 +1,1 @@
-"""Measurements. Ratios against a baseline of the same run hold on another machine; absolute figures don't."""
+"""Measurements. Ratios against a baseline of the same run hold on other machines; absolute figures don't."""

@@ -1,4 +1,4 @@
-"""Run all benchmarks, or those that are named: `python -m benchmarks [name ...]`."""
+"""Run all benchmarks, or the named ones: `python -m benchmarks [name ...]`."""
 
 import argparse
 import subprocess
@@ -18,7 +18,7 @@ NAMES = {
 
 
 def main() -> int:
-    """Run the benchmarks one after the other; return how many failed."""
+    """Run the benchmarks one after the other; return the number of failed ones."""
     listing = "\n".join(f"  {name:10} {what}" for name, what in NAMES.items())
     parser = argparse.ArgumentParser(
         prog="make bench",

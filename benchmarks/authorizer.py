@@ -1,10 +1,10 @@
-"""What verifying a token costs: CPU of a cold start with its first handshake, and of a warm handshake.
+"""The cost of verifying a token: CPU of a cold start with its first handshake, and of a warm handshake.
 
     python -m benchmarks.authorizer
 
-Each function runs in a child process that sees its bundle and the standard library, nothing else, as in the
-local AWS (local/emulator/functions.py). Secrets Manager and the issuer are stand-ins on this machine. The
-baseline is the same function without verification: it finds the token, does not look at it, and answers.
+Each function runs in a child process that sees only its bundle and the standard library, as in the local AWS
+(local/emulator/functions.py). Secrets Manager and the issuer are stand-ins on this machine. The baseline is
+the same function without verification: it finds the token, and answers without a look at it.
 """
 
 import http.server
@@ -31,7 +31,7 @@ ROUNDS = 15
 WARM_CALLS = 1000
 SECRET = "s" * 64
 
-# What the child runs. Its handler's lines go to /dev/null, its figures to standard error.
+# The child's code. The handler's lines go to /dev/null, the figures to standard error.
 MEASURE = """
 import json, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -93,7 +93,7 @@ class _Stand(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_arguments: object) -> None:
-        """Be silent."""
+        """Log nothing."""
 
 
 def main() -> None:
@@ -104,7 +104,7 @@ def main() -> None:
     url = f"http://127.0.0.1:{server.server_address[1]}"
     runs = {"no verification": _trusting(), "HS256": _secrets(url), "RS256": _issuers(url)}
     figures: dict[str, list[list[float]]] = {name: [] for name in runs}
-    for _ in range(ROUNDS):  # turn by turn, so that a noisy neighbour meets all
+    for _ in range(ROUNDS):  # turn by turn, so that noise meets all functions
         for name, run in runs.items():
             figures[name].append(run.measure())
     medians = {
@@ -130,10 +130,10 @@ class Run:
     """A function to measure.
 
     Attributes:
-        folder: the bundle that it runs from.
-        code: what defines `handler`.
-        token: what it is asked to let in.
-        environment: its variables.
+        folder: the folder of the function's bundle.
+        code: the source that defines `handler`.
+        token: the token of the handshake.
+        environment: the function's own environment variables.
     """
 
     folder: Path
@@ -142,7 +142,7 @@ class Run:
     environment: dict[str, str]
 
     def measure(self) -> list[float]:
-        """Return the CPU of a cold start with its first handshake, in ms, and of a warm one, in µs."""
+        """Return the CPU of a cold start with its first handshake, in ms, and of a warm handshake, in µs."""
         event = {
             "methodArn": "arn:aws:execute-api:eu-west-1:111122223333:abcdef123/prod/$connect",
             "multiValueHeaders": {"Sec-WebSocket-Protocol": [f"websocket, {self.token}"]},

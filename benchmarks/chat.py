@@ -2,10 +2,10 @@
 
     python -m benchmarks.chat [--clients 200] [--lines 100] [--rate 2]
 
-As people with `wscat -s websocket -s <token>` would do it: each client is a user of its own, connects, and
-sends lines with `onMessage` at a steady rate; everyone's channel brings each line to all. The time is from
-sending a line to each frame of it, over all pairs of a line and a client. Everything, the emulator and the
-200 clients with it, shares this machine, so the times tell how the app queues, not how fast AWS is.
+The clients behave like people with `wscat -s websocket -s <token>`. Each client is a user of its own. The
+clients send lines with `onMessage`, together at a steady rate. Everyone's channel brings each line to all.
+The time is from sending a line to each of its frames, over all pairs of a line and a client. The emulator and
+the 200 clients share this machine, so the times show the app's queueing rather than the speed of AWS.
 """
 
 import argparse
@@ -27,24 +27,24 @@ from local.deployment import Outputs, deploy
 from operations.minting import TokenSigner
 
 AT_ONCE = 20
-"""Connections that are opened at a time."""
+"""Connections that are opened at the same time."""
 
 QUIET_SECONDS = 60.0
-"""How long to wait for frames after the last line."""
+"""The longest wait for frames after the last line."""
 
 LINGER_SECONDS = 3.0
-"""How long to listen for frames that come twice, once everything is there."""
+"""The time of listening for frames that come twice, after all lines are there."""
 
 
 @dataclass
 class Chat:
-    """What was sent, and who got it.
+    """A chat's lines and their frames.
 
     Attributes:
-        sent: when each line was sent, in seconds of `time.perf_counter`.
-        seconds: from sending a line to each of its frames.
-        received: how often a client got a line.
-        refused: answers that are not `published`.
+        sent: the time of sending each line, in seconds of `time.perf_counter`, by line.
+        seconds: the seconds from sending a line to each of its frames.
+        received: the number of frames of a line for a client, by client and line.
+        refused: frames that are neither a `Broadcast` nor `published`.
     """
 
     sent: dict[int, float] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Chat:
     refused: list[str] = field(default_factory=list)
 
     async def listen(self, client: int, socket: ClientConnection) -> None:
-        """Take down the lines that a client gets."""
+        """Note the lines that a client gets."""
         async for text in socket:
             frame = json.loads(text)
             if frame.get("type") == "Broadcast":
@@ -91,7 +91,7 @@ async def _chat(urls_and_tokens: list[tuple[str, str]], lines: int, rate: float)
 
 
 async def _talk(chat: Chat, sockets: list[ClientConnection], lines: int, rate: float) -> None:
-    """Send lines, each by a client at random, evenly over the time."""
+    """Send lines, each from a client at random, evenly over the time."""
     began = time.monotonic()
     for line in range(lines):
         await asyncio.sleep(max(0.0, began + line / rate - time.monotonic()))
@@ -102,7 +102,7 @@ async def _talk(chat: Chat, sockets: list[ClientConnection], lines: int, rate: f
 
 
 def _users(aws: LocalAws, outputs: Outputs, clients: int) -> list[tuple[str, str]]:
-    """Return a URL and a token for each client, who is a user of its own."""
+    """Return a URL and a token for each client. Each client is a user of its own."""
     signer = TokenSigner.of(outputs.stack, aws.client("secretsmanager"))
     names = [f"user-{number}" for number in range(clients)]
     return [(outputs.web_socket_url, signer.token(name, publish=["#everyone"])) for name in names]

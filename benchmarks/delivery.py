@@ -1,11 +1,10 @@
-"""What a post costs: this engine, libcurl, boto3 with threads, and a C client, against one endpoint.
+"""The cost of a post: this engine, libcurl, boto3 with threads, and a C client, against one endpoint.
 
     python -m benchmarks.delivery [--quick]
 
-Each client runs as a process of its own pinned to one core, the endpoint (TLS) on the other. CPU per
-post is the figure to trust: posts/s without latency is limited by the endpoint, which is Python too.
-Rounds are interleaved, so that a noisy neighbour meets all of them; figures are medians, ratios are
-medians of the ratios of one round.
+Each client runs as a process of its own pinned to one core, the endpoint (TLS) on the other. CPU per post is
+the figure to trust: the endpoint, which is Python too, limits posts/s without latency. Rounds are
+interleaved, so that noise meets all clients. Figures are medians, ratios are medians of the rounds' ratios.
 """
 
 import argparse
@@ -39,7 +38,7 @@ CLIENT_CORE, ENDPOINT_CORE = 0, 1
 
 
 def connection_ids(count: int) -> Iterator[str]:
-    """Distinct ids that look like API Gateway's, the same ones each time."""
+    """Yield distinct ids that look like API Gateway's, the same ids in each call."""
     source = random.Random(1)
     alphabet = string.ascii_letters + string.digits + "-_"
     for number in range(count):
@@ -47,13 +46,13 @@ def connection_ids(count: int) -> Iterator[str]:
 
 
 def cpu(who: int = resource.RUSAGE_SELF) -> float:
-    """CPU seconds (user and system) of this process or its ended children."""
+    """Return the CPU seconds (user and system) of this process or its ended children."""
     usage = resource.getrusage(who)
     return usage.ru_utime + usage.ru_stime
 
 
 class Hinted:
-    """An iterable that says how long it is."""
+    """An iterable with a hint of its length."""
 
     def __init__(self, items: Iterable[Any], length: int) -> None:
         self._items, self._length = items, length
@@ -66,7 +65,7 @@ class Hinted:
 
 
 def run_engine(url: str, ca_file: str, posts: int) -> dict[str, float]:
-    """Post with this project's engine, after a warm-up that makes its connections."""
+    """Post with this project's engine, after a warm-up that opens its HTTP connections."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "lambdas"))
     from botocore.credentials import ReadOnlyCredentials  # noqa: PLC0415
     from entity_push.posting.deliverer import Deliverer  # noqa: PLC0415
@@ -76,7 +75,7 @@ def run_engine(url: str, ca_file: str, posts: int) -> dict[str, float]:
     deliverer = Deliverer(url, REGION, lambda: credentials, ca_file=ca_file)
 
     def push(count: int) -> dict[str, float]:
-        # Made beforehand, as for the others, unless it is memory that is measured.
+        # The ids are made beforehand, as for the other clients, unless memory is measured.
         ids = list(connection_ids(count)) if count <= IDS else connection_ids(count)
         began_cpu, began = cpu(), time.perf_counter()
         source = Hinted((Post(connection_id, FRAME) for connection_id in ids), posts)
@@ -92,7 +91,7 @@ def run_engine(url: str, ca_file: str, posts: int) -> dict[str, float]:
 
 
 def run_boto3(url: str, ca_file: str, posts: int) -> dict[str, float]:
-    """Post with boto3, 64 threads and as many connections, after a warm-up (which favours it)."""
+    """Post with boto3, 64 threads and as many HTTP connections, after a warm-up (which favours boto3)."""
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
 
@@ -121,7 +120,7 @@ def run_boto3(url: str, ca_file: str, posts: int) -> dict[str, float]:
 
 
 def signed_requests(url: str) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return the headers that all requests share, and for each id its target and its signature."""
+    """Return the headers that all requests share, and a target and an Authorization header per id."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "lambdas"))
     from botocore.credentials import ReadOnlyCredentials  # noqa: PLC0415
     from entity_push.posting.signing import Signer  # noqa: PLC0415
@@ -134,7 +133,7 @@ def signed_requests(url: str) -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def run_bare(kind: str, url: str, ca_file: str, posts: int) -> dict[str, float]:
-    """Post what was signed beforehand, without an engine, after a warm-up that makes the connections."""
+    """Post requests signed beforehand, without an engine, after a warm-up that opens the connections."""
     headers, requests = signed_requests(url)
     from benchmarks import posters  # noqa: PLC0415 - it needs the path that was set above
 
@@ -148,7 +147,7 @@ def run_bare(kind: str, url: str, ca_file: str, posts: int) -> dict[str, float]:
 
 
 def run_wrk(url: str, _ca_file: str, posts: int) -> dict[str, float]:
-    """Post with wrk, a C client, the same requests signed beforehand, for as long as it takes."""
+    """Post with wrk, a C client, the same requests signed beforehand, for a fixed number of seconds."""
     headers, requests = signed_requests(url)
     lines = [FRAME.decode(), *("\t".join([*request, *headers]) for request in requests)]
     script = Path(__file__).with_name("wrk_posts.lua")
@@ -176,7 +175,7 @@ CLIENTS: dict[str, Callable[[str, str, int], dict[str, float]]] = {
 
 
 def measure(client: str, endpoint: Endpoint, posts: int) -> dict[str, float]:
-    """Run one client in a process of its own; return what it measured."""
+    """Run one client in a process of its own; return its figures."""
     command = [sys.executable, "-m", "benchmarks.delivery", f"--client={client}", f"--posts={posts}"]
     command += [f"--url={endpoint.url}", f"--ca-file={endpoint.ca_file}"]
     output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=120).stdout
@@ -185,7 +184,7 @@ def measure(client: str, endpoint: Endpoint, posts: int) -> dict[str, float]:
 
 
 def compare(rounds: int) -> list[report.Entry]:
-    """CPU per post, no latency."""
+    """Measure each client's CPU per post, without latency."""
     clients = ["engine", "boto3"]
     if importlib.util.find_spec("pycurl"):
         clients += ["transport", "libcurl"]
@@ -238,7 +237,7 @@ def compare(rounds: int) -> list[report.Entry]:
 
 
 def with_latency(rounds: int) -> list[report.Entry]:
-    """Measure posts per second from one core when each answer takes 15 ms; target: 10,000."""
+    """Measure posts per second from one core with 15 ms latency; target: 10,000."""
     with Endpoint(cpu=ENDPOINT_CORE, latency=0.015) as endpoint:
         figures = [measure("engine", endpoint, IDS) for _ in range(rounds)]
     speeds = [figure["posts"] / figure["seconds"] for figure in figures]
@@ -249,7 +248,7 @@ def with_latency(rounds: int) -> list[report.Entry]:
 
 
 def memory() -> list[report.Entry]:
-    """Peak memory of a worker that posts to 100,000, over one that posts to 1,000."""
+    """Measure the peak memory of a client that posts to 100,000, compared with one that posts to 1,000."""
     with Endpoint(cpu=ENDPOINT_CORE) as endpoint:
         few, many = (measure("engine", endpoint, posts)["peak_mb"] for posts in (1_000, 100_000))
     print(f"\npeak memory: {few:.0f} MB for 1,000 posts, {many:.0f} MB for 100,000;", end=" ")

@@ -1,13 +1,13 @@
-"""How long one update takes to the last of 1,000, 10,000 and 100,000 subscribers.
+"""The time of one update to the last of 1,000, 10,000 and 100,000 subscribers.
 
     python -m benchmarks.growth [--most 100000]
 
-The whole push function: real pages, real chunks, real retries. Around it stand-ins: DynamoDB's Query and
-SQS over HTTP, workers as Lambda starts them for a queue (five to begin with), and an endpoint with TLS,
-15 ms latency and API Gateway's throttle of 10,000 requests/s, which answers 429. The baseline is what that
-throttle alone allows: subscribers / 10,000 s. The workers have been busy before, so that their connections
-are open; what a first update takes, whose connections are not, is told too. Draws
-docs/explanation/growth.svg.
+The whole push function runs, with real pages, real chunks, real retries. Stand-ins are around it: DynamoDB
+and SQS over HTTP, and five workers, with which Lambda begins for a queue. The endpoint has TLS, 15 ms latency
+and API Gateway's throttle of 10,000 requests/s, which answers 429. The baseline is the time that the throttle
+alone allows: subscribers / 10,000 s. The workers have been busy before, so their HTTP connections are open.
+The time of a first update, whose connections have to be opened, is measured too. The benchmark draws
+docs/explanation/growth.svg, and measures a worker's peak memory.
 """
 
 import argparse
@@ -57,7 +57,7 @@ for line in sys.stdin:
 
 
 class Aws:
-    """DynamoDB's Query and SQS, as far as the push function calls them."""
+    """Stand-ins for DynamoDB and SQS, as far as the push function calls them."""
 
     def __init__(self) -> None:
         self.pages: list[bytes] = []
@@ -68,7 +68,7 @@ class Aws:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement
+            disable_nagle_algorithm = True  # otherwise each answer waits 40 ms for an acknowledgement
 
             def do_POST(self) -> None:
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -79,14 +79,14 @@ class Aws:
                 self.wfile.write(body)
 
             def log_message(self, *_arguments: object) -> None:
-                """Be silent."""
+                """Log nothing."""
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def subscribe(self, count: int) -> None:
-        """Have a number of subscribers, in pages."""
+        """Fill the entity's list with a number of subscribers, in pages."""
         ids = list(connection_ids(count))
         self.pages = []
         for start in range(0, count, PAGE):
@@ -106,7 +106,7 @@ class Aws:
             return b"{}"
         if operation == "Query":
             if request["ExpressionAttributeValues"][":pk"]["S"].endswith("*"):
-                return b'{"Items":[]}'  # nobody subscribes to a pattern
+                return b'{"Items":[]}'  # patterns have no subscribers here
             return self.pages[int(request.get("ExclusiveStartKey", {}).get("sk", {}).get("S", 0))]
         assert operation == "SendMessageBatch", operation
         for entry in request["Entries"]:
@@ -114,13 +114,13 @@ class Aws:
         return b'{"Successful":[],"Failed":[]}'
 
     def send(self, body: str, delay: float = 0) -> None:
-        """Put a message on the queue."""
+        """Put a message on the queue, with a delay in seconds."""
         with self.lock:
             self._number += 1
             heapq.heappush(self.messages, (time.monotonic() + delay, self._number, body))
 
     def receive(self) -> list[str]:
-        """Take up to ten messages that are due."""
+        """Return up to ten due messages, and remove them from the queue."""
         bodies: list[str] = []
         with self.lock:
             while self.messages and self.messages[0][0] <= time.monotonic() and len(bodies) < 10:
@@ -145,7 +145,7 @@ class Worker:
         threading.Thread(target=self._wait, args=(idle,), daemon=True).start()
 
     def run(self, bodies: list[str]) -> None:
-        """Invoke it with a batch; it is idle again when it has answered."""
+        """Invoke the worker with a batch. The worker is idle again after its answer."""
         sent = str(round(time.time() * 1000))
         attributes = {"SentTimestamp": sent, "ApproximateReceiveCount": "1"}
         records = [
@@ -168,7 +168,7 @@ class Worker:
 
 @contextmanager
 def fleet(aws: Aws, endpoint: Endpoint) -> Iterator["queue.Queue[Worker]"]:
-    """Start the workers; give the queue of those that are idle."""
+    """Start the workers; yield the queue of idle ones."""
     variables = function_variables(
         "push",
         table_name="t",
@@ -226,7 +226,7 @@ def measure(most: int) -> list[tuple[int, float, int]]:
     aws = Aws()
     with Endpoint(latency=LATENCY, rate=RATE, burst=BURST) as endpoint, fleet(aws, endpoint) as idle:
         aws.subscribe(PAGE)
-        for _ in range(WORKERS):  # each worker in turn
+        for _ in range(WORKERS):  # each worker in turn opens its HTTP connections
             push(aws, idle)
         size = 1000
         while size <= most:
@@ -250,7 +250,7 @@ def measure(most: int) -> list[tuple[int, float, int]]:
 
 
 def first() -> float:
-    """Return the median of the seconds that 1,000 subscribers take on a worker without connections."""
+    """Return the median seconds of an update to 1,000 subscribers by a worker without HTTP connections."""
     aws = Aws()
     aws.subscribe(1000)
     with Endpoint(latency=LATENCY, rate=RATE, burst=BURST) as endpoint, fleet(aws, endpoint) as idle:
@@ -258,7 +258,7 @@ def first() -> float:
 
 
 def peak(size: int) -> float:
-    """Return the most memory, in MB, that a worker ever had for one update to so many, workers being new."""
+    """Return the peak memory, in MB, of new workers for one update to `size` subscribers."""
     aws = Aws()
     with Endpoint(latency=LATENCY) as endpoint, fleet(aws, endpoint) as idle:
         aws.subscribe(size)

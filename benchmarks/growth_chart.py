@@ -8,7 +8,7 @@ WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 360, 70, 50, 50, 20
 
 
 def draw(points: Sequence[tuple[int, float]], rate: float, path: Path) -> None:
-    """Write an SVG of (subscribers, seconds) beside the line of what the throttle alone allows."""
+    """Write an SVG of (subscribers, seconds), with the line that the throttle alone allows (posts/s)."""
     low, high = points[0][0], points[-1][0]
     floor = 10 ** math.floor(math.log10(low / rate))
     ceiling = 10 ** math.ceil(math.log10(max(points[-1][1], high / rate)))

@@ -1,10 +1,10 @@
-"""How long an update takes from put-events to the client's frame, warm, on the local AWS.
+"""The time of an update from put-events to the client's frame, warm, on the local AWS.
 
     python -m benchmarks.latency
 
-The way it goes: EventBridge, SQS, event source, push function, @connections, WebSocket; all of it in the
-emulator, so this shows what the app adds, not what AWS takes. The baseline is a second deployment in the
-same run that neither numbers nor stores (replayHours=0).
+An update's way is EventBridge, SQS, event source, push function, @connections, WebSocket. All of these are in
+the emulator, so the figures show the app's own time without the time of AWS. The baseline is a second
+deployment in the same run that neither numbers nor stores (replayHours=0).
 """
 
 import json
@@ -34,7 +34,7 @@ def main() -> None:
                 client.send('{"action":"subscribe","entityId":"bench"}')
                 client.recv(timeout=30)
             ways = [(one, _putting(aws, storing)), (other, _putting(aws, plain))]
-            # Turn by turn, so that a noisy neighbour meets both.
+            # Turn by turn, so that noise meets both deployments.
             turns = [[_milliseconds(*way) for way in ways] for _ in range(WARM_UP + EVENTS)]
     with_history, without = ([turn[way] for turn in turns[WARM_UP:]] for way in (0, 1))
     _print("numbered and stored", with_history)

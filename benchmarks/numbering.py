@@ -1,12 +1,12 @@
-"""How many updates per second one channel takes, with 1 to 8 workers numbering it at once.
+"""The updates per second that one channel takes, with 1 to 8 workers numbering at once.
 
     python -m benchmarks.numbering
 
-DynamoDB is a stand-in that takes 10 ms for every call and does of TransactWriteItems what the history needs:
-conditions, all or nothing, the old item on failure; and for half of its 10 ms a transaction holds its items,
-while others at them are refused with TransactionConflict, as DynamoDB does. Updates come in batches of ten,
-as from the queue; after each batch a worker reads the subscribers (another 10 ms), as the push function does.
-The baseline is one worker that gets one update per batch.
+DynamoDB is a stand-in that takes 10 ms for every call. Its TransactWriteItems does what the history needs:
+conditions, all or nothing, the old item on failure. A transaction holds its items for half of the 10 ms.
+Other transactions at these items are refused with TransactionConflict then, as by DynamoDB. Updates come in
+batches of ten, as from the queue. After each batch a worker reads the subscribers (another 10 ms), as the
+push function does. One figure is of storing alone. The baseline is one worker that gets one update per batch.
 """
 
 import statistics
@@ -29,7 +29,7 @@ Item = dict[str, Any]
 
 
 class StandIn:
-    """DynamoDB for one table, as far as a channel's history calls it."""
+    """DynamoDB with one table, as far as a channel's history calls it."""
 
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], Item] = {}
@@ -99,7 +99,7 @@ def _written(action: Item) -> Item:
 
 
 def run(workers: int, batch: int, *, reading: bool = True) -> float:
-    """Return updates per second that are stored; checks that their numbers are contiguous."""
+    """Return the stored updates per second; check that their numbers have no holes."""
     table = StandIn()
     ends = time.monotonic() + SECONDS
 

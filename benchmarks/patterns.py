@@ -1,15 +1,15 @@
-"""What patterns add to a push: read units, and time to the last subscriber.
+"""The cost that patterns add to a push: read units, and time to the last subscriber.
 
     python -m benchmarks.patterns
 
 Target: an update of an entity with patterns at 5 levels costs at most 1.5 x the read units and 1.5 x the time
-of one to the same subscribers in one list. The whole push function runs, as in `benchmarks.growth`, against
-an endpoint with 15 ms latency and no throttle. The baseline is a user's channel, which is a single list; an
-entity of 6 segments has 7, which are read at once: its own, `*`, and the patterns at 5 levels.
+of an update to the same subscribers in one list. The whole push function runs, as in `benchmarks.growth`,
+against an endpoint with 15 ms latency and no throttle. The baseline is a user's channel, which is a single
+list. An entity of 6 segments has 7 lists, which are read at once: its own, `*`, and the patterns at 5 levels.
 
-Read units follow DynamoDB's rules (`testbed.metering`): a strongly consistent Query costs one unit for
-each 4 KB that it reads, and one if it finds nothing. So 7 lists cost 7 units at least, and for a handful of
-subscribers, whose single list is one unit, that is more than 1.5 x, whatever the code does.
+Read units follow DynamoDB's rules (`testbed.metering`). A strongly consistent Query costs one unit for each
+4 KB read, and one unit if it finds nothing. So 7 lists cost at least 7 units. For a handful of subscribers,
+whose single list is one unit, that is always more than 1.5 x.
 """
 
 import json
@@ -36,7 +36,7 @@ TO_ENTITY = ("Entity Updated", {"entityId": ENTITY_ID})
 OWN, *PATTERNS = subscriber_lists(entity_channel(ENTITY_ID))
 
 USER_ID = "alice".ljust(len(OWN) - len(user_channel("")), "-")
-"""As long as the entity's id, so that an item is as large: the channel's name is a third of it."""
+"""As long as the entity's id, so that items have the same size: the channel's name is a third of an item."""
 
 TO_USER = ("Send User Push Notification", {"userId": USER_ID})
 
@@ -44,10 +44,10 @@ ONE, EMPTY, SPREAD = "in one list", "patterns without subscribers", "spread over
 
 
 class Lists(growth.Aws):
-    """The stand-ins, with a table that has several lists of subscribers.
+    """The stand-ins of `benchmarks.growth`, with a table that has several lists of subscribers.
 
     Attributes:
-        read_units: so far.
+        read_units: the read units so far.
     """
 
     def __init__(self) -> None:
@@ -56,11 +56,11 @@ class Lists(growth.Aws):
         self._lists: dict[str, tuple[bytes, int]] = {}
 
     def fill(self, subscribers: Mapping[str, list[str]]) -> None:
-        """Have these subscribers, by the channel in whose list they are."""
+        """Fill the lists with subscribers: connection ids by the list's channel."""
         self._lists = {f"CHANNEL#{channel}": _page(channel, ids) for channel, ids in subscribers.items()}
 
     def answer(self, operation: str, request: dict[str, Any]) -> bytes:
-        """Answer a call, and count what it reads."""
+        """Answer a call, and count its read units."""
         if operation == "Query":
             assert request["ConsistentRead"]
             name = request["ExpressionAttributeValues"][":pk"]["S"]
@@ -75,14 +75,14 @@ class Lists(growth.Aws):
 
 
 def _page(channel: str, ids: list[str]) -> tuple[bytes, int]:
-    """Return the answer to a Query for a list, and the read units that it costs."""
+    """Return the answer to a Query for a list, and the Query's read units."""
     items = [{"sk": {"S": f"SUBSCRIBER#{name}"}, "ttl": {"N": growth.EXPIRES}} for name in ids]
     size = sum(item_size({"pk": {"S": f"CHANNEL#{channel}"}, **item}) for item in items)
     return json.dumps({"Items": items}).encode(), max(1, math.ceil(size / 4096))
 
 
 def _cases(subscribers: int) -> dict[str, tuple[tuple[str, dict[str, str]], dict[str, list[str]]]]:
-    """Return, by name, an event's detail-type and detail, and who is in which list."""
+    """Return the cases by name: an event's detail-type and detail, and the subscribers of each list."""
     ids = list(connection_ids(subscribers))
     lists = [OWN, *PATTERNS]
     spread = {name: ids[number :: len(lists)] for number, name in enumerate(lists)}
@@ -111,14 +111,14 @@ def _push(aws: Lists, idle: "queue.Queue[growth.Worker]", kind: str, detail: dic
 def measure(
     aws: Lists, endpoint: Endpoint, idle: "queue.Queue[growth.Worker]", subscribers: int
 ) -> dict[str, tuple[float, float]]:
-    """Return the read units and the median seconds of a push, by case; turn by turn, for noise meets all."""
+    """Return the read units and the median seconds of a push, by case. Turns let noise meet all cases."""
     cases = _cases(subscribers)
     units: dict[str, list[int]] = {name: [] for name in cases}
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for number in range(-1, ROUNDS):
         for name, ((kind, detail), lists) in cases.items():
             aws.fill(lists)
-            # So that each worker, one after the other, has its connections before anything is measured.
+            # In a first round, each worker opens its HTTP connections.
             for _ in range(growth.WORKERS if number < 0 else 1):
                 aws.read_units, before = 0, endpoint.counts()["delivered"]
                 took = _push(aws, idle, kind, detail)

@@ -1,7 +1,7 @@
 """Posting over libcurl, the fastest well-kept library, and over the engine's transport: the same bare loop.
 
-Requests signed beforehand, as many connections, one thread, no retries, no pacing, no deadline. So the two
-differ in who speaks HTTP, and in nothing else.
+Both have requests signed beforehand, the same number of connections, one thread, no retries, no pacing, no
+deadline. So the two differ only in their HTTP code.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ Signed = tuple[str, str]
 
 
 class TransportPoster:
-    """Over the engine's transport.
+    """Posts over the engine's transport.
 
     Args:
         origin: the endpoint's scheme, host and port.
-        ca_file: the authority to trust.
-        headers: what all requests have in common.
-        frame: what is posted.
+        ca_file: the authority to trust, PEM.
+        headers: the headers that all requests share.
+        frame: the frame to post.
     """
 
     def __init__(self, origin: str, ca_file: str, headers: list[str], frame: bytes):
@@ -37,7 +37,7 @@ class TransportPoster:
         self._end = "\r\n".join([host, *headers, f"Content-Length: {len(frame)}", "", ""]).encode() + frame
 
     def post(self, requests: Iterator[Signed]) -> int:
-        """Send requests; return how many answers were 200."""
+        """Send requests; return the number of answers with status 200."""
         transport, delivered = self._transport, 0
         while True:
             while transport.in_flight < CONNECTIONS and (request := next(requests, None)) is not None:
@@ -50,7 +50,7 @@ class TransportPoster:
 
 
 class LibcurlPoster:
-    """Over libcurl's multi interface, under one epoll. Arguments as above."""
+    """Posts over libcurl's multi interface, under one epoll. The arguments are those of `TransportPoster`."""
 
     def __init__(self, origin: str, ca_file: str, headers: list[str], frame: bytes):
         self._origin, self._headers, self._frame = origin, headers, frame
@@ -64,7 +64,7 @@ class LibcurlPoster:
         self._idle = [self._handle(ca_file) for _ in range(CONNECTIONS)]
 
     def post(self, requests: Iterator[Signed]) -> int:
-        """Send requests; return how many answers were 200."""
+        """Send requests; return the number of answers with status 200."""
         delivered = 0
         while True:
             while self._idle and (request := next(requests, None)) is not None:
@@ -87,7 +87,7 @@ class LibcurlPoster:
         handle.setopt(pycurl.CAINFO, ca_file)
         handle.setopt(pycurl.POST, 1)
         handle.setopt(pycurl.POSTFIELDS, self._frame)
-        handle.setopt(pycurl.WRITEFUNCTION, len)  # C code that takes the bytes and keeps nothing
+        handle.setopt(pycurl.WRITEFUNCTION, len)  # C code that drops the bytes
         return handle
 
     def _wait(self) -> list[Any]:
@@ -113,12 +113,12 @@ class LibcurlPoster:
 
     def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
         if what == pycurl.POLL_REMOVE:
-            return  # it stays in the epoll: two system calls less for each request
+            return  # the socket stays in the epoll, which saves two system calls per request
         events = (select.EPOLLIN if what & pycurl.POLL_IN else 0) | (
             select.EPOLLOUT if what & pycurl.POLL_OUT else 0
         )
         if fd in self._registered:
-            with contextlib.suppress(FileNotFoundError):  # closed, and its number came back
+            with contextlib.suppress(FileNotFoundError):  # a new socket has a closed one's number
                 self._epoll.modify(fd, events)
                 return
         self._registered.add(fd)

@@ -1,10 +1,10 @@
-"""What it costs to read a page of 1,000 or 10,000 subscribers, and how that compares with pushing to them.
+"""The cost of reading a page of 1,000 or 10,000 subscribers, compared with pushing to them.
 
     python -m benchmarks.reading
 
-The table is a stand-in that answers each Query with a recorded page over plain HTTP, so that the client
-alone is measured: CPU of this process. The baselines are botocore's own parser with every attribute, and
-1,000 posts of the delivery engine (from build/bench.json, when benchmarks.delivery has run).
+The table is a stand-in that answers each Query with a recorded page over plain HTTP. So the client alone is
+measured: CPU of this process. The baselines are botocore's own client and parser with every attribute, and as
+many posts of the delivery engine (from build/bench.json, when benchmarks.delivery has run).
 """
 
 import http.server
@@ -37,14 +37,14 @@ def page(subscribers: int, *, projected: bool) -> bytes:
 
 class _Table(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement, and caches cool down
+    disable_nagle_algorithm = True  # otherwise each answer waits 40 ms, in which caches cool down
     pages: dict[tuple[str, bool], bytes]
 
     def do_POST(self) -> None:
         query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         body = self.pages[query["TableName"], "ProjectionExpression" in query]
         if query["ExpressionAttributeValues"][":pk"]["S"].endswith("*"):
-            body = b'{"Items":[]}'  # nobody subscribes to a pattern, but their lists are read
+            body = b'{"Items":[]}'  # patterns have no subscribers here, but their lists are read
         self.send_response(200)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
         self.send_header("Content-Length", str(len(body)))
@@ -52,11 +52,11 @@ class _Table(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_arguments: object) -> None:
-        """Be silent."""
+        """Log nothing."""
 
 
 def _serve() -> int:
-    """Serve in a child process, so that its CPU is not counted; return the port."""
+    """Serve in a child process, whose CPU is not counted; return the port."""
     _Table.pages = {
         (f"of-{size}", projected): page(size, projected=projected)
         for size in SIZES

@@ -1,4 +1,4 @@
-"""Where benchmarks write what they measured: `build/bench.json`, a list of entries by name."""
+"""The benchmarks' figures in `build/bench.json`: a list of entries, sorted by name."""
 
 import json
 from pathlib import Path
@@ -10,8 +10,8 @@ RESULTS = Path("build/bench.json")
 class Entry(TypedDict):
     """One figure.
 
-    `baseline` is what it is compared with, in the same unit; `ratio` is value / baseline, the part
-    that holds on another machine. Both are None where there is nothing to compare with.
+    `baseline` is the figure to compare with, in the same unit. `ratio` is value / baseline, the part that
+    holds on other machines. Both are None for a figure without a comparison.
     """
 
     name: str
@@ -29,13 +29,13 @@ def entry(name: str, value: float, unit: str, baseline: float | None = None) -> 
 
 
 def known(results: Path = RESULTS) -> dict[str, Entry]:
-    """Return what was measured so far, by name; empty if nothing was."""
+    """Return the entries so far, by name; empty before the first benchmark."""
     entries: list[Entry] = json.loads(results.read_text()) if results.exists() else []
     return {old["name"]: old for old in entries}
 
 
 def write(entries: list[Entry], results: Path = RESULTS) -> None:
-    """Merge entries into the file: those of the same name are replaced, others are kept."""
+    """Merge entries into the file. Entries of the same name are replaced, others are kept."""
     merged = known(results) | {new["name"]: new for new in entries}
     results.parent.mkdir(parents=True, exist_ok=True)
     results.write_text(json.dumps([merged[name] for name in sorted(merged)], indent=2) + "\n")
