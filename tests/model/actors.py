@@ -1,8 +1,8 @@
-"""Actors: pieces of real code that stop before each step they take to the outside, until they are let on.
+"""Actors: pieces of real code that stop before each step to the outside, until the test lets them go on.
 
-An actor runs in a thread of its own, but never at the same time as another one or as the test: whoever lets
-it take a step waits until it stops again. So the test alone decides how the steps of all actors interleave,
-and the same decisions give the same run.
+An actor runs in a thread of its own, but never at the same time as another actor or the test. The test lets
+an actor take a step, and waits until the actor stops again. So the test alone decides how the steps of all
+actors interleave, and the same decisions give the same run.
 """
 
 import threading
@@ -11,15 +11,15 @@ from enum import Enum
 
 
 class Fault(Enum):
-    """What befalls a step. One that does not make sense at a step does nothing there."""
+    """A fault of a step. A fault without meaning for a step has no effect."""
 
     NONE = "none"
     CONFLICT = "conflict"
-    """Another writer is at the same items: nothing is done."""
+    """Another writer is at the same items: the step has no effect."""
     FAILURE = "failure"
-    """AWS answers with an error: nothing is done. A post may be tried again."""
+    """AWS answers with an error: the step has no effect. A post may be tried again."""
     LOST_ANSWER = "lost answer"
-    """It is done, but the caller learns nothing of it."""
+    """The step has its effect, but its answer is lost."""
     UNSENT = "unsent"
     """Time runs out before the post."""
     GONE = "gone"
@@ -34,13 +34,13 @@ class Actor:
     """A piece of real code.
 
     Args:
-        name: for people.
-        work: the code; it comes to `checkpoint` before each of its steps.
-        finished: called in the test's thread with whether it came to its end, or was killed.
+        name: the actor's name, for people.
+        work: the code; it calls `checkpoint` before each of its steps.
+        finished: called in the test's thread at the end; True for a regular end, False if killed.
 
     Attributes:
-        at: before which step it waits.
-        done: whether it is over.
+        at: the step before which the actor waits.
+        done: whether the actor has ended.
     """
 
     def __init__(self, name: str, work: Callable[[], None], finished: Callable[[bool], None]):
@@ -55,14 +55,14 @@ class Actor:
         self._wait()
 
     def step(self, fault: Fault = Fault.NONE) -> None:
-        """Let it take the step before which it waits, and go on to the next one."""
+        """Let the actor take the step before which it waits, and go on to the next step."""
         assert not self.done
         self._fault = fault
         self._may_go.release()
         self._wait()
 
     def kill(self) -> None:
-        """End it where it is."""
+        """End the actor at its current step."""
         self._kill = True
         self.step()
 
@@ -100,6 +100,6 @@ _ACTORS: dict[threading.Thread, Actor] = {}
 
 
 def checkpoint(what: str) -> Fault:
-    """Stop before a step, and return what befalls it; does nothing in a thread that is not an actor's."""
+    """Stop before a step, and return its fault. Threads other than an actor's don't stop."""
     actor = _ACTORS.get(threading.current_thread())
     return actor.wait_for_step(what) if actor else Fault.NONE

@@ -4,10 +4,10 @@ import time
 
 
 class Clock:
-    """A clock that takes the place of the module `time` where a token's end is looked at.
+    """A clock in the place of the module `time`, for code that looks at a token's end.
 
     Attributes:
-        ahead: by how many seconds it is ahead of the real one.
+        ahead: the seconds by which the clock is ahead of the real one.
     """
 
     def __init__(self) -> None:
@@ -19,5 +19,5 @@ class Clock:
 
     @staticmethod
     def monotonic() -> float:
-        """Return the real one's seconds, which bound an invocation."""
+        """Return the real clock's monotonic seconds, which bound an invocation."""
         return time.monotonic()

@@ -25,7 +25,7 @@ def _small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(frames, "UPDATES_ROOM", 450)  # two or three frames
     patch.setattr(messages, "CHUNK_SIZE", 2)
     patch.setattr(retries, "MAX_ROUNDS", 3)
-    patch.setattr(admission, "time", time)  # a world puts its clock there
+    patch.setattr(admission, "time", time)  # a world replaces it by its clock
     patch.setattr("entity_push.push.metrics.PushMetrics.flush", lambda _self, _deployment_name: None)
     facts = {"connections_per_user": 0, "subscriptions_per_connection": 5}
     for name, value in function_variables(table_name=TABLE, **facts).items():
@@ -45,7 +45,7 @@ class Worlds:
             )
 
     def __call__(self) -> World:
-        """Return a new world with nothing in it."""
+        """Return a new world with empty tables."""
         self._dynamodb.clear()
         return World(self._dynamodb)
 

@@ -9,17 +9,17 @@ class Device:
     """A reference client and its connection, if it has one.
 
     Attributes:
-        name: for people.
-        client: decides what to send.
-        connection_id: None while there is no connection.
-        connected_at: milliseconds since 1970.
-        expires: when its token ends, in seconds since 1970, by the world's clock.
-        inbox: what API Gateway has taken for it, and it has not read.
-        listening: what was stored of each channel when it began to listen to them on this connection: by the
-            pattern whose answer it has, or from the start.
-        answered: what was stored of each channel when a question of this connection was answered, by its
-            requestId.
-        before: what was stored of a channel when it first heard of it without having asked.
+        name: the device's name, for people.
+        client: the reference client, which decides what to send.
+        connection_id: the connection's id; None without a connection.
+        connected_at: the time of connecting, in milliseconds since 1970.
+        expires: the token's end, in seconds since 1970, by the world's clock.
+        inbox: frames that API Gateway has taken for the client, still unread.
+        listening: the stored updates of each channel when listening began on this connection, by source: an
+            answered pattern, or a channel from the start.
+        answered: the stored updates of each channel when a question of this connection was answered, by the
+            question's requestId.
+        before: the stored updates of a channel when the client first heard of the channel without a question.
     """
 
     def __init__(self, name: str):
@@ -33,7 +33,7 @@ class Device:
         self.before: dict[str, frozenset[str]] = {}
 
     def close(self) -> None:
-        """Lose the connection and what is in flight on it."""
+        """Lose the connection with its frames in flight."""
         self.connection_id = None
         self.inbox.clear()
         self.listening.clear()
@@ -41,6 +41,6 @@ class Device:
         self.client.disconnected()
 
     def changes(self, name: str) -> list[Change]:
-        """Return what its screen was told of a channel."""
+        """Return the changes that the client's screen was told of a channel."""
         entity = self.client.entities.get(name)
         return entity.changes if entity else []

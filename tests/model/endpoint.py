@@ -14,19 +14,19 @@ from tests.model.truth import Truth
 
 
 class Endpoint:
-    """What a delivery engine does: every post is a step.
+    """A delivery engine in which every post is a step.
 
     Args:
         devices: the clients.
-        clock: tells when a right to updates has ended.
-        truth: learns what must not have happened.
+        clock: the clock by which a right to updates ends.
+        truth: learns of broken promises.
     """
 
     def __init__(self, devices: list[Device], clock: Clock, truth: Truth):
         self._devices, self._clock, self._truth = devices, clock, truth
 
     def deliver(self, posts: Iterable[Post | NotYet], *, deadline: float) -> Iterator[Result]:
-        """Post frames into the inboxes of those that are connected, and still have a right to them."""
+        """Post frames into the inboxes of connected clients that still have a right to updates."""
         assert deadline > time.monotonic()
         for post in posts:
             assert post is not NOT_YET, "each result was noted before the next post"
@@ -52,7 +52,7 @@ class Endpoint:
         return Outcome.RETRY if fault is Fault.LOST_ANSWER else Outcome.DELIVERED
 
     def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
-        """Close connections from our side."""
+        """Close connections from the server's side."""
         assert deadline > time.monotonic()
         for connection_id in connection_ids:
             fault = checkpoint(f"disconnect {connection_id}")

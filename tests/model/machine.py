@@ -1,4 +1,4 @@
-"""Everything that can happen, in any order: what hypothesis chooses from."""
+"""Everything that can happen, in any order, as choices for hypothesis."""
 
 from collections.abc import Callable
 
@@ -13,12 +13,12 @@ from tests.model.world import World
 from tests.reference_client import FROM_THE_START, is_pattern
 
 SOME = st.integers(0, 5)
-"""Stands for one of those there are, counted round and round."""
+"""An index into a list of any length, counted round and round."""
 
 UPDATED = st.sampled_from([ENTITIES[0], *NAMES])
 WANTED = st.sampled_from([ENTITIES[0], *ENTITIES, *PATTERNS, *FROM_THE_START])
 BEGUN = st.none() | WANTED
-"""What a client is subscribed to at the beginning, if anything."""
+"""A client's subscription at the beginning, if any."""
 
 PUSH_STEPS = st.sampled_from(["get_item", "transact_write_items", "query", "post", "return"])
 ROUTE_STEPS = st.sampled_from(["transact_write_items", "query", "answer", "its end", "its end"])
@@ -26,13 +26,13 @@ FAULTS = st.sampled_from([Fault.NONE] * 4 + list(Fault))
 FATES = st.lists(st.sampled_from([Fault.NONE, *Fault]), min_size=3, max_size=14)
 STEPS = st.sampled_from([1, 2, 3, 3, 6])
 SCHEDULE = st.lists(st.tuples(SOME, STEPS, FAULTS), min_size=1, max_size=6)
-"""Which actor goes on, by how many steps, and what befalls the first of them."""
+"""The actors that go on, each with a number of steps, and the fault of its first step."""
 
 MOST_ACTORS = 6
 
 
 class Machine(RuleBasedStateMachine):
-    """One run of a world; at its end, what every client holds is compared with what was stored.
+    """One run of a world. At its end, every client's updates are compared with the stored ones.
 
     Args:
         new_world: makes the world.
@@ -140,7 +140,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.sqs.waiting == [] and not self.world.running())
     @rule(which=SOME, name=WANTED, schedule=SCHEDULE)
     def race(self, which: int, name: str, schedule: list[tuple[int, int, Fault]]) -> None:
-        """An update is pushed while a client subscribes, or comes back."""
+        """Push an update while a client subscribes, or comes back."""
         device = self._push_while_away(which, name)
         self.world.connect(device, young=True)
         self.step(schedule)
@@ -148,7 +148,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.sqs.waiting == [] and not self.world.running())
     @rule(which=SOME, name=WANTED, push_at=PUSH_STEPS, route_at=ROUTE_STEPS)
     def cross(self, which: int, name: str, push_at: str, route_at: str) -> None:
-        """The same: a push stops somewhere, a client subscribes up to somewhere, and the push ends."""
+        """Stop a push at a step, let a client subscribe up to a step, and end the push."""
         device = self._push_while_away(which, name)
         pushing = list(self.world.running())
         self._run_to(pushing, push_at)
@@ -157,7 +157,7 @@ class Machine(RuleBasedStateMachine):
         self._run_to(pushing, "its end")
 
     def _push_while_away(self, which: int, name: str) -> Device:
-        """Begin to push an update that is for a client that is not connected, and wants it."""
+        """Begin to push an update that a client wants, while the client has no connection."""
         device = self.world.devices[which % len(self.world.devices)]
         if device.connection_id:
             self.world.drop(device, notice=False)
@@ -167,7 +167,7 @@ class Machine(RuleBasedStateMachine):
         return device
 
     def _run_to(self, actors: list[Actor], step: str) -> None:
-        """Let actors go on, each to a step of this kind, or to its end."""
+        """Let each actor go on to a step of this kind, or to the actor's end."""
         for actor in actors:
             while not actor.done and not actor.at.startswith(step):
                 self._step(actor)
@@ -175,7 +175,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self._idle_worker() and not self.world.running())
     @rule(name=UPDATED, count=st.integers(0, 3), start=st.sampled_from([0, 0, 1, 2]), faults=FATES)
     def burst(self, name: str, count: int, start: int, faults: list[Fault]) -> None:
-        """One worker gets everything on the queue, and its steps go wrong here and there."""
+        """Let one worker take all messages on the queue, with faults here and there."""
         self.publish(name, count)
         self.invoke_worker(0, 10, start)
         for fault in faults:
@@ -225,7 +225,7 @@ class Machine(RuleBasedStateMachine):
     def close_expired(self) -> None:
         self.world.close_expired()
 
-    # What must hold
+    # Promises
 
     @invariant()
     def promises_are_kept(self) -> None:

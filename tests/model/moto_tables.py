@@ -1,4 +1,4 @@
-"""moto's tables without the way through botocore and HTTP, which costs four times what moto itself does."""
+"""moto's tables without botocore and HTTP, which cost four times as much as moto itself."""
 
 import copy
 import json
@@ -15,7 +15,7 @@ _ACCOUNT, _REGION = "123456789012", "us-east-1"
 
 
 def _plain(value: Any) -> Any:
-    """Return how moto would write a value into its answer."""
+    """Return a value as moto writes it into an answer."""
     return value.to_json() if isinstance(value, DynamoType) else str(value)
 
 
@@ -32,7 +32,7 @@ class MotoTables:
             except JsonRESTError as error:
                 raise _client_error(error, name) from None
             finally:
-                reset_model_data()  # moto remembers all that it ever made: gigabytes
+                reset_model_data()  # moto remembers all its objects, gigabytes of them
             return json.loads(json.dumps(result, default=_plain))
 
         return call

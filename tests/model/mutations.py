@@ -1,4 +1,4 @@
-"""Ways to break the code, each of which the model has to notice."""
+"""Mutations: ways to break the code, each of which the model has to notice."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ Mutation = Callable[[World], "contextlib.AbstractContextManager[Any]"]
 
 
 class _ReadsEarly:
-    """A history that looks at the subscribers before it stores, and subscribers as it saw them."""
+    """A history that reads the subscribers before it stores, and the subscribers as read then."""
 
     def __init__(self, subscribers: Subscribers, history: History):
         self._subscribers, self._history = subscribers, history
@@ -122,12 +122,12 @@ def replay_does_not_look_at_the_numbers(world: World) -> Iterator[None]:
 
 
 def _partition(query: dict[str, Any]) -> str:
-    """Return whose items a query reads."""
+    """Return the partition key of a query."""
     return str(query["ExpressionAttributeValues"][":pk"]["S"].removeprefix(keys.CHANNEL))
 
 
 def _with_lists(change: Callable[[str, list[str]], list[str]]) -> "contextlib.AbstractContextManager[Any]":
-    """Change which lists a push reads."""
+    """Change the lists of subscribers that a push reads."""
     return mock.patch.object(
         subscribers_module, "subscriber_lists", lambda channel: change(channel, subscriber_lists(channel))
     )
@@ -163,7 +163,7 @@ def merging_drops_what_lies_beyond_the_frontier(world: World) -> Iterator[None]:
 
 
 class _NeverExpiring(Subscribers):
-    """Subscribers without the end of their right to updates."""
+    """Subscribers whose right to updates never ends."""
 
     def pages(self, channel: str, *, after: str | None = None) -> Iterator[Page]:
         for page in super().pages(channel, after=after):

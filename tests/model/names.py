@@ -1,4 +1,4 @@
-"""What the clients of the model can listen to."""
+"""The entities, patterns and channels that the model's clients can listen to."""
 
 import json
 
@@ -13,7 +13,7 @@ ENTITIES = ("a/1", "a/2")
 PATTERNS = ("a/*", "*")
 
 NAMES = (*ENTITIES, *FROM_THE_START)
-"""All that has updates, as the reference client names it."""
+"""Everything with updates, by the reference client's names."""
 
 CHANNELS = {
     USER: channels.user_channel(USER_ID),

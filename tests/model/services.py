@@ -1,4 +1,4 @@
-"""DynamoDB and SQS as the actors see them: every call is a step, and may go wrong."""
+"""DynamoDB and SQS as the actors see them: every call is a step, which may have a fault."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ READS = frozenset(("get_item", "query", "batch_get_item"))
 
 
 class InjectedError(ClientError):
-    """An answer that the test made up."""
+    """An error answer that the test makes up."""
 
     def __init__(self, code: str, operation: str, **more: Any):
         response: Any = {"Error": {"Code": code, "Message": "made up"}, **more}
@@ -23,7 +23,7 @@ class InjectedError(ClientError):
 
 
 class LostAnswerError(ReadTimeoutError):
-    """The call was done, and nobody heard of it."""
+    """The call had its effect, but its answer is lost."""
 
     def __init__(self) -> None:
         super().__init__(endpoint_url="made up")
@@ -33,18 +33,19 @@ INJECTED = (InjectedError, LostAnswerError)
 
 
 class SteppedDynamoDB:
-    """A client of which each call is a step.
+    """A DynamoDB client whose calls are steps.
 
-    Reads that do not ask for consistency are answered by a replica, which lags behind by some writes.
+    Eventually consistent reads go to a replica, which lags behind by some writes.
 
     Args:
-        client: moto's table.
-        replica: another one, which gets the writes later.
+        client: a client of moto's tables.
+        table: the table's name.
+        replica: the name of another table, which gets the writes later.
 
     Attributes:
-        lag: by how many writes the replica lags.
-        page_items: how many items a query returns; so few that a handful of clients have several pages.
-        change: may change a call before it is made: this is how code is mutated.
+        lag: the number of writes by which the replica lags.
+        page_items: the items of a query's page; so few that a handful of clients have several pages.
+        change: may change a call's parameters before the call. Mutations use this.
         wrote: called after each write.
     """
 
@@ -102,7 +103,7 @@ class SteppedDynamoDB:
         return _elsewhere(getattr(self._client, name)(**_in_table(parameters, self._replica)), self._table)
 
     def _replicate(self) -> None:
-        """Bring the replica up to where it should be by now; it never goes back."""
+        """Bring the replica up to its lag. The replica never goes back."""
         ready = max(0, len(self._writes) - self.lag)
         for name, parameters in self._writes[:ready]:
             getattr(self._client, name)(**_in_table(parameters, self._replica))
@@ -110,7 +111,7 @@ class SteppedDynamoDB:
 
 
 def _in_table(value: Any, table: str) -> Any:
-    """Return parameters that name another table."""
+    """Return parameters with another table's name."""
     if isinstance(value, list):
         return [_in_table(item, table) for item in value]
     if not isinstance(value, dict):
@@ -138,11 +139,11 @@ def updates_in(name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 class MemorySQS:
-    """Both queues. The queue has no order, and delays are not waited for.
+    """Both queues. The push queue has no order and no delays.
 
     Attributes:
         waiting: messages to be received, as records of a Lambda event source.
-        dead: bodies of dead letters.
+        dead: the bodies of dead letters.
     """
 
     def __init__(self) -> None:
@@ -163,7 +164,7 @@ class MemorySQS:
         )
 
     def receive(self, most: int, start: int) -> list[dict[str, Any]]:
-        """Take some messages, from the middle of the queue if `start` says so."""
+        """Take at most `most` messages, beginning at the index `start`."""
         batch: list[dict[str, Any]] = []
         while self.waiting and len(batch) < most:
             batch.append(self.waiting.pop(start % len(self.waiting)))
@@ -186,4 +187,4 @@ class MemorySQS:
         self.dead.append(MessageBody)
 
     def change_message_visibility_batch(self, QueueUrl: str, Entries: Any) -> None:  # noqa: N803
-        """What failed is put back by the world at once."""
+        """Do nothing: the world puts failed records back at once."""

@@ -1,4 +1,4 @@
-"""Whatever happens, in whatever order: a client that is subscribed holds every update, once, in order."""
+"""In every order of events, a subscribed client holds every update, once, in order."""
 
 import os
 
@@ -9,7 +9,7 @@ from tests.model.conftest import Worlds
 from tests.model.machine import Machine
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "100"))
-"""How many runs; `MODEL_EXAMPLES=5000 pytest tests/model` for a long one."""
+"""The number of runs; `MODEL_EXAMPLES=5000 pytest tests/model` makes more."""
 
 RUN = settings(
     max_examples=EXAMPLES,

@@ -1,4 +1,4 @@
-"""The test of the test: with each way to break the code, the model goes red."""
+"""The test of the test: the model goes red with each mutation of the code."""
 
 import contextlib
 import os
@@ -15,10 +15,10 @@ SHRINK = bool(os.environ.get("MODEL_SHRINK"))
 """`MODEL_SHRINK=1 pytest -s tests/model/test_the_model_notices.py` prints short examples, in minutes."""
 
 SEARCHES = 6
-"""From different seeds, always the same: one search may miss what another finds at once."""
+"""Searches from different but fixed seeds. One search may miss what another finds at once."""
 
 RUN = settings(
-    max_examples=600,  # the first red one is the last
+    max_examples=600,  # a red example ends the search
     stateful_step_count=9 if SHRINK else 14,
     database=None,
     deadline=None,

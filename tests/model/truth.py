@@ -1,4 +1,4 @@
-"""What was really stored, and whether a client holds what it should."""
+"""The truth: the updates that were really stored, compared with those that clients hold."""
 
 import json
 from collections import defaultdict
@@ -17,7 +17,7 @@ class Epoch:
 
     Attributes:
         name: the epoch.
-        event_ids: of the updates that were stored, in the order of their numbers, from 1 on.
+        event_ids: the event ids of the stored updates, in the order of their numbers, from 1 on.
         lost: whether the head is gone.
     """
 
@@ -27,11 +27,11 @@ class Epoch:
 
 
 class Truth:
-    """Looks at each write, from the outside.
+    """Observes each write from the outside.
 
     Attributes:
         published: the channels and ids of all events.
-        broken: promises that were broken at once, not only in the end.
+        broken: promises whose breach is seen at once, before the end of a run.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Truth:
         self._epochs: dict[str, list[Epoch]] = defaultdict(list)
 
     def wrote(self, name: str, parameters: dict[str, Any]) -> None:
-        """Take down the updates of a write that succeeded, and heads made before there is an update."""
+        """Note the updates of a successful write, and heads made before the first update."""
         if name == "put_item" and parameters["Item"]["sk"]["S"] == "HEAD":
             channel = parameters["Item"]["pk"]["S"].removeprefix(keys.CHANNEL)
             self._epoch(channel, parameters["Item"]["epoch"]["S"])
@@ -61,7 +61,7 @@ class Truth:
         epoch.event_ids.append(event_id)
 
     def _epoch(self, channel: str, name: str) -> Epoch:
-        """Return the channel's current epoch; begin it if the one before is lost."""
+        """Return the channel's current epoch; begin a new one after a lost head."""
         epochs = self._epochs[channel]
         if not epochs or epochs[-1].lost:
             if name in [epoch.name for epoch in epochs]:
@@ -70,7 +70,7 @@ class Truth:
         return epochs[-1]
 
     def lost(self, channel: str) -> None:
-        """Take down that a channel's head is gone."""
+        """Note that a channel's head is gone."""
         for epoch in self._epochs[channel]:
             epoch.lost = True
 
@@ -79,7 +79,7 @@ class Truth:
         return frozenset(event_id for epoch in self._epochs[channel] for event_id in epoch.event_ids)
 
     def check_promises(self) -> None:
-        """Assert that numbers have no holes, that no event has two, and so on."""
+        """Assert the promises of each write: numbers without holes, one number per event, and so on."""
         assert not self.broken, "; ".join(self.broken)
 
     def check_all_stored(self) -> None:
@@ -88,12 +88,12 @@ class Truth:
         assert stored == self.published, "an event was dropped"
 
     def check_unheard_of(self, who: str, channel: str, before: frozenset[str]) -> None:
-        """Assert that a client that listened, and heard nothing, has missed nothing.
+        """Assert that a listening client without any frame of a channel has missed no update.
 
         Args:
-            who: the client.
+            who: the client's name.
             channel: the channel.
-            before: what was stored when it began to listen.
+            before: the event ids stored when the client began to listen.
         """
         missing = self.stored(channel) - before
         assert not missing, f"{who} never heard of {channel}, and of {sorted(missing)}"
@@ -102,11 +102,11 @@ class Truth:
         """Assert that a client holds every update since it last had to fetch the channel's state.
 
         Args:
-            who: the client.
+            who: the client's name.
             channel: the channel.
-            changes: all it was told; something, that is.
-            before: what was stored when it first heard of the channel without asking, so that it was in the
-                state that it fetched then.
+            changes: all changes that the client was told; at least one.
+            before: the event ids stored when the client first heard of the channel without a question. They
+                are in the state that the client fetched then.
         """
         starts = [number for number, change in enumerate(changes) if isinstance(change, Refetch | Heard)]
         assert starts[0] == 0, f"{who} has updates of {channel} and no state"
@@ -117,9 +117,9 @@ class Truth:
         assert not missing, f"{who}, {channel}: it misses {sorted(missing)}"
 
     def _missing(self, who: str, channel: str, changes: list[Change]) -> set[str]:
-        """Return what was stored after all that a client was told since it had to fetch the state.
+        """Return the event ids stored after a client's last change, given the changes since a fetch.
 
-        Assert that it was told everything in between, in order.
+        Assert that the client was told all updates in between, in order.
         """
         epochs = self._epochs[channel]
         first, *others = changes

@@ -36,19 +36,19 @@ TOKEN_SECONDS = 120
 INVOCATION_SECONDS = 10_000.0
 
 PushParts = Callable[[Subscribers, History], tuple[Any, Any]]
-"""What the push function works with; a mutation puts something else in between."""
+"""Makes the push function's parts. A mutation puts other parts in between."""
 
 
 def _no_pause(_seconds: float) -> None:
-    """Between two attempts, only the other actors matter, not the time."""
+    """Wait no time: between two tries, only the other actors' steps matter."""
 
 
 class EachOnce(Subscribers):
-    """Subscribers who look whether every connection comes once, however many lists it is in.
+    """Subscribers with a check: every connection comes once, in however many lists it is.
 
     Args:
-        read: as Subscribers has it.
-        truth: learns of those that came twice.
+        read: makes queries, as for `Subscribers`.
+        truth: learns of connections that came twice.
     """
 
     def __init__(self, read: Any, truth: Truth):
@@ -68,7 +68,7 @@ class Worker:
     """An execution environment of the push function, warm until it is killed.
 
     Attributes:
-        batch: what its invocation has received; None if none is running.
+        batch: the records of the running invocation; None without one.
     """
 
     fan_out: FanOut
@@ -78,12 +78,12 @@ class Worker:
 
 
 class World:
-    """Everything there is.
+    """A deployment, its services and its clients.
 
     Args:
         moto: a DynamoDB client of moto's, with both tables, empty.
-        workers: how many push workers there may be at once.
-        devices: how many clients.
+        workers: the number of push workers.
+        devices: the number of clients.
     """
 
     def __init__(self, moto: Any, workers: int = 2, devices: int = 2):
@@ -101,7 +101,7 @@ class World:
             name: self._route(name)
             for name in ("connect", "disconnect", "subscribe", "unsubscribe", "expire")
         }
-        self.routes["expire"].LOOK_BACK_MINUTES = 60  # a run may be that far off here
+        self.routes["expire"].LOOK_BACK_MINUTES = 60  # the world's clock jumps ahead by minutes
         self.push_parts: PushParts = lambda subscribers, history: (subscribers, history)
         self.workers = [Worker() for _ in range(workers)]
         self.start_workers()
@@ -147,16 +147,16 @@ class World:
         for worker in self.workers:
             worker.fan_out = self._fan_out()
 
-    # What can happen
+    # Events
 
     def publish(self, *names: str) -> None:
-        """Put an event on EventBridge, which puts it on the queue: for one channel, or several entities."""
+        """Put an event on the queue, as EventBridge does: for one channel, or for several entities."""
         self._events += 1
         self.truth.published |= {(CHANNELS[name], event_id(self._events)) for name in names}
         self.sqs.put(event(self._events, *names))
 
     def connect(self, device: Device, *, young: bool) -> None:
-        """Open a connection; `$connect` returns before its client may send anything."""
+        """Open a connection. `$connect` returns before the client may send a frame."""
         self._connections += 1
         device.connection_id = f"connection-{self._connections}"
         device.connected_at = round((time.time() - (0 if young else 3600)) * 1000)
@@ -172,7 +172,7 @@ class World:
         self.send(device)
 
     def expire_token(self, device: Device) -> None:
-        """Let time go by until a client's token has ended; its connection is still open then."""
+        """Let time pass until a client's token has ended. The connection is still open then."""
         self.clock.ahead += max(0.0, device.expires - self.clock.time())
 
     def has_expired(self, device: Device) -> bool:
@@ -180,7 +180,7 @@ class World:
         return device.connection_id is not None and device.expires <= self.clock.time()
 
     def close_expired(self) -> None:
-        """Have the function run that closes them, as every minute; a run that fails is followed by others."""
+        """Run the expire function, as every minute. Later runs follow a run that fails."""
         self.clock.ahead += 60
 
         def work() -> None:
@@ -191,24 +191,24 @@ class World:
 
     @staticmethod
     def get_remaining_time_in_millis() -> float:
-        """Tell how long an invocation may take, as Lambda's context does."""
+        """Return the milliseconds that an invocation may take, as Lambda's context does."""
         return INVOCATION_SECONDS * 1000
 
     def drop(self, device: Device, *, notice: bool) -> None:
-        """Cut a connection; `$disconnect` is called if API Gateway takes notice."""
+        """Cut a connection. `$disconnect` runs if API Gateway notices the cut."""
         context = self._context(device)
         device.close()
         if notice:
             handler = self.routes["disconnect"].handler
 
             def work() -> None:
-                with contextlib.suppress(*INJECTED):  # best effort: nobody calls it again
+                with contextlib.suppress(*INJECTED):  # `$disconnect` is best effort, without a retry
                     handler({"requestContext": context}, None)
 
             self._start(Actor(f"disconnect {context['connectionId']}", work, lambda _done: None))
 
     def send(self, device: Device) -> None:
-        """Have API Gateway call a function for each frame that a client sends."""
+        """Let API Gateway call a function for each frame that a client sends."""
         while device.client.outgoing:
             frame = device.client.outgoing.popleft()
             self._invoke(device, frame)
@@ -234,7 +234,7 @@ class World:
         self._start(Actor(f"{frame['requestId']} of {device.name}", work, finished))
 
     def read(self, device: Device, number: int = 0) -> None:
-        """Let a client read a frame; two that were on their way at the same time may change places."""
+        """Let a client read a frame. Frames that were on their way at the same time may change places."""
         frame = device.inbox[number % len(device.inbox)]
         device.inbox.remove(frame)
         unknown = [name for name in NAMES if not device.changes(name)]
@@ -249,12 +249,12 @@ class World:
             self.send(device)
 
     def invoke_worker(self, worker: Worker, most: int, start: int) -> None:
-        """Have Lambda call the push function with some messages."""
+        """Let Lambda call the push function with some messages."""
         worker.batch = batch = self.sqs.receive(most, start)
         failed = [record["messageId"] for record in batch]
 
         def work() -> None:
-            with contextlib.suppress(*INJECTED):  # then the invocation has failed as a whole
+            with contextlib.suppress(*INJECTED):  # such an error fails the invocation as a whole
                 failed[:] = worker.fan_out.push(batch, seconds=INVOCATION_SECONDS)
                 checkpoint("return")
 
@@ -269,7 +269,7 @@ class World:
         self._start(Actor(f"push worker {number}", work, finished))
 
     def expire_updates(self, name: str, count: int, start: int) -> None:
-        """Delete some stored updates, as their ttl would; not always the oldest first."""
+        """Delete some stored updates, as their ttl would, in any order of age."""
         channel = CHANNELS[name]
         found = self._items(channel, keys.UPDATE)[start : start + count]
         self._delete(found)
@@ -283,7 +283,7 @@ class World:
         self.truth.lost(channel)
 
     def check(self, when: str) -> None:
-        """Compare what the connected clients hold with what was stored; everything is at rest."""
+        """Compare the connected clients' updates with the stored ones. Everything is at rest."""
         self.truth.check_promises()
         for device in self.devices:
             if device.connection_id is not None:
@@ -325,12 +325,12 @@ class World:
         self.actors.append(actor)
 
     def running(self) -> list[Actor]:
-        """Return the actors that are not at their end."""
+        """Return the actors that have not ended."""
         self.actors = [actor for actor in self.actors if not actor.done]
         return self.actors
 
     def settle(self) -> None:
-        """Let everything come to rest, without any more faults."""
+        """Let everything come to rest, without further faults."""
         self.dynamodb.lag = 0
         for _ in range(300):
             for actor in list(self.running()):
@@ -348,6 +348,6 @@ class World:
         raise AssertionError("it never came to rest")
 
     def close(self) -> None:
-        """End every thread."""
+        """End every actor's thread."""
         for actor in list(self.running()):
             actor.kill()
