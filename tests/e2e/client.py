@@ -10,7 +10,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 Place = Literal["header", "subprotocol", "query"]
-"""Where a token is: `Authorization: Bearer`, after `websocket` in the subprotocols, or `access_token`."""
+"""A token's place: `Authorization: Bearer`, after `websocket` in the subprotocols, or `access_token`."""
 
 PLACES: tuple[Place, ...] = ("header", "subprotocol", "query")
 
@@ -20,9 +20,9 @@ class Client:
 
     Args:
         url: the API's URL.
-        subprotocols: what to offer in `Sec-WebSocket-Protocol`.
-        token: what to connect with; None for nothing.
-        place: where the token is; a tuple for several places at once.
+        subprotocols: the subprotocols to offer in `Sec-WebSocket-Protocol`.
+        token: the token to connect with; None for none.
+        place: the token's place; a tuple for several places at once.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Client:
             open_timeout=30,
             proxy=None,
             max_size=None,
-            max_queue=None,  # a test that reads late must not hold up pongs, and then lose its connection
+            max_queue=None,  # a full queue would hold up pongs, and a test that reads late would be cut off
         )
 
     def __enter__(self) -> Self:
@@ -68,7 +68,7 @@ class Client:
         """Return the next frame.
 
         Raises:
-            TimeoutError: none came.
+            TimeoutError: no frame came in time.
         """
         return json.loads(self.socket.recv(timeout=seconds))
 
@@ -78,12 +78,12 @@ class Client:
         return self.receive()
 
     def subscribe(self, entity_id: str) -> None:
-        """Subscribe to an entity, and check that it was acknowledged."""
+        """Subscribe to an entity, and check the answer."""
         answer = self.ask({"action": "subscribe", "entityId": entity_id})
         assert answer["type"] == "subscribed", answer
 
     def hears_nothing(self, seconds: float = 1.5) -> bool:
-        """Tell whether no frame comes for a while."""
+        """Tell whether the connection stays silent for some seconds."""
         try:
             self.socket.recv(timeout=seconds)
         except TimeoutError:
@@ -92,9 +92,9 @@ class Client:
 
 
 def status_of_handshake(url: str, given: str, place: Place | tuple[Place, ...] = "header") -> int:
-    """Ask for a connection with a token, and leave; return the handshake's status.
+    """Ask for a connection with a token, and leave; return the handshake's HTTP status.
 
-    By hand, since a WebSocket library refuses to send what is no token at all.
+    The handshake is written by hand, since a WebSocket library refuses to send malformed tokens.
     """
     parts = urlsplit(url)
     headers = {

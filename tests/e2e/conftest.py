@@ -26,7 +26,7 @@ class App:
     Attributes:
         aws: the local AWS.
         outputs: the stack's outputs.
-        signer: makes tokens with the deployment's secret, as it was when it was last read.
+        signer: makes tokens with the deployment's secret, as last read.
     """
 
     def __init__(self, aws: LocalAws, outputs: Outputs):
@@ -36,7 +36,7 @@ class App:
         self.read_secret()
 
     def read_secret(self) -> None:
-        """Read the secret, which a test has rotated."""
+        """Read the secret again, after a test has rotated it."""
         self.signer = TokenSigner.of(self.outputs.stack, self.aws.client("secretsmanager"))
 
     def token(
@@ -47,7 +47,7 @@ class App:
         publish: Sequence[str] = ("*",),
         minutes: float = 60,
     ) -> str:
-        """Return a token; by default, of a user of its own who may do everything."""
+        """Return a token; by default, of a new user with all grants."""
         user = user or f"user {next(self._numbers)}"
         return self.signer.token(user, subscribe=subscribe, publish=publish, seconds=minutes * 60)
 
@@ -58,13 +58,13 @@ class App:
         place: Place | tuple[Place, ...] = "header",
         **bearer: Any,
     ) -> Client:
-        """Return a client that connects when it is entered.
+        """Return a client, a context manager that connects on entry.
 
         Args:
-            *subprotocols: what it offers.
-            token: what it connects with; by default, a new one.
-            place: where the token is; a tuple for several places at once.
-            **bearer: what the new token says; see `token`.
+            *subprotocols: the subprotocols to offer.
+            token: the token to connect with; by default, a new one.
+            place: the token's place; a tuple for several places at once.
+            **bearer: arguments of `App.token` for a new token.
         """
         token = self.token(**bearer) if token is None else token
         return Client(self.outputs.web_socket_url, subprotocols, token=token, place=place)
@@ -72,7 +72,7 @@ class App:
     def put_event(
         self, detail: dict[str, Any], *, detail_type: str = "Entity Updated", source: str = "test"
     ) -> str:
-        """Put one event; return its id."""
+        """Put one event; return the id that EventBridge gave it."""
         entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
         answer = self._events.put_events(Entries=[entry])
         assert answer["FailedEntryCount"] == 0, answer
@@ -97,7 +97,7 @@ class App:
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 20) -> Any:
-    """Return what a condition gives as soon as it is true; fail if it does not become true."""
+    """Return a condition's value as soon as it is true; fail if it stays false for `seconds`."""
     give_up = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < give_up, "it did not happen in time"
@@ -110,13 +110,13 @@ def app() -> Iterator[App]:
     with LocalAws(port=0) as aws:
         deployed = App(aws, deploy(aws))
         yield deployed
-        # Whatever the tests did: after every client has left, nothing of them is left.
+        # After every client has left, the table holds no connection and no subscription.
         eventually(lambda: not deployed.items())
 
 
 @pytest.fixture
 def as_local(app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the operations commands take this deployment for the one of `make local`."""
+    """Let the operations commands take this deployment for that of `make local`."""
     path = tmp_path / "outputs.json"
     app.outputs.save(path)
     monkeypatch.setattr(deployment, "LOCAL_OUTPUTS", path)
@@ -124,7 +124,7 @@ def as_local(app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def connect(app: App) -> Iterator[Callable[..., Client]]:
-    """Open connections, as `App.client` describes them, that are closed when the test ends."""
+    """Yield a function that opens connections, with `App.client`'s arguments. The test's end closes them."""
     with ExitStack() as stack:
 
         def open_client(*subprotocols: str, **options: Any) -> Client:

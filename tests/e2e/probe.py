@@ -1,6 +1,6 @@
-"""The code of a function that only tries things: what the role that it runs with is allowed.
+"""The code of a function that only tries calls, to find the rights of its role.
 
-It goes to the local AWS with the bundle of the app's functions, whose botocore it uses.
+The function runs in the local AWS with the bundle of the app's functions, for the bundle's botocore.
 """
 
 import os
@@ -17,12 +17,12 @@ DENIED = {"AccessDenied", "AccessDeniedException", "403"}
 
 
 def handler(event: dict[str, dict[str, Any]], _context: Any) -> list[str]:
-    """Try each call; return the names of those that were not denied, whatever else came of them."""
+    """Try each call; return the names of the calls that were not denied, whatever their other outcome."""
     return sorted(name for name, call in event.items() if _outcome(**call) not in DENIED)
 
 
 def _outcome(service: str, operation: str, parameters: dict[str, Any]) -> str:
-    """Call an API: the operation of a service, or a method on a URL of `execute-api`; return its error."""
+    """Call a service's operation, or a method on a URL of `execute-api`; return the error."""
     session = botocore.session.get_session()
     if service == "execute-api":
         return _status(session, operation, parameters["url"])

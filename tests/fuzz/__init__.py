@@ -1,1 +1,1 @@
-"""Anything at all to every function: error frames and dead letters come of it, never a function error."""
+"""Any input to every function leads to error frames and dead letters, never to a function error."""

@@ -1,4 +1,4 @@
-"""`make fuzz`: 100,000 inputs, or as many as asked for, on all processors."""
+"""`make fuzz`: 100,000 inputs, or another number, on all processors."""
 
 import argparse
 import concurrent.futures
@@ -16,7 +16,7 @@ PROGRESS_SECONDS = 5
 
 
 def main() -> int:
-    """Run a campaign; return 1 if it found anything."""
+    """Run a campaign; return 1 if a promise was broken."""
     arguments = _arguments()
     print(f"{arguments.inputs:,} inputs; the same ones again with --seed {arguments.seed}", flush=True)
     started = time.monotonic()
@@ -44,12 +44,12 @@ def _arguments() -> argparse.Namespace:
 
 
 def _count(waiting: dict[Future[Tally], Round], tallies: dict[str, Tally]) -> None:
-    """Count the rounds that end within the next seconds; a target that has failed needs no further ones."""
+    """Count the rounds that end within the next seconds. A failed target gets no further rounds."""
     done, _ = concurrent.futures.wait(waiting, PROGRESS_SECONDS)
     for future in done:
         a_round, tally = waiting.pop(future), future.result()
         tallies[a_round.target].add(tally)
-        if tally.failure:  # at once: what ends the campaign early must not take it along
+        if tally.failure:  # printed at once, since the campaign may end early
             print(f"\n{a_round}: {tally.failure}\n", flush=True)
     for future, a_round in list(waiting.items()):
         if tallies[a_round.target].failure and future.cancel():

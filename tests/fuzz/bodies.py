@@ -1,4 +1,4 @@
-"""Frames that clients send: valid ones, mutated ones, and texts that are none."""
+"""Clients' frames: valid ones, mutated ones, and texts that are no frames."""
 
 from hypothesis import strategies as st
 
@@ -100,7 +100,7 @@ def _frames(action: str) -> list[st.SearchStrategy[str]]:
 
 
 def bodies(route: str) -> st.SearchStrategy[str | None]:
-    """Return what may be the body of a route's event; every route is tried with every frame."""
+    """Return a strategy for the body of a route's event. Every route is tried with every kind of frame."""
     own = st.one_of(_frames(route))
     others = st.one_of(*_frames("subscribe"), *_frames("publish"), *_frames("default"))
     unstructured = st.one_of(st.none(), st.text(), st.text(st.characters()), ANY, damaged(own))

@@ -20,12 +20,12 @@ _REPEATED = re.compile(r"(.{1,6}?)\1{19,}")
 
 @dataclass
 class Tally:
-    """What came of the inputs of one target.
+    """The results of one target's inputs.
 
     Attributes:
-        inputs: how many there were.
-        outcomes: how many of them came to what.
-        failure: the smallest input found for which a promise is broken, and how; None if there is none.
+        inputs: the number of inputs.
+        outcomes: the number of inputs by outcome.
+        failure: the smallest input found that breaks a promise, and the breach; None without a breach.
     """
 
     inputs: int = 0
@@ -33,7 +33,7 @@ class Tally:
     failure: str | None = None
 
     def add(self, other: "Tally") -> None:
-        """Count another round of the same target."""
+        """Add another round's tally of the same target."""
         self.inputs += other.inputs
         self.outcomes += other.outcomes
         self.failure = self.failure or other.failure
@@ -45,8 +45,8 @@ class Round:
 
     Attributes:
         target: the target's name.
-        inputs: how many inputs.
-        seed: which ones: the same seed makes the same inputs.
+        inputs: the number of inputs.
+        seed: the seed of the inputs: the same seed makes the same inputs.
     """
 
     target: str
@@ -55,7 +55,7 @@ class Round:
 
 
 def rounds(inputs: int, first_seed: int) -> list[Round]:
-    """Divide so many inputs among the targets; the rounds of all targets alternate."""
+    """Divide a number of inputs among the targets. The rounds of all targets alternate."""
     shares = sum(target.share for target in TARGETS)
     found: list[tuple[float, Round]] = []
     for target in TARGETS:
@@ -68,7 +68,7 @@ def rounds(inputs: int, first_seed: int) -> list[Round]:
 
 
 def fuzz(deployment: Deployment, a_round: Round) -> Tally:
-    """Give a target its inputs; after the first failure, look for the smallest one of its kind."""
+    """Give a target its inputs. After the first failure, look for the smallest failing input."""
     target, tally = BY_NAME[a_round.target], Tally()
 
     @seed(a_round.seed)
@@ -88,7 +88,7 @@ def fuzz(deployment: Deployment, a_round: Round) -> Tally:
         tally.outcomes[_outcome(target, deployment, value)] += 1
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", HypothesisWarning)  # that some strategies are long when printed
+        warnings.simplefilter("ignore", HypothesisWarning)  # some strategies are long when printed
         try:
             check()
         except Exception as error:
@@ -123,7 +123,7 @@ _deployments: list[Deployment] = []
 
 
 def deploy() -> None:
-    """Make this process's deployment, for as long as the process lives."""
+    """Make this process's deployment, which lives as long as the process."""
     _deployments.append(Deployment().__enter__())
 
 

@@ -1,4 +1,4 @@
-"""All functions of a deployment in this process, as Lambda loads them, over stand-ins of what they call."""
+"""All functions of a deployment in this process, as Lambda loads them, over stand-ins of AWS's services."""
 
 import contextlib
 import importlib.util
@@ -35,13 +35,13 @@ from tests.model.moto_tables import MotoTables
 
 LAMBDAS = Path(__file__).parents[2] / "lambdas"
 TABLE = "table"
-SUBSCRIPTIONS = 12  # so that LARGE_ENTITIES fit, and a frame can name more than fit
+SUBSCRIPTIONS = 12  # enough for LARGE_ENTITIES, but fewer than a frame can name
 ISSUER, AUDIENCE = "https://issuer.example.com", "EntityPush"
 SECRET = "fuzzed-".ljust(64, "s")
 ISSUERS_KEY = ec.derive_private_key(0xF0225, ec.SECP256R1())
 
 MAX_CLIENT_FRAME_BYTES = 128 * 1024
-"""The most that the setting allows: the largest answers come of the largest frames."""
+"""The setting's maximum: the largest frames lead to the largest answers."""
 
 ENVIRONMENT = function_variables(
     table_name=TABLE,
@@ -53,13 +53,13 @@ ENVIRONMENT = function_variables(
 )
 
 LISTENER = "all="
-"""A connection that gets every update, every broadcast, and what is for alice."""
+"""A connection that gets every entity's updates, every broadcast, and alice's notifications."""
 
 CONNECTIONS = (LISTENER, "some=", "none=", "full=", "expired=", "anonymous=", "gone=")
 
 
 class IssuerKeys:
-    """The keys of an issuer that has one, whose id is `key`."""
+    """The keys of an issuer with a single key, whose id is `key`."""
 
     def __init__(self, issuer: str):
         assert issuer == ISSUER
@@ -71,16 +71,16 @@ class IssuerKeys:
 
 
 class Deployment:
-    """The functions, some connections, and what happened to them.
+    """The functions, some connections, and the stand-ins' records.
 
-    Use it as a context manager: it patches what the functions find around them.
+    The deployment is a context manager: it patches the functions' surroundings.
 
     Attributes:
         table: the table.
         queues: both queues.
         bus: EventBridge.
         deliverer: posts frames.
-        output: what the functions have printed during the last call.
+        output: the functions' printed output of the last call.
     """
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class Deployment:
         self._exits.close()
 
     def call(self, function: str, event: dict[str, Any]) -> Any:
-        """Invoke a function; raises what it raises."""
+        """Invoke a function; return its answer, or raise its exception."""
         self.output.seek(0)
         self.output.truncate()
         context = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
@@ -123,7 +123,7 @@ class Deployment:
                 handler.setStream(stream)  # type: ignore[attr-defined]
 
     def reset(self) -> None:
-        """Make everything as it was at first."""
+        """Restore the state of the beginning."""
         self.queues.queued.clear()
         self.queues.dead.clear()
         self.bus.entries.clear()
@@ -133,7 +133,7 @@ class Deployment:
             self._writes = self.table.writes
 
     def items(self) -> dict[tuple[str, str], Any]:
-        """Return all items by their keys, to be compared."""
+        """Return all items by their keys, for comparisons."""
         found = (item.to_json()["Attributes"] for items in self._items.values() for item in items.values())
         return {(item["pk"]["S"], item["sk"]["S"]): item for item in found}
 
@@ -173,7 +173,7 @@ class Deployment:
         self._functions["connect without tokens"] = _loaded("connect")
 
     def _furnish(self) -> None:
-        """Make the table, with connections of every kind, and with entities that have a past."""
+        """Make the table, with connections of every kind, and with entities that have stored updates."""
         self.table.create_table(TableName=TABLE, **TABLE_SCHEMA)
         for connection in _connections():
             Connections(self.table, TABLE).open(connection)
@@ -244,7 +244,7 @@ def _connections() -> Iterator[Connection]:
 
 
 def _loaded(name: str) -> ModuleType:
-    """Return a function's module, loaded anew and for nobody else."""
+    """Return a function's module, loaded anew, so that no other deployment shares it."""
     spec = importlib.util.spec_from_file_location(f"fuzzed_{name}", LAMBDAS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None

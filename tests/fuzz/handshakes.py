@@ -55,13 +55,13 @@ def _raw(text: str) -> bytes:
 
 @st.composite
 def tokens(draw: st.DrawFn, algorithm: str, sign: forged_tokens.Sign, claims: dict[str, Any]) -> str:
-    """Return a token, often signed with the right key, whatever it says.
+    """Return a token, often signed with the right key, whatever its claims.
 
     Args:
-        draw: hypothesis draws with it.
-        algorithm: of a valid token.
+        draw: hypothesis's function for drawing values.
+        algorithm: the algorithm of a valid token.
         sign: signs as a valid token is signed.
-        claims: of a valid token.
+        claims: the claims of a valid token.
     """
     values = st.one_of(_GRANTS, _USERS, _TIMES, ANY)
     claim_pairs: list[Pair] = [(name, json.dumps(value)) for name, value in claims.items()]
@@ -89,9 +89,9 @@ def events(draw: st.DrawFn, some_tokens: Tokens, authorizers: st.SearchStrategy[
     """Return a `$connect` event.
 
     Args:
-        draw: hypothesis draws with it.
-        some_tokens: what tokens there are.
-        authorizers: what the authorizer is to have said; for none, nothing.
+        draw: hypothesis's function for drawing values.
+        some_tokens: a strategy for tokens.
+        authorizers: a strategy for the authorizer's context; nothing for a function without one.
     """
     headers, query = draw(_lines(some_tokens))
     context: Event = {
@@ -111,7 +111,7 @@ def events(draw: st.DrawFn, some_tokens: Tokens, authorizers: st.SearchStrategy[
 
 @st.composite
 def _lines(draw: st.DrawFn, some_tokens: Tokens) -> tuple[list[Pair], list[Pair]]:
-    """Return the lines of the header and of the query, with a token in one place, several, or none."""
+    """Return the lines of the header and of the query, with a token in one place, in several, or in none."""
     headers: list[Pair] = draw(_HEADERS) if draw(seldom(4)) else []
     query: list[Pair] = draw(_QUERIES) if draw(seldom(3)) else []
     places: list[Callable[[str], None]] = [
@@ -130,7 +130,7 @@ def _lines(draw: st.DrawFn, some_tokens: Tokens) -> tuple[list[Pair], list[Pair]
 
 @st.composite
 def _shaped(draw: st.DrawFn, single: str, multiple: str, lines: list[Pair]) -> Event:
-    """Return lines as API Gateway gives them: the last of each name, and all; one may be missing or null."""
+    """Return lines in API Gateway's two forms, last of each name and all; one may be missing or null."""
     every: dict[str, list[str]] = {}
     for name, value in lines:
         every.setdefault(name, []).append(value)
@@ -147,7 +147,7 @@ def _shaped(draw: st.DrawFn, single: str, multiple: str, lines: list[Pair]) -> E
 
 @st.composite
 def authorizer_contexts(draw: st.DrawFn) -> Any:
-    """Return what may be in a `$connect` event as `requestContext.authorizer`."""
+    """Return a possible `requestContext.authorizer` of a `$connect` event."""
     context: dict[str, Any] = {
         "principalId": "alice",
         "userId": draw(st.sampled_from(("alice", "bob", "中" * 256))),

@@ -1,4 +1,4 @@
-"""What may lie in the push queue: EventBridge events, what the push function puts there itself, anything."""
+"""Messages in the push queue: EventBridge events, the push function's own messages, any other text."""
 
 import re
 
@@ -10,7 +10,7 @@ from tests.fuzz.texts import ANY, JSON, NASTY, Pair, damaged, mutated, quoted, w
 _NOT_IN_SQS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that a message can't have (Amazon SQS API Reference, SendMessage)."""
 
-_MOST_BYTES = 1_000_000  # a little below a message's 1 MB, for the reason that a dead letter also has
+_MOST_BYTES = 1_000_000  # a little below a message's 1 MB, since a dead letter has a reason, too
 
 _LARGE = st.builds(
     lambda unit, kilobytes: quoted(unit * (kilobytes * 1024 // len(quoted(unit)[1:-1].encode()))),
@@ -45,7 +45,7 @@ def _details(draw: st.DrawFn) -> tuple[str, str]:
 
 @st.composite
 def _events(draw: st.DrawFn) -> str:
-    """Return an EventBridge event. What EventBridge itself writes is mutated rarely."""
+    """Return an EventBridge event. Fields that EventBridge itself writes are mutated rarely."""
     kind, detail = draw(_details())
     pairs = [
         ("version", '"0"'),
@@ -93,4 +93,4 @@ BODIES = st.one_of(
 ).map(_as_in_sqs)
 
 BATCHES = st.tuples(st.lists(BODIES, min_size=1, max_size=3), st.integers(0, 3))
-"""Bodies of messages, and before which of them a good event is put."""
+"""Bodies of messages, and the index before which a good event is put."""

@@ -24,12 +24,12 @@ _WRITES = frozenset(("put_item", "update_item", "delete_item", "transact_write_i
 
 
 def refusal(code: str, message: str, operation: str) -> ClientError:
-    """Return an answer that is an error."""
+    """Return the error with which AWS refuses a call."""
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
 def strictly_json(text: str | bytes) -> Any:
-    """Return the value of what others have to be able to read as JSON (RFC 8259), `Infinity` excluded."""
+    """Return the value of a text that must be JSON for any reader (RFC 8259), `Infinity` excluded."""
 
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not JSON")
@@ -38,12 +38,12 @@ def strictly_json(text: str | bytes) -> Any:
 
 
 class Table:
-    """A table in moto, that also has the limits of DynamoDB that moto does not.
+    """A table in moto, with DynamoDB's limits that moto lacks.
 
     Source: Amazon DynamoDB Developer Guide, "Quotas in Amazon DynamoDB" and "Constraints".
 
     Attributes:
-        writes: how many calls have changed it.
+        writes: the number of calls that have changed the table.
     """
 
     meta = SimpleNamespace(endpoint_url="https://dynamodb.invalid", region_name="us-east-1")
@@ -98,12 +98,12 @@ def _problem_of_item(value: dict[str, Any]) -> str | None:
 class Queues:
     """The push queue and the dead-letter queue.
 
-    Source of what is refused: Amazon SQS API Reference, SendMessage, and Developer Guide, "Amazon SQS message
+    Source of the refusals: Amazon SQS API Reference, SendMessage, and Developer Guide, "Amazon SQS message
     quotas".
 
     Attributes:
-        queued: bodies in the push queue.
-        dead: bodies of the dead letters, with their reasons.
+        queued: the bodies in the push queue.
+        dead: the bodies of the dead letters, with their reasons.
     """
 
     def __init__(self) -> None:
@@ -153,10 +153,10 @@ def _check_messages(bodies: list[str], besides: int = 0) -> None:
 class Bus:
     """EventBridge.
 
-    Source of what is refused: Amazon EventBridge API Reference, PutEvents and PutEventsRequestEntry.
+    Source of the refusals: Amazon EventBridge API Reference, PutEvents and PutEventsRequestEntry.
 
     Attributes:
-        entries: what was put.
+        entries: the entries that were put.
     """
 
     def __init__(self) -> None:
@@ -175,7 +175,7 @@ class Bus:
 
 
 def event_id(number: int) -> str:
-    """Return the id of the so-manyth event."""
+    """Return the id of the event with a number."""
     return f"{number:08}-0000-4000-8000-000000000000"
 
 
@@ -197,10 +197,10 @@ class Secrets:
 
 
 class Deliverer:
-    """A delivery engine that reaches everybody, and takes only what API Gateway takes.
+    """A delivery engine that reaches every connection, and takes only frames that API Gateway takes.
 
     Attributes:
-        posts: what it was given.
+        posts: the posts so far.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What is fuzzed, and what must be true whatever the input is."""
+"""The targets of fuzzing, with the promises that hold for every input."""
 
 import base64
 import hashlib
@@ -45,11 +45,11 @@ class Target:
     """Something to fuzz.
 
     Attributes:
-        name: what it is called in the report.
-        share: of all inputs, in percent.
-        inputs: what it is given.
-        check: gives an input to a deployment and returns in a word what came of it; raises if that is wrong.
-        accepts: outcomes that must come up among many inputs, so that not all is refused early.
+        name: the target's name in the report.
+        share: the target's share of all inputs, in percent.
+        inputs: a strategy for the inputs.
+        check: gives an input to a deployment, returns the outcome in a word; raises if a promise is broken.
+        accepts: outcomes that must occur among many inputs, so that some inputs get past the first checks.
     """
 
     name: str
@@ -60,14 +60,14 @@ class Target:
 
 
 def documented_codes() -> set[str]:
-    """Return the codes of error frames that their document has in its table."""
+    """Return the codes of error frames in the table of their document."""
     section = ERROR_CODES.read_text().partition("\n## Error frames\n")[2].partition("\n## ")[0]
     rows = section.partition("| code |")[2].partition("\n\n")[0]
     return set(re.findall(r"^\| `([a-z_]+)` \|", rows, re.MULTILINE))
 
 
 _CODES = documented_codes() - {ErrorCode.INTERNAL_ERROR, ErrorCode.NOT_PUBLISHED}
-"""What may be answered where nothing fails but the input."""
+"""The possible error codes if only the input is at fault."""
 
 
 def _route(name: str, share: int) -> Target:
@@ -128,7 +128,7 @@ def _check_request_id(frame: dict[str, Any], outcome: str, body: str | None) -> 
 
 
 def _check_publication(deployment: Deployment, body: str, answer: dict[str, Any]) -> None:
-    """Check that what was published reaches who listens, and can be caught up with; and nothing else does."""
+    """Check that a published event, and no other, reaches the listener and can be caught up with."""
     if answer["type"] == "error":
         assert not deployment.bus.entries
         return
@@ -170,20 +170,20 @@ def _check_push(deployment: Deployment, given: tuple[list[str], int]) -> str:
 
 
 def _pushed_ids(deployment: Deployment) -> set[str]:
-    """Return the ids of the events that were pushed, all in frames that clients can read."""
+    """Return the ids of the pushed events; check that clients can read all pushed frames."""
     ids = set()
     for post in deployment.deliverer.posts:
         frame = strictly_json(post.frame)
         assert isinstance(frame, dict), f"a frame that is no JSON object: {frame!r}"
         if "id" not in frame:
-            continue  # of a chunk that hypothesis wrote
+            continue  # the frame of a chunk that hypothesis wrote
         assert len(post.frame) <= MAX_ANSWER_BYTES, f"a frame of {len(post.frame)} bytes"
         ids.add(frame["id"])
     return ids
 
 
 def _fate(deployment: Deployment, body: str) -> str:
-    """Return what became of a message; an event that somebody listens to must not vanish."""
+    """Return a message's outcome. An event with a listener must not vanish."""
     reasons = [reason for dead, reason in deployment.queues.dead if dead == body]
     if reasons:
         assert all(reasons)
@@ -240,7 +240,7 @@ def _authorizer(kind: str, share: int, algorithm: str, sign: forged_tokens.Sign)
 
 
 def _texts(given: dict[str, Any]) -> set[str]:
-    """Return what may be a token in an event: every word of its header and its query."""
+    """Return the possible tokens of an event: every word of its header and its query."""
     texts: set[str] = set()
     for lines in (given.get("headers"), given.get("queryStringParameters")):
         texts.update(word for value in (lines or {}).values() for word in re.split(r"[\s,]+", value))
@@ -270,7 +270,7 @@ def _check_connect(deployment: Deployment, given: dict[str, Any]) -> str:
     anybody = "authorizer" not in given["requestContext"]
     try:
         response = deployment.call("connect without tokens" if anybody else "connect", given)
-    except (KeyError, ValueError):  # the documented answer to a context that the authorizer did not write
+    except (KeyError, ValueError):  # documented for a context that the authorizer did not write
         assert not anybody
         assert deployment.items() == before
         return "unusable context"

@@ -42,7 +42,7 @@ _NOT_JSON = ("NaN", "Infinity", "-Infinity", "01", "1.", "+1", "'a'", '"\t"', '"
 
 NESTINGS = st.one_of(
     st.integers(1, 60),
-    st.integers(970, 1000),  # where Python's reader, in its default settings, gives up
+    st.integers(970, 1000),  # around the depth at which Python's reader gives up by default
     st.sampled_from((5_000, 15_000, 100_000)),
 )
 
@@ -58,7 +58,7 @@ NESTED = st.one_of(
 
 
 def quoted(text: str) -> str:
-    """Return a text as JSON writes it, its lone surrogates as they are."""
+    """Return a text as a JSON string, with its lone surrogates unescaped."""
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -92,17 +92,17 @@ JSON = st.recursive(
     ),
     max_leaves=8,
 )
-"""JSON texts, with numbers that no computer holds, lone surrogates, and names that occur twice."""
+"""JSON texts, with numbers too large for any computer, lone surrogates, and repeated names."""
 
 NASTY = st.one_of(st.sampled_from((*_NUMBERS, *_STRINGS)), NESTED)
-"""Values that are JSON, and that programs in the middle get wrong."""
+"""JSON values that many programs handle wrongly."""
 
 ANY = st.one_of(SCALARS, JSON, JSON, LONG, NESTED, SCALARS | st.sampled_from(_NOT_JSON))
-"""Also texts that are nested without sense, and some that are not JSON."""
+"""All of these, long texts, texts with senseless nesting, and texts that are not JSON."""
 
 
 def seldom(one_in: int) -> st.SearchStrategy[bool]:
-    """Return a strategy that is true once in so many times."""
+    """Return a strategy that is true once in `one_in` times."""
     return st.sampled_from([False] * (one_in - 1) + [True])
 
 
@@ -126,7 +126,7 @@ def mutated(draw: st.DrawFn, pairs: Sequence[Pair], values: st.SearchStrategy[st
 
 @st.composite
 def damaged(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
-    """Return a text with a hole, or with something in it that does not belong there."""
+    """Return a text in which a few characters are cut out, replaced, or inserted."""
     text = draw(texts)
     start = draw(st.integers(0, len(text)))
     end = min(len(text), start + draw(st.integers(0, 3)))

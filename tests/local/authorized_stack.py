@@ -1,4 +1,4 @@
-"""A small template whose `$connect` a Lambda authorizer decides, in a way that the query string names."""
+"""A small template with a Lambda authorizer for `$connect`. The query string names its decision."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def handler(event, context):
 
 
 def authorized_template() -> dict[str, Any]:
-    """Give the template of `websocket_stack`, with an authorizer before `$connect`."""
+    """Return the template of `websocket_stack`, with an authorizer before `$connect`."""
     made = template()
     resources = made["Resources"]
     resources["Function"] = function(FUNCTION)

@@ -1,4 +1,4 @@
-"""One emulator for all tests of this folder, and what the tests put on it."""
+"""One emulator for all tests of this folder, and the tests' stack on it."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from tests.local.websocket_stack import WebSocketStack, create_stack, template
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[LocalAws]:
-    """A started emulator."""
+    """Yield a started emulator."""
     emulator = start()
     yield emulator
     emulator.stop()
@@ -19,5 +19,5 @@ def aws() -> Iterator[LocalAws]:
 
 @pytest.fixture(scope="session")
 def api(aws: LocalAws) -> WebSocketStack:
-    """A WebSocket API made by CloudFormation, with a route for each behaviour."""
+    """Return a WebSocket API made by CloudFormation, with a route for each behaviour."""
     return WebSocketStack(aws, create_stack(aws, "web-socket", template()))

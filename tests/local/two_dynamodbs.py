@@ -1,4 +1,4 @@
-"""MiniStack's DynamoDB twice, in a process of its own: as it was released, and as the emulator has it."""
+"""MiniStack's DynamoDB twice, in one child process: as released, and as adapted by the emulator."""
 
 import asyncio
 import importlib.util
@@ -18,13 +18,13 @@ MODULE = "ministack.services.dynamodb"
 
 
 class Answer(NamedTuple):
-    """What DynamoDB answered.
+    """An answer of DynamoDB.
 
     Attributes:
-        status: of the HTTP response.
-        body: of the HTTP response.
-        work: how many calls of functions it took; of the adapted one only.
-        parsed: how many expressions were parsed for it; of the adapted one only.
+        status: the HTTP status.
+        body: the HTTP body.
+        work: the number of function calls for the answer, of the adapted DynamoDB only.
+        parsed: the number of expressions parsed for the answer, of the adapted DynamoDB only.
     """
 
     status: int
@@ -56,7 +56,7 @@ class TwoDynamoDbs:
         self._process.communicate()
 
     def both(self, operation: str, request: Mapping[str, Any]) -> tuple[Answer, Answer]:
-        """Return the answer of the released one and that of the adapted one."""
+        """Return the answers of the released and of the adapted DynamoDB."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(f"{json.dumps([operation, request])}\n")
@@ -65,11 +65,11 @@ class TwoDynamoDbs:
         return Answer(*released), Answer(*adapted)
 
     def done(self, operation: str, request: Mapping[str, Any]) -> None:
-        """Do to both what must succeed."""
+        """Send a request, which must succeed, to both."""
         assert [answer.status for answer in self.both(operation, request)] == [200, 200]
 
     def same(self, operation: str, request: Mapping[str, Any]) -> Answer:
-        """Return the answer of the adapted one, which must be that of the released one."""
+        """Return the adapted DynamoDB's answer, which must equal the released one's."""
         released, adapted = self.both(operation, request)
         assert (adapted.status, adapted.body) == (released.status, released.body)
         return adapted

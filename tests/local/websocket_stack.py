@@ -1,4 +1,4 @@
-"""A small template with a WebSocket API that has a route for each behaviour of API Gateway's."""
+"""A small template with a WebSocket API, with a route for each behaviour of API Gateway."""
 
 import json
 import sys
@@ -41,7 +41,7 @@ def answer(frame, request):
 """
 
 TWO_WAY = "echo"
-"""The route that answers: it has a route response, and an expression that selects it."""
+"""The two-way route, with a route response and an expression that selects it."""
 
 WITHOUT_RESPONSE = "silent"
 WITHOUT_SELECTION = "unselected"
@@ -56,8 +56,8 @@ class WebSocketStack:
     Attributes:
         api: the API's id.
         function: the function's name.
-        role: the ARN of a role that allows nothing.
-        callback_url: where frames are posted to its connections, on this machine.
+        role: the ARN of a role without rights.
+        callback_url: the API's `@connections` endpoint, on this machine.
     """
 
     def __init__(self, aws: LocalAws, outputs: dict[str, str]) -> None:
@@ -68,24 +68,24 @@ class WebSocketStack:
         self.callback_url = f"{aws.endpoint_url}/_aws/execute-api/{self.api}/test"
 
     def connect(self, query: str = "", **options: Any) -> ClientConnection:
-        """Connect a client; with `query`, `$connect` behaves as it says."""
+        """Connect a client. `query` names the behaviour of `$connect`."""
         url = self.callback_url.replace("http://", "ws://") + query
         client: ClientConnection = connect(url, proxy=None, max_size=None, **options)
         return client
 
     def management(self) -> Any:
-        """Give a client of the @connections API."""
+        """Return a boto3 client of the `@connections` API."""
         return self._aws.client("apigatewaymanagementapi", endpoint_url=self.callback_url)
 
 
 def ask(client: ClientConnection, **frame: Any) -> dict[str, Any]:
-    """Send a frame to the two-way route, and return the frame that comes back."""
+    """Send a frame to the two-way route; return the answer."""
     client.send(json.dumps({"action": TWO_WAY, **frame}))
     return receive(client)
 
 
 def receive(client: ClientConnection) -> dict[str, Any]:
-    """Return the next frame, which must come."""
+    """Return the next frame. A missing frame fails the test."""
     frame: dict[str, Any] = json.loads(client.recv(timeout=10))
     return frame
 
@@ -117,7 +117,7 @@ def _outputs(cloudformation: Any, name: str, expected: str, waiter: str) -> dict
 
 
 def function(code: str, **properties: Any) -> dict[str, Any]:
-    """Give a function's resource; it needs `role()` beside it, as `Role`."""
+    """Return a function's resource. The template needs `role()` as `Role`, too."""
     return {
         "Type": "AWS::Lambda::Function",
         "Properties": {
@@ -132,7 +132,7 @@ def function(code: str, **properties: Any) -> dict[str, Any]:
 
 
 def role() -> dict[str, Any]:
-    """Give the resource of a role that functions can have, and that allows nothing."""
+    """Return the resource of a role for functions, without rights."""
     statement = {
         "Effect": "Allow",
         "Action": "sts:AssumeRole",
@@ -143,7 +143,7 @@ def role() -> dict[str, Any]:
 
 
 def template(pong: str = '{"type":"pong"}') -> dict[str, Any]:
-    """Give the template: a function behind four routes, and a MOCK route; no `$default`."""
+    """Return the template: a function behind five routes, and a MOCK route; no `$default`."""
     url = "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/test"
     environment = {"Variables": {"CALLBACK_URL": {"Fn::Sub": url}}}
     resources: dict[str, Any] = {
@@ -167,7 +167,7 @@ def template(pong: str = '{"type":"pong"}') -> dict[str, Any]:
 
 
 def mock_template(pong: str) -> dict[str, Any]:
-    """Give a template with the MOCK route alone."""
+    """Return a template with the MOCK route alone."""
     resources = {
         "Api": _api(),
         "Stage": _of_api("Stage", StageName="test", AutoDeploy=True),
