@@ -1,1 +1,1 @@
-"""Tests: unit (one module each), infrastructure (the template), local (the local AWS), e2e (everything)."""
+"""Tests: one folder per kind, listed in CONTRIBUTING.md; the modules here are their shared helpers."""

@@ -1,4 +1,4 @@
-"""What all tests share: the release before this one, and a word about what was left out."""
+"""Shared by all tests: the release before this one, and a summary of tests that were left out."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ hypothesis.settings.load_profile("unhurried")
 
 @pytest.fixture(scope="session")
 def released() -> Path:
-    """The sources of the release before; without them, the test is left out."""
+    """Return the folder with the sources of the release before; without them, the test is left out."""
     try:
         return release.sources()
     except release.NoHistoryError as error:
@@ -22,6 +22,6 @@ def released() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was left out: a skipped test alone is one letter among hundreds of dots."""
+    """Name the tests that were left out: a skipped test alone is one letter among hundreds of dots."""
     for line in left_out.lines(terminalreporter.stats.get("skipped", [])):
         terminalreporter.write_line(line, red=True, bold=True)

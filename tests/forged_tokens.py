@@ -1,7 +1,7 @@
-"""Tokens that must not open a connection, each made from a valid one.
+"""Forged tokens, which must not open a connection, each made from a valid token.
 
-Tokens are put together here by hand: a library would not make them. All but the empty one are tokens
-of HTTP (RFC 9110, 5.6.2), so that each can be sent in any of the three places.
+This module makes tokens by hand, since a library would refuse. All but the empty one are tokens of HTTP
+(RFC 9110, 5.6.2), so that each can be sent in any of the three places.
 """
 
 import base64
@@ -40,12 +40,12 @@ def valid_claims(issuer: str, audience: str, now: float | None = None) -> dict[s
 
 
 def valid_token(secret: str, issuer: str, audience: str, now: float | None = None) -> str:
-    """Return the token that the forgeries of a deployment with its own secret are made from."""
+    """Return a valid token of a deployment with its own secret, the model of the forgeries."""
     return assemble({"alg": "HS256"}, valid_claims(issuer, audience, now), hs256(secret))
 
 
 def assemble(header: Fields | bytes, payload: Fields | bytes, sign: Sign) -> str:
-    """Return a token with these parts; bytes are taken as they are."""
+    """Return a token with these parts, signed. Bytes are taken as they are."""
     parts = [
         encoded(part if isinstance(part, bytes) else json.dumps(part).encode()) for part in (header, payload)
     ]
@@ -88,10 +88,10 @@ def forgeries(secret: str, issuer: str, audience: str, now: float | None = None)
     """Return forged tokens by name, for a deployment with its own secret (`authorization=jwt`).
 
     Args:
-        secret: the key that valid tokens are signed with.
-        issuer: what valid tokens have as `iss`.
-        audience: what valid tokens have as `aud`.
-        now: the time of the one who verifies them, in seconds since 1970; by default, now.
+        secret: the key that signs valid tokens.
+        issuer: the `iss` of valid tokens.
+        audience: the `aud` of valid tokens.
+        now: the verifier's time, in seconds since 1970; by default, the clock's.
     """
     claims, header, sign = valid_claims(issuer, audience, now), {"alg": "HS256"}, hs256(secret)
     signed = partial(assemble, header, sign=sign)
@@ -123,10 +123,10 @@ def issuer_forgeries(
 
     Args:
         key: the issuer's key.
-        kid: the id that the issuer publishes it under.
-        issuer: what valid tokens have as `iss`.
-        audience: what valid tokens have as `aud`.
-        now: the time of the one who verifies them, in seconds since 1970; by default, now.
+        kid: the key's id, as the issuer publishes it.
+        issuer: the `iss` of valid tokens.
+        audience: the `aud` of valid tokens.
+        now: the verifier's time, in seconds since 1970; by default, the clock's.
     """
     header, sign = {"alg": "RS256", "kid": kid}, rs256(key)
     claims = valid_claims(issuer, audience, now)
@@ -166,7 +166,7 @@ def _without(claims: Fields, *names: str) -> dict[str, Any]:
 
 
 def _public_key_forms(key: rsa.RSAPublicKey) -> dict[str, bytes]:
-    """Return what an attacker knows of a key, in the forms a verifier may hold it in (key confusion)."""
+    """Return a public key, which attackers know, in the forms that a verifier may hold (key confusion)."""
     encoding, form = serialization.Encoding, serialization.PublicFormat
     return {
         "public key PEM": key.public_bytes(encoding.PEM, form.SubjectPublicKeyInfo),
@@ -212,7 +212,7 @@ def _unsigned(claims: Fields, sign: Sign) -> dict[str, str]:
 
 
 def _injected(claims: Fields, header: Callable[[Fields], Fields], stranger: Sign) -> dict[str, str]:
-    """Return tokens that bring the key that they are signed with, or point to it."""
+    """Return tokens that bring their own key, or point to one."""
     oct_key = {"kty": "oct", "kid": "k", "k": encoded(STRANGERS_KEY.encode())}
     return {
         "jwk in the header": assemble(header({"jwk": oct_key}), claims, stranger),
@@ -258,7 +258,7 @@ def _bad_headers(claims: Fields, header: Fields, sign: Sign) -> dict[str, str]:
 
 
 def _bad_payloads(claims: Fields, signed: Signed) -> dict[str, str]:
-    """Return tokens that are signed correctly, and whose payload is not JSON claims as they must be."""
+    """Return correctly signed tokens whose payload is not valid JSON claims."""
     text = json.dumps(claims)
     return {
         "payload empty": signed(b""),
@@ -277,7 +277,7 @@ def _bad_payloads(claims: Fields, signed: Signed) -> dict[str, str]:
 
 
 def _bad_claims(claims: Fields, signed: Signed) -> dict[str, str]:
-    """Return tokens that are signed correctly, and whose claims are not as they must be."""
+    """Return correctly signed tokens with claims that must be refused."""
     now, audience, issuer = claims["iat"], claims["aud"], claims["iss"]
     wrong: dict[str, dict[str, Any]] = {
         "iss": {"another's": f"{issuer}2", "longer": f"{issuer}/", "empty": "", "a list": [issuer]},

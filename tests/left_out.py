@@ -1,4 +1,4 @@
-"""Leave a test out where this machine lacks what it needs, and say so at the end, where it is read."""
+"""Tests left out for lack of something on this machine; the end of the run names them."""
 
 import os
 from typing import NoReturn
@@ -9,11 +9,11 @@ PREFIX = "LEFT OUT: "
 
 
 def leave_out(reason: str, *, fail_in_ci: bool = False) -> NoReturn:
-    """Skip the running test; the summary at the end of the run has the reason.
+    """Skip the running test. The summary at the end of the run has the reason.
 
     Args:
-        reason: what is missing, and what to do about it.
-        fail_in_ci: fail instead where the environment has `CI`, which must not lack it.
+        reason: the missing thing, and the remedy.
+        fail_in_ci: whether to fail instead if the environment has `CI`, where nothing may be missing.
     """
     if fail_in_ci and os.environ.get("CI"):
         pytest.fail(reason, pytrace=False)
@@ -21,10 +21,10 @@ def leave_out(reason: str, *, fail_in_ci: bool = False) -> NoReturn:
 
 
 def lines(skipped: list[pytest.TestReport]) -> list[str]:
-    """Return what to say about tests that were left out, each reason once."""
+    """Return the summary's lines about tests that were left out, each reason once."""
     counts: dict[str, int] = {}
     for report in skipped:
-        # Of a skipped test it is the file, the line and the reason.
+        # A skipped test's `longrepr` is the file, the line and the reason.
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
         if PREFIX in reason:
             text = reason.removeprefix("Skipped: ")

@@ -17,7 +17,7 @@ KEYS = "/keys"
 
 @dataclass
 class Answer:
-    """What the server answers to a path."""
+    """The server's answer to a path."""
 
     body: bytes
     status: int = 200
@@ -28,9 +28,9 @@ class LocalIssuer:
     """Serves the documents of one issuer.
 
     Attributes:
-        url: the issuer.
-        answers: what is answered, by path; others are 404.
-        requested: the paths that were asked for.
+        url: the issuer's URL.
+        answers: the answers by path; other paths get 404.
+        requested: the requested paths, in order.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class LocalIssuer:
         self.requested: list[str] = []
 
     def publish(self, *keys: Any, **discovery: Any) -> None:
-        """Answer with these keys, and with a discovery document that has these fields besides the usual."""
+        """Publish keys, and a discovery document with these fields besides the usual ones."""
         document = {"issuer": self.url, "jwks_uri": self.url + KEYS, **discovery}
         self.answers[DISCOVERY] = Answer(json.dumps(document).encode())
         self.answers[KEYS] = Answer(json.dumps({"keys": keys}).encode())
@@ -57,7 +57,7 @@ class LocalIssuer:
                 self.wfile.write(answer.body)
 
             def log_message(self, *_arguments: object) -> None:
-                """Be silent."""
+                """Log nothing."""
 
         return Handler
 

@@ -1,4 +1,4 @@
-"""DynamoDB queries through a client that makes one at a time."""
+"""DynamoDB queries through a client that makes one query at a time."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,5 +7,5 @@ from entity_push.table.keys import Item
 
 
 def one_by_one(client: Any) -> Callable[[Sequence[Item]], list[Item]]:
-    """Return what reads subscribers through a client of boto3's."""
+    """Return a function that makes queries one after the other, for `Subscribers`, with a boto3 client."""
     return lambda queries: [client.query(**query) for query in queries]

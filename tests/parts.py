@@ -1,4 +1,4 @@
-"""Run the parts of the checks, and tell how long each took: `python -m tests.parts [part ...]`."""
+"""Run the parts of the checks, and print each part's time: `python -m tests.parts [part ...]`."""
 
 import argparse
 import subprocess
@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 ON_ALL_CORES = ("-n", "auto")
 
-# Tests that wait for something within seconds run one by one: on a busy machine they would fail.
+# Tests with waits of a few seconds run one by one. On a busy machine they would fail.
 PARTS: dict[str, tuple[str, ...]] = {
     "format": ("ruff", "format", "--check", "."),
     "lint": ("ruff", "check", "."),
@@ -30,13 +30,13 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a part ended.
+    """A part's end.
 
     Attributes:
         name: the part's name.
-        seconds: how long it took.
-        passed: whether it found nothing.
-        counts: how many tests passed, were left out and failed, in pytest's words; empty without tests.
+        seconds: the part's time, in seconds.
+        passed: whether the part found no problem.
+        counts: the numbers of passed, failed and skipped tests, as pytest writes them; empty without tests.
     """
 
     name: str
@@ -53,8 +53,8 @@ def run(name: str, output: TextIO | None = None) -> Outcome:
     """Run one part.
 
     Args:
-        name: its name.
-        output: where all that it says goes; by default, where this program's goes.
+        name: the part's name.
+        output: the file for the part's output; by default, this program's output.
     """
     command = list(PARTS[name])
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +78,7 @@ def _counts(junit: Path) -> str:
 
 
 def in_turn(names: list[str]) -> list[Outcome]:
-    """Run parts one after the other, also after one that fails."""
+    """Run parts one after the other, even after a failed part."""
     outcomes = []
     for name in names:
         print(f"\n=== {name}: {' '.join(PARTS[name])}", flush=True)
@@ -87,7 +87,7 @@ def in_turn(names: list[str]) -> list[Outcome]:
 
 
 def at_once(names: list[str]) -> list[Outcome]:
-    """Run parts at the same time; what one says is printed when it has ended."""
+    """Run parts at the same time. Each part's output is printed at its end."""
 
     def run_and_print(name: str) -> Outcome:
         with tempfile.TemporaryFile("w+") as output:
@@ -101,7 +101,7 @@ def at_once(names: list[str]) -> list[Outcome]:
 
 
 def main() -> int:
-    """Run what the command line asks for; return 1 if a part failed."""
+    """Run the parts named on the command line; return 1 if a part failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.parts", description="Run parts of the checks.")
     parser.add_argument("parts", nargs="*", metavar="part", help=f"which (default: all): {', '.join(PARTS)}")
     parser.add_argument("--at-once", action="store_true", help="all at the same time")

@@ -1,9 +1,9 @@
-"""A reference client: the smallest one that keeps the protocol's contract and misses nothing.
+"""A reference client: the smallest client that keeps the protocol's contract and misses no update.
 
 The contract is in docs/reference/protocol.md.
 
-It does no I/O. What arrives goes into `ReferenceClient.receive`; what is to be sent lies in `outgoing`; the
-shell around it says when a connection is open or lost:
+The client does no I/O. A shell around the client passes received frames to `ReferenceClient.receive`, sends
+the frames in `outgoing`, and reports when a connection is open or lost:
 
     client = ReferenceClient()
     client.connected()
@@ -13,19 +13,19 @@ shell around it says when a connection is open or lost:
     client.receive(json.loads(received))
     print(client.entities["orders/42"].changes)
 
-The rules, per entity; `USER` and `EVERYONE` stand for the two channels that every connection is in from the
-start, and are entities here:
+The following rules hold per entity. `USER` and `EVERYONE` stand for the two channels that every connection is
+in from the start, and are entities here:
 
 - The cursor of the last update seen goes along as `since` with every `subscribe` but the first.
-- While an answer is awaited, pushed frames wait too, and nothing else is asked. The answer comes first, then
-  what waited.
+- While an answer is awaited, pushed frames wait too, and the client asks no other question. The answer comes
+  first, then the waiting frames.
 - `recovered: true`: `updates` are the next ones. `more`: ask again, with the answer's cursor.
 - `recovered: false`: the state is to be fetched anew (`Refetch`), and goes on from the answer's cursor.
-- A pushed frame with a number seen before is dropped, the next number is applied, and any other number or
-  epoch is a reason to ask. The frame itself is dropped then: it was stored before it was pushed, so the
-  answer covers it.
-- A pattern is subscribed to first, then what it covers and is known from before. What is heard of for the
-  first time, through a pattern or as one of the two channels, has its state fetched then (`Heard`).
+- A pushed frame with a number seen before is dropped. The next number is applied. Any other number or epoch
+  is a reason to ask. The frame itself is dropped then: it was stored before it was pushed, so the answer
+  covers it.
+- The client subscribes to a pattern first, then to known entities below the pattern. An entity (or one of the
+  two channels) that is heard of for the first time has its state fetched then (`Heard`).
 """
 
 import itertools
@@ -38,13 +38,13 @@ Frame = dict[str, Any]
 
 USER, EVERYONE = "#user", "#everyone"  # no entity can have these ids
 FROM_THE_START = {USER: "user", EVERYONE: "everyone"}
-"""The channels that a connection is in without asking, and how the protocol names them."""
+"""The channels that a connection is in from the start, with their names in the protocol."""
 
 MAX_ENTITY_IDS = 25
 
 
 class Place(NamedTuple):
-    """What a cursor tells its client: the part before the last dot is the epoch, the rest the number."""
+    """A cursor's parts: the epoch before the last dot, and the number behind it."""
 
     epoch: str
     sequence: int
@@ -57,7 +57,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Refetch:
-    """Fetch the entity's state anew; updates after the cursor (None: all that ever come) follow."""
+    """Fetch the entity's state anew. Updates after the cursor (None: all future updates) follow."""
 
     cursor: str | None
     latest: Frame | None
@@ -65,7 +65,7 @@ class Refetch:
 
 @dataclass(frozen=True)
 class Heard:
-    """The entity is new to the client: fetch its state; updates after this frame follow."""
+    """Fetch the state of an entity that is new to the client. Updates after this frame follow."""
 
     frame: Frame
 
@@ -82,15 +82,15 @@ Change = Refetch | Heard | Applied
 
 @dataclass
 class Entity:
-    """What the client knows of one entity, or a pattern that it follows.
+    """The client's state of one entity, or of a pattern that the client follows.
 
     Attributes:
-        changes: what a screen is told, in order; of a pattern, nothing.
+        changes: the changes that a screen is told, in order; none for a pattern.
         wanted: whether to be subscribed.
-        question: requestId of the answer that is awaited.
-        cursor: of the last update seen; None: there was none yet.
-        waiting: frames pushed since the question was asked.
-        unnumbered: ids of the frames seen that carry no number, since nothing is stored.
+        question: the requestId of the awaited answer.
+        cursor: the cursor of the last update seen; None before the first.
+        waiting: the frames pushed since the question.
+        unnumbered: the ids of seen frames without a number, if the deployment stores no updates.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -112,7 +112,7 @@ def covers(pattern: str, name: str) -> bool:
 
 
 def name_in(frame: Frame) -> str:
-    """Return the entity that an answer or a pushed frame is about."""
+    """Return the entity, pattern or channel that an answer or a pushed frame is about."""
     match frame:
         case {"channel": "user"} | {"type": "User Push Notification"}:
             return USER
@@ -122,11 +122,11 @@ def name_in(frame: Frame) -> str:
 
 
 class ReferenceClient:
-    """One client and the entities it follows.
+    """One client and its entities.
 
     Attributes:
-        entities: by their ids, those that it follows or has followed, and patterns.
-        outgoing: frames to send, oldest first.
+        entities: the entities and patterns that the client follows or has followed, by id.
+        outgoing: the frames to send, oldest first.
     """
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ class ReferenceClient:
         self._numbers = itertools.count(1)
 
     def connected(self) -> None:
-        """Subscribe to everything that is wanted: a connection is open."""
+        """Subscribe to all wanted entities: a connection is open."""
         self._open = True
         self._subscribe(
             name
@@ -145,7 +145,7 @@ class ReferenceClient:
         )
 
     def disconnected(self) -> None:
-        """Forget what was under way: the connection is lost, and no answer will come on it."""
+        """Drop all open questions: the connection is lost, and their answers will not come."""
         self._open = False
         self.outgoing.clear()
         for entity in self.entities.values():
@@ -153,11 +153,11 @@ class ReferenceClient:
             entity.waiting.clear()
 
     def subscribe(self, name: str) -> None:
-        """Follow an entity, or all that a pattern covers, from now on, whenever there is a connection."""
+        """Follow an entity, or all entities that a pattern covers, from now on and on every connection."""
         self._want(name, True)
 
     def unsubscribe(self, name: str) -> None:
-        """Follow an entity, or a pattern, no more; the place in it is kept."""
+        """Stop following an entity or a pattern. The cursor is kept."""
         self._want(name, False)
 
     def follows(self, name: str) -> bool:
@@ -168,7 +168,7 @@ class ReferenceClient:
         return any(other.wanted and covers(pattern, name) for pattern, other in self.entities.items())
 
     def repeat(self) -> None:
-        """Ask again what is not answered, as after some seconds without an answer."""
+        """Ask all open questions again, as after some seconds without an answer."""
         for name, entity in self.entities.items():
             if entity.question:
                 self._ask(name, entity.question.partition("-")[0])
@@ -197,10 +197,10 @@ class ReferenceClient:
             return
         entity.wanted = wanted
         if not self._open or self._is_leaving(entity):
-            return  # when that is answered, what is wanted then is asked
-        if wanted:  # even if it is asked already: frames that came in between were dropped
+            return  # the answer leads to the next question
+        if wanted:  # even during another question: frames that came in between were dropped
             self._ask(name, "subscribe")
-        elif not entity.question and not self.follows(name):  # what a pattern covers comes in any case
+        elif not entity.question and not self.follows(name):  # a pattern brings the entity's updates anyway
             self._ask(name, "unsubscribe")
 
     @staticmethod
@@ -208,7 +208,7 @@ class ReferenceClient:
         return entity.question is not None and entity.question.startswith("unsubscribe")
 
     def _subscribe(self, names: Iterable[str]) -> None:
-        """Subscribe to several, with as few frames as possible."""
+        """Subscribe to several entities with as few frames as possible."""
         entity_ids = []
         for name in names:
             if is_pattern(name) or name in FROM_THE_START:
@@ -246,7 +246,7 @@ class ReferenceClient:
         subscribed, follows = answer["type"] == "subscribed", self.follows(name)
         if not (subscribed and follows):
             entity.waiting.clear()
-        if subscribed != follows:  # that has changed since it was asked
+        if subscribed != follows:  # the wish has changed since the question
             self._ask(name, "subscribe" if follows else "unsubscribe")
         elif subscribed and is_pattern(name):
             self._subscribe(
@@ -285,7 +285,7 @@ class ReferenceClient:
             entity.changes.append(Heard(frame))
             return
         place = Place.of(frame["cursor"])
-        # Subscribed before there was any update: the first one has the number 1.
+        # Without a cursor, there was no update before: the first update has the number 1.
         seen = Place.of(entity.cursor) if entity.cursor else Place(place.epoch, 0)
         if place == (seen.epoch, seen.sequence + 1):
             self._apply_unless_seen(entity, frame)

@@ -19,11 +19,11 @@ RELEASES = ROOT / "build" / "releases"
 
 
 class NoHistoryError(Exception):
-    """The release's commit is not here; the message says what to do."""
+    """The release's commit is missing here; the message has the remedy."""
 
 
 class Synthesis(TypedDict):
-    """What an app makes of settings.
+    """An app's result for some settings.
 
     Attributes:
         template: the stack's template.
@@ -34,7 +34,7 @@ class Synthesis(TypedDict):
     bundle: str
 
 
-# Runs in an app's folder, so that all that it imports is that app's.
+# The code runs in an app's folder, so that it imports that app's modules.
 SYNTHESIZE = """
 import json, sys
 from aws_cdk import assertions
@@ -54,7 +54,7 @@ def sources() -> Path:
     """Return a folder with the release's sources, unpacked once from git's history.
 
     Raises:
-        NoHistoryError: a shallow clone, or no repository.
+        NoHistoryError: the folder is a shallow clone, or no repository.
     """
     folder = RELEASES / COMMIT
     if folder.exists():
@@ -74,7 +74,7 @@ def sources() -> Path:
         try:
             (Path(draft) / "sources").rename(folder)
         except OSError:
-            if not folder.exists():  # else another process unpacked it meanwhile
+            if not folder.exists():  # otherwise another process has unpacked the sources meanwhile
                 raise
     return folder
 

@@ -1,4 +1,4 @@
-"""What the tests of the engine share."""
+"""Shared by the tests of the engine."""
 
 import time
 from collections import Counter
@@ -37,7 +37,7 @@ class Clock:
 
 
 def waits_of(deliverer: Deliverer) -> list[tuple[float, int]]:
-    """Return a list that fills with each wait: for how many seconds, with how many requests in flight."""
+    """Return a list that fills with each wait: its seconds, and the requests in flight."""
     waits: list[tuple[float, int]] = []
     wait = deliverer.transport.wait
 

@@ -1,7 +1,7 @@
-"""A stand-in for `@connections` that misbehaves as told, one connection id at a time.
+"""A stand-in for `@connections` that misbehaves by a script per connection id.
 
-Each connection id has a script: the steps that its requests meet, one after the other; the last one
-repeats. An id without a script meets `ok`. What was received, and what was answered, is recorded.
+A script is the steps that an id's requests meet, one after the other. The last step repeats. An id without a
+script has the default script, `ok` unless changed. The stand-in records all requests with their steps.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ def _error(status: int, kind: str, body: bytes = _JSON) -> bytes:
 
 EXPIRED_BODY = b'{"message":"The security token included in the request is expired"}'
 
-# Steps that answer completely, by name. The connection stays open.
+# Steps with a complete answer, by name. The HTTP connection stays open.
 ANSWERS = {
     "ok": _head(200, "Connection: keep-alive"),
     "ok_chunked": _head(200, "Transfer-Encoding: chunked", length=None)
@@ -54,7 +54,7 @@ ANSWERS = {
     "expired": _error(403, "ExpiredTokenException", EXPIRED_BODY),
     "expired_body": _head(403, length=len(EXPIRED_BODY)) + EXPIRED_BODY,
 }
-# The status line came: API Gateway has taken the frame, whatever happened to the rest.
+# Steps with a status line: API Gateway has taken the frame, whatever happened to the rest of the answer.
 CUT = frozenset(("half_head", "half_body", "half_chunk", "ok_then_silent", "endless_head"))
 DELIVERED = CUT | {
     "ok",
@@ -69,13 +69,13 @@ DELIVERED = CUT | {
 GONE = frozenset(("gone", "half_gone"))
 RETRIED = frozenset(("throttled", "error_500", "error_503", "timeout_504", "half_500"))
 REFUSED = frozenset(("bad_request", "wordy", "untyped", "forbidden", "too_large", "redirect"))
-# Steps after which nobody knows whether the client got the frame.
+# Ambiguous steps: the client may or may not have the frame.
 AMBIGUOUS = frozenset(("reset", "closed", "half_status", "only_1xx", "silent", "garbage", "endless_line"))
 
 
 @dataclass
 class Request:
-    """One request as it came, and the step it met."""
+    """One request as received, with its step."""
 
     method: str
     target: str
@@ -90,12 +90,12 @@ class FaultyEndpoint:
     """Runs in a thread of its own; use it as a context manager.
 
     Attributes:
-        scripts: Steps by connection id.
-        default: The script of the ids without one.
-        host: The address to listen on.
-        closing: Connections (by number) that are closed, unread, at the next request on them.
-        before: Called with each request; may return a step that overrides the script.
-        url: The endpoint, with a stage.
+        scripts: the steps, by connection id.
+        default: the script of ids without their own.
+        host: the address to listen on.
+        closing: the HTTP connections (by number) that are closed, unread, at their next request.
+        before: called with each request; may return a step that overrides the script.
+        url: the endpoint's URL, with a stage.
     """
 
     tls: ssl.SSLContext | None = None
@@ -111,15 +111,15 @@ class FaultyEndpoint:
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def steps(self, connection_id: str) -> list[str]:
-        """The steps that an id's requests met so far."""
+        """Return the steps that an id's requests have met so far."""
         return [request.step for request in self.requests[connection_id]]
 
     def all_requests(self) -> list[Request]:
-        """All requests, by connection id."""
+        """Return all requests, grouped by connection id."""
         return [request for requests in self.requests.values() for request in requests]
 
     def close_connections(self, *, reset: bool = False) -> None:
-        """Close every open connection, as an idle one may be at any moment."""
+        """Close every open HTTP connection, as may happen to an idle one at any moment."""
 
         async def close() -> None:
             for writer in list(self._writers):
@@ -202,7 +202,7 @@ async def _ok_close(writer: asyncio.StreamWriter) -> bool:
 
 
 async def _ok_then_closed(writer: asyncio.StreamWriter) -> bool:
-    """Close a connection that it promised to keep."""
+    """Close the HTTP connection against the answer's promise."""
     writer.write(_head(200, "Connection: keep-alive"))
     return False
 
@@ -216,7 +216,7 @@ async def _ok_in_parts(writer: asyncio.StreamWriter) -> bool:
 
 
 async def _two_answers(writer: asyncio.StreamWriter) -> bool:
-    """The second, to nothing, must not become the answer to the next request."""
+    """Send a second answer, without a request. It must not become the answer to the next request."""
     writer.write(_head(200) + _error(410, "GoneException"))
     return True
 

@@ -1,1 +1,1 @@
-"""What is deployed: settings, bundle, template."""
+"""Tests of the deployed resources: settings, bundle, template, documents."""

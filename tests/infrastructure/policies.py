@@ -7,7 +7,7 @@ from tests.infrastructure.conftest import of_type
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return what IAM allows to be one value or a list of them as a list."""
+    """Return one value, or a list of values, as a list. IAM allows both."""
     return value if isinstance(value, list) else [value]
 
 

@@ -1,1 +1,1 @@
-"""A soak: many clients that come and go, and nothing may be missing in the end."""
+"""A soak: many clients come and go, and no update may be missing in the end."""

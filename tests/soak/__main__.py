@@ -10,7 +10,7 @@ from tests.soak.soak import Plan, soak
 
 
 def main() -> int:
-    """Run the soak; return 0 if nothing was lost, out of order or twice."""
+    """Run the soak; return 0 if no update was lost, out of order or twice."""
     parser = argparse.ArgumentParser(
         prog="make soak", description="Clients that drop and reconnect at random."
     )

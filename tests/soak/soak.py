@@ -1,8 +1,8 @@
 """Clients that drop and reconnect at random while updates are put; then everything is counted.
 
-Each client is the reference client on a real WebSocket. It follows a few entities, stays for a while, loses
-its connection (half of the time without saying so), and comes back. At the end all are connected and quiet,
-and what each of them has seen is compared with what the table has stored.
+Each client is the reference client on a real WebSocket. A client follows a few entities, stays for a while,
+loses its connection (half of the time without a close frame), and comes back. At the end all clients are
+connected and quiet. Each client's updates are compared with those in the table.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ HOUR = 3600
 
 @dataclass(frozen=True)
 class Plan:
-    """How long, how many, how rough."""
+    """A soak's length, numbers and roughness."""
 
     seconds: float = 300
     clients: int = 100
@@ -40,7 +40,7 @@ class Plan:
 
 @dataclass
 class Figures:
-    """What was counted."""
+    """A soak's counts."""
 
     connections: int = 0
     dropped_without_a_word: int = 0
@@ -65,7 +65,7 @@ class Figures:
 
 
 class SoakClient:
-    """The reference client on a socket that comes and goes."""
+    """The reference client on a WebSocket that comes and goes."""
 
     def __init__(self, name: str, url: str, token: str, entities: list[str], figures: Figures):
         self.name, self.entities = name, entities
@@ -75,7 +75,7 @@ class SoakClient:
             self.state.subscribe(entity_id)
 
     async def run(self, plan: Plan, last: asyncio.Event) -> None:
-        """Connect again and again; once `last` is set, stay."""
+        """Connect again and again; stay once `last` is set."""
         while True:
             stay = None if last.is_set() else random.uniform(1, plan.longest_stay)
             with contextlib.suppress(ConnectionClosed, OSError, TimeoutError):
@@ -112,7 +112,7 @@ class SoakClient:
         self.state.receive(dict(frame))
 
     def is_at(self, heads: Mapping[str, str]) -> bool:
-        """Tell whether the client has got to the end of everything that it follows."""
+        """Tell whether the client has all updates of its entities, given their heads' cursors."""
         return all(
             not self.state.entities[name].question and self.state.entities[name].cursor == heads.get(name)
             for name in self.entities
@@ -120,7 +120,7 @@ class SoakClient:
 
 
 async def soak(aws: LocalAws, outputs: Outputs, plan: Plan) -> Figures:
-    """Run a plan against a deployment; what went wrong is in the figures' problems."""
+    """Run a plan against a deployment. The figures name the problems."""
     figures, last = Figures(), asyncio.Event()
     names = [f"soak/{number}" for number in range(plan.entities)]
     clients = _clients(aws, outputs, plan, names, figures)
@@ -145,7 +145,7 @@ async def soak(aws: LocalAws, outputs: Outputs, plan: Plan) -> Figures:
 def _clients(
     aws: LocalAws, outputs: Outputs, plan: Plan, names: list[str], figures: Figures
 ) -> list[SoakClient]:
-    """Return the clients, each a user of its own who may subscribe to what it follows and nothing else."""
+    """Return the clients. Each is a user of its own, with grants for its own entities only."""
     signer = TokenSigner.of(outputs.stack, aws.client("secretsmanager"))
     clients = []
     for number in range(plan.clients):

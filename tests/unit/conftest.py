@@ -25,12 +25,12 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in function_variables(table_name=TABLE_NAME, **facts).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    aws.session.cache_clear()  # it remembers the environment of its first use
+    aws.session.cache_clear()  # a session keeps the environment of its first use
 
 
 @functools.cache
 def _client() -> Any:
-    """Return one client for all tests: it holds nothing of them, and to make one takes 0.1 s."""
+    """Return one client for all tests. The client has no state of a test, and making one takes 0.1 s."""
     return boto3.client("dynamodb", region_name="us-east-1")
 
 
@@ -51,7 +51,7 @@ def table(dynamodb: Any) -> Subscriptions:
 
 
 def all_items(dynamodb: Any) -> list[dict[str, Any]]:
-    """Return all connections, what they are subscribed to, when they expire: plain values, sorted by key."""
+    """Return the items of connections, subscriptions and expirations: plain values, sorted by key."""
     items = [
         {name: next(iter(value.values())) for name, value in item.items()}
         for item in dynamodb.scan(TableName=TABLE_NAME, ConsistentRead=True)["Items"]
@@ -62,7 +62,7 @@ def all_items(dynamodb: Any) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def send(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
-    """Send a frame, as text or as what becomes JSON, to a route's handler; return its answer."""
+    """Send a frame, a text or a JSON value, to a route's handler; return its answer."""
     monkeypatch.setattr(aws, "client", lambda _service: dynamodb)
     monkeypatch.setattr("time.time", lambda: float(NOW))
 

@@ -1,4 +1,4 @@
-"""A connection whose frames routes are tested with."""
+"""A connection for tests of routes."""
 
 from collections.abc import Callable
 from typing import Any

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 @dataclass
 class Call:
-    """A call as it came."""
+    """A call as received."""
 
     operation: str
     path: str
@@ -23,7 +23,7 @@ class Call:
 
     @property
     def parameters(self) -> Any:
-        """What was asked."""
+        """The call's parameters."""
         return json.loads(self.body)
 
 
@@ -41,7 +41,7 @@ def answer(status: int, members: Any, **headers: str) -> bytes:
 
 
 def error(status: int, code: str, **members: Any) -> bytes:
-    """Return an answer that is an error."""
+    """Return an error answer as DynamoDB gives it."""
     kind = f"com.amazonaws.dynamodb.v20120810#{code}"
     return answer(status, {"__type": kind, "message": "scripted", **members})
 
@@ -56,11 +56,11 @@ class StandIn:
 
     Attributes:
         script: the answers, in order; the last one repeats. `CLOSE` closes the connection unanswered.
-        answers: instead of the script, the answers to calls whose body contains a text, in order; the last
+        answers: the answers to calls whose body contains a text, in order, instead of the script; the last
             one repeats.
-        together: answers no call before as many have come as this waits for.
-        closes: closes each connection after its answer, though it has promised to keep it.
-        calls: what came.
+        together: a barrier that holds all answers back until enough calls have come.
+        closes: whether to close each connection after its answer, against the answer's promise.
+        calls: the calls so far.
     """
 
     script: list[bytes] = field(default_factory=lambda: [answer(200, {})])
@@ -92,7 +92,7 @@ class StandIn:
                     self.wfile.write(found)
 
             def log_message(self, *_arguments: object) -> None:
-                """Be silent."""
+                """Log nothing."""
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         if self.tls is not None:
@@ -103,7 +103,7 @@ class StandIn:
         return self
 
     def answer_to(self, call: Call) -> bytes:
-        """Take down a call, and return its answer."""
+        """Note a call, and return its answer."""
         script, before = self.script, len(self.calls)
         for text, answers in self.answers.items():
             if text.encode() in call.body:
