@@ -72,12 +72,12 @@ def deploy(
     stack: str = DEFAULT_STACK_NAME,
     app: Path = ROOT,
 ) -> Outputs:
-    """Bootstrap the local account and deploy the app, printing what goes on.
+    """Bootstrap the local account and deploy the app; print the progress.
 
     Args:
         aws: a started local AWS.
         context: settings of the deployment, over those that suit this machine.
-        stack: the stack's name; with another one than the app's default, it is set as well.
+        stack: the stack's name; another name than the app's default becomes a setting, too.
         app: the folder with the app's sources.
 
     Returns:
@@ -106,11 +106,11 @@ def deploy_stack(
         aws: a started local AWS.
         stack: the stack's id in the app.
         context: the app's context, besides `architecture`, which is this machine's.
-        app: the command that runs the app; by default, the one that the folder's cdk.json names.
-        folder: where the CDK CLI runs.
+        app: the command that runs the app; by default, the command in the folder's cdk.json.
+        folder: the folder in which the CDK CLI runs.
 
     Raises:
-        StepError: the CDK CLI is missing or failed; the message has all it said.
+        StepError: the CDK CLI is missing or failed; the message has its whole output.
     """
     context = {"architecture": _architecture(), **(context or {})}
     options = [option for item in context.items() for option in ("-c", "=".join(item))]

@@ -29,7 +29,7 @@ class Deployment:
     """A deployed `EntityPush`.
 
     Attributes:
-        outputs: its outputs, under the names that they have in the app's own stack.
+        outputs: the deployment's outputs, under their names in the app's own stack.
         session: credentials and Region.
         endpoint_url: the local AWS's address; None on AWS.
     """

@@ -47,9 +47,9 @@ def mint(
         publish: ids and patterns of the entities that the user may publish to.
         issuer: the deployment's output `TokenIssuer`.
         audience: the deployment's output `TokenAudience`.
-        claim_names: those of the deployment's output `TokenClaims`; by default, those of the settings.
-        seconds: how long it is good for.
-        now: when it is made, in seconds since 1970; by default, now.
+        claim_names: the names in the deployment's output `TokenClaims`; by default, those of the settings.
+        seconds: the token's life, in seconds.
+        now: the time of issue, in seconds since 1970; by default, the clock's.
 
     Raises:
         ValueError: the user, a pattern or the life is not valid; the message has the rule.

@@ -48,10 +48,10 @@ def publication_in(fields: Mapping[str, Any]) -> Publication:
 
 
 def room(room_id: object) -> str:
-    """Return the entity that is a room.
+    """Return the entity id of a room.
 
     Args:
-        room_id: what a client gave as the room's id; anything at all.
+        room_id: a client's value for the room's id; anything at all.
 
     Raises:
         InvalidEntityIdError: no room can have this id.
