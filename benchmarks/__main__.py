@@ -12,6 +12,7 @@ NAMES = {
     "patterns": "what patterns add to a push: read units and time",
     "numbering": "updates per second into one channel, 1 to 8 workers",
     "authorizer": "what verifying a token costs, cold and warm",
+    "cold_start": "instructions of importing each function, against the release before",
     "latency": "put-events to frame on the local AWS",
     "chat": "a chat with 200 clients on the local AWS",
 }
