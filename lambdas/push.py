@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from entity_push.posting.deliverer import Deliverer
-from entity_push.protocol.event_rules import by_name, read_rules
 from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.fan_out import FanOut
 from entity_push.push.queue import Queue
@@ -19,8 +18,18 @@ from entity_push.table.subscribers import Subscribers
 RULES_FILE = Path(__file__).with_name("event_rules.json")
 """The setting `eventRules`, put here when the function is bundled: it may be too large for a variable."""
 
+
+def own_rules() -> dict[str, Any]:
+    """Return the rules for own events, by their names."""
+    if not RULES_FILE.exists():
+        return {}
+    # Most deployments have none, and their code would cost each cold start.
+    from entity_push.protocol.event_rules import by_name, read_rules  # noqa: PLC0415
+
+    return dict(by_name(read_rules(RULES_FILE.read_text(encoding="utf-8"))))
+
+
 environment = PushEnvironment.read()
-rules = by_name(read_rules(RULES_FILE.read_text(encoding="utf-8"))) if RULES_FILE.exists() else {}
 sqs = aws.client("sqs")
 dynamodb = aws.client("dynamodb")
 own_dynamodb = DynamoDbClient(dynamodb.meta.endpoint_url, dynamodb.meta.region_name, aws.credentials)
@@ -42,7 +51,7 @@ fan_out = FanOut(
     queue=Queue(sqs, environment.queue_url),
     dead_letters=DeadLetters(sqs, environment.dead_letter_queue_url),
     deployment_name=environment.deployment_name,
-    rules=rules,
+    rules=own_rules(),
 )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from benchmarks import cold_start
 from tests import left_out, release
 
-MODULES = ("subscribe", "push")
+MODULES = ("default", "subscribe", "push")
 BOUND = 1.02
 """Times what importing the function cost in the release before, in instructions."""
 

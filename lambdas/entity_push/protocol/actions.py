@@ -3,11 +3,10 @@
 A frame `{"action":"subscribe",…}` goes to the route of that name, whose handler is a module in `lambdas/`.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(NamedTuple):
     """The function behind a route, with what its role may do.
 
     Attributes:
@@ -22,8 +21,7 @@ class Handler:
     bus: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """What a client may ask for.
 
     Attributes:

@@ -29,8 +29,9 @@ _SURROGATES = "\ud800-\udfff"
 _NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
     chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)
 )
-_NOT_IN_AN_ENTITY_ID = re.compile(f"[{_CONTROL}{_SURROGATES}{_NONCHARACTERS}]")
-_NOT_IN_A_USER_ID = re.compile(f"[{_CONTROL}{_SURROGATES}]")
+# As texts: `re` compiles them at their first use and remembers that. Most functions never check an id.
+_NOT_IN_AN_ENTITY_ID = f"[{_CONTROL}{_SURROGATES}{_NONCHARACTERS}]"
+_NOT_IN_A_USER_ID = f"[{_CONTROL}{_SURROGATES}]"
 
 ENTITY_ID_RULE = (
     f"An entityId is a string of 1 to {MAX_ENTITY_ID_LENGTH} characters and {MAX_ENTITY_ID_BYTES} bytes "
@@ -75,7 +76,7 @@ def _fault(entity_id: str) -> str | None:
         return "is empty"
     if len(entity_id) > MAX_ENTITY_ID_LENGTH:
         return f"has {len(entity_id)} characters"
-    if found := _NOT_IN_AN_ENTITY_ID.search(entity_id):
+    if found := re.search(_NOT_IN_AN_ENTITY_ID, entity_id):
         return f"has the character U+{ord(found[0]):04X}"
     if (size := len(entity_id.encode())) > MAX_ENTITY_ID_BYTES:
         return f"has {size} bytes"
@@ -124,7 +125,7 @@ def checked_user_id(value: object) -> str:
     if (
         not isinstance(value, str)
         or not 1 <= len(value) <= MAX_USER_ID_LENGTH
-        or _NOT_IN_A_USER_ID.search(value)
+        or re.search(_NOT_IN_A_USER_ID, value)
     ):
         raise InvalidUserIdError(USER_ID_RULE)
     return value

@@ -3,10 +3,9 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from entity_push.protocol.dead_letter_reasons import Reason, UnusableMessageError
-from entity_push.protocol.event_rules import EventRule
 from entity_push.protocol.events import Event, EventOfSeveral, Update
 from entity_push.push import retries
 from entity_push.push.dead_letters import DeadLetters
@@ -16,6 +15,9 @@ from entity_push.push.metrics import PushMetrics
 from entity_push.push.queue import Message, Queue
 from entity_push.runtime.telemetry import logger
 from entity_push.table.subscribers import Subscribers
+
+if TYPE_CHECKING:  # rules cost a cold start, and most deployments have none
+    from entity_push.protocol.event_rules import EventRule
 
 
 class Numbers(Protocol):
@@ -42,7 +44,7 @@ class Batch:
         numbers: Numbers,
         queue: Queue,
         dead_letters: DeadLetters,
-        rules: Mapping[str, EventRule] = NO_RULES,
+        rules: Mapping[str, "EventRule"] = NO_RULES,
     ):
         self._subscribers, self._numbers = subscribers, numbers
         self._queue, self._dead_letters, self._own_rules = queue, dead_letters, rules

@@ -7,10 +7,9 @@ its message, or with its channel.
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from entity_push.posting.posts import NotYet, Post, Result
-from entity_push.protocol.event_rules import EventRule
 from entity_push.push import retries
 from entity_push.push.batch import Batch, Numbers
 from entity_push.push.dead_letters import DeadLetters
@@ -19,6 +18,9 @@ from entity_push.push.queue import Queue
 from entity_push.push.sequencer import Sequencer
 from entity_push.push.settlement import Disconnects, Forgets, Settlement
 from entity_push.table.subscribers import Subscribers
+
+if TYPE_CHECKING:  # rules cost a cold start, and most deployments have none
+    from entity_push.protocol.event_rules import EventRule
 
 
 class Delivers(Disconnects, Protocol):
@@ -52,7 +54,7 @@ class FanOut:
         queue: Queue,
         dead_letters: DeadLetters,
         deployment_name: str,
-        rules: Mapping[str, EventRule] = NO_RULES,
+        rules: Mapping[str, "EventRule"] = NO_RULES,
     ):
         self._subscribers, self._numbers = subscribers, numbers
         self._deliverer, self._queue, self._dead_letters = deliverer, queue, dead_letters

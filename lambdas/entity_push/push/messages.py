@@ -9,18 +9,19 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from entity_push.protocol import strict_json
 from entity_push.protocol.dead_letter_reasons import Reason, UnusableMessageError
-from entity_push.protocol.event_rules import EventRule
 from entity_push.protocol.events import Event, EventOfSeveral, Update, parse_event
-from entity_push.protocol.own_events import read_own_event
+
+if TYPE_CHECKING:  # rules cost a cold start, and most deployments have none
+    from entity_push.protocol.event_rules import EventRule
 
 CHUNK_SIZE = 1000
 """Connections in one chunk: enough to be worth an invocation, few enough to spread over workers."""
 
-NO_RULES: Mapping[str, EventRule] = {}
+NO_RULES: Mapping[str, "EventRule"] = {}
 
 SUMMARY_LENGTH = 100
 """Characters of a message that a summary shows."""
@@ -194,7 +195,7 @@ class UnknownRuleError(LookupError):
 
 
 def read_message(
-    body: str, *, sent_at: int, rules: Mapping[str, EventRule] = NO_RULES
+    body: str, *, sent_at: int, rules: Mapping[str, "EventRule"] = NO_RULES
 ) -> Event | EventOfSeveral | Chunk | Rest:
     """Read the body of a queue message.
 
@@ -224,8 +225,10 @@ def read_message(
 
 
 def _own_event(
-    message: Mapping[str, Any], sent_at: int, rules: Mapping[str, EventRule]
+    message: Mapping[str, Any], sent_at: int, rules: Mapping[str, "EventRule"]
 ) -> Event | EventOfSeveral:
+    from entity_push.protocol.own_events import read_own_event  # noqa: PLC0415 - see TYPE_CHECKING above
+
     match message:
         case {"rule": str(name), "event": dict(event)}:
             if name not in rules:
