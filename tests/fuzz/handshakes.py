@@ -26,7 +26,9 @@ _GRANTS = st.sampled_from(
     )
 )
 _USERS = st.sampled_from(("alice", "", "a" * 256, "a" * 257, "中" * 256, "a\nb", "a b#c")).map(quoted)
-_TIMES = st.sampled_from(("0", "-1", "1.5", "true", "4102444800", "253402300799", "253402300800", "1e400"))
+_TIMES = st.sampled_from(
+    ("0", "-1", "1.5", "true", "4102444800", "4102444800.5", "253402300799", "253402300800", "1e400")
+)
 _ALGORITHMS = st.sampled_from(("HS256", "ES256", "RS256", "none", "hs256", "HS512", "EdDSA")).map(quoted)
 _MUTATIONS = st.sampled_from((0, 0, 1, 3))
 _HEADER_NAMES = st.one_of(

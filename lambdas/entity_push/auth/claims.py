@@ -54,7 +54,7 @@ class ExpectedClaims:
             raise RefusedTokenError(Refusal.ISSUER)
         if not self._is_audience(claims):
             raise RefusedTokenError(Refusal.AUDIENCE)
-        expires = _time(claims.get("exp"))
+        expires = int(_time(claims.get("exp")))  # down: a right never lasts longer than the token says
         if expires <= now:
             raise RefusedTokenError(Refusal.EXPIRED)
         if "nbf" in claims and _time(claims["nbf"]) > now:
@@ -77,7 +77,8 @@ class ExpectedClaims:
         return all(isinstance(name, str) for name in audiences) and self.audience in audiences
 
 
-def _time(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LATEST_TIME:
+def _time(value: object) -> float:
+    """Return a number of seconds since 1970; it may have a fraction (RFC 7519, 2, "NumericDate")."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= LATEST_TIME:
         raise RefusedTokenError(Refusal.TIMES)
     return value

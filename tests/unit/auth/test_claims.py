@@ -71,6 +71,23 @@ def test_the_last_time_that_is_taken_is_the_end_of_9999() -> None:
     assert refusal({**CLAIMS, "exp": LATEST_TIME + 1}) == Refusal.TIMES
 
 
+@pytest.mark.parametrize("claim", ["exp", "nbf"])
+@pytest.mark.parametrize(
+    "value", [True, False, "1800000060", "1800000060.5", None, [], {}, math.nan, math.inf, -math.inf, -0.5]
+)
+def test_a_time_is_a_number_and_nothing_that_looks_like_one(claim: str, value: object) -> None:
+    assert refusal({**CLAIMS, claim: value}) == Refusal.TIMES
+
+
+def test_a_fraction_of_a_second_is_rounded_down_at_the_end_and_exact_at_the_beginning() -> None:
+    claims = {**CLAIMS, "exp": NOW + 60.5, "nbf": NOW + 0.5}
+    assert EXPECTED.bearer(claims, NOW + 0.5) == Bearer("alice", Grants(), NOW + 60)
+    assert refusal(claims, NOW + 0.4) == Refusal.NOT_YET_VALID
+    assert refusal(claims, NOW + 59.9) is None
+    assert refusal(claims, NOW + 60) == Refusal.EXPIRED
+    assert refusal({**CLAIMS, "exp": LATEST_TIME + 0.5}) == Refusal.TIMES
+
+
 ANYTHING = st.recursive(
     st.none()
     | st.booleans()

@@ -202,6 +202,12 @@ def test_a_valid_token_opens_the_connection(authorize: Function) -> None:
     assert "alice" not in authorize.log
 
 
+def test_times_with_fractions_are_taken_as_python_writes_them(authorize: Function) -> None:
+    claims = forged_tokens.valid_claims(ISSUER, AUDIENCE) | {"exp": 4102444800.5, "nbf": 1600000000.25}
+    answer = authorize(forged_tokens.assemble({"alg": "HS256"}, claims, forged_tokens.hs256(SECRET)))
+    assert answer["context"]["expires"] == "4102444800"
+
+
 def test_no_forgery_opens_a_connection(authorize: Function, caplog: pytest.LogCaptureFixture) -> None:
     forgeries = forged_tokens.forgeries(SECRET, ISSUER, AUDIENCE)
     assert len(forgeries) > 100
