@@ -1,8 +1,10 @@
 """An OpenID Connect issuer on this machine: a web server with a discovery document and keys."""
 
+import contextlib
 import http.server
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -17,20 +19,22 @@ KEYS = "/keys"
 
 @dataclass
 class Answer:
-    """The server's answer to a path."""
+    """What the server answers to a path; with a pause, its body drips: so long before each byte."""
 
     body: bytes
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    pause: float = 0.0
 
 
 class LocalIssuer:
     """Serves the documents of one issuer.
 
     Attributes:
-        url: the issuer's URL.
-        answers: the answers by path; other paths get 404.
-        requested: the requested paths, in order.
+        url: the issuer.
+        answers: what is answered, by path; others are 404.
+        requested: the paths that were asked for.
+        headers: of the last request.
     """
 
     def __init__(self) -> None:
@@ -38,6 +42,7 @@ class LocalIssuer:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.answers: dict[str, Answer] = {}
         self.requested: list[str] = []
+        self.headers: dict[str, str] = {}
 
     def publish(self, *keys: Any, **discovery: Any) -> None:
         """Publish keys, and a discovery document with these fields besides the usual ones."""
@@ -49,12 +54,22 @@ class LocalIssuer:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.requested.append(self.path)
+                issuer.headers = dict(self.headers)
                 answer = issuer.answers.get(self.path) or Answer(b"{}", 404)
                 self.send_response(answer.status)
                 for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(answer.body)
+                self._write(answer)
+
+            def _write(self, answer: Answer) -> None:
+                if not answer.pause:
+                    self.wfile.write(answer.body)
+                    return
+                with contextlib.suppress(OSError):  # the client has left
+                    for number in range(len(answer.body)):
+                        time.sleep(answer.pause)
+                        self.wfile.write(answer.body[number : number + 1])
 
             def log_message(self, *_arguments: object) -> None:
                 """Log nothing."""

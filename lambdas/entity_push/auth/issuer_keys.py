@@ -1,15 +1,12 @@
 """The public keys of an OpenID Connect issuer, found by OpenID Connect Discovery 1.0, and cached."""
 
-import http.client
 import time
-import urllib.request
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import jwt
 
-from entity_push.protocol import strict_json
+from entity_push.auth.issuer_documents import Deadline, KeysUnavailableError, fetch
 from entity_push.runtime.telemetry import logger
 
 MAX_AGE_SECONDS = 60 * 60
@@ -22,18 +19,17 @@ MIN_AGE_SECONDS = 30
 STALE_SECONDS = 24 * 60 * 60
 """The age up to which keys stay valid while the issuer can't be reached."""
 
-TIMEOUT_SECONDS = 3
-MAX_DOCUMENT_BYTES = 2**20
-MIN_RSA_BITS = 2048
+FAILED_SECONDS = 10
+"""After a failure without any keys, the issuer is left alone for so long: forged tokens must not make every
+handshake wait for it."""
 
-_LOCAL_HOSTS = ("127.0.0.1", "localhost")
+DEADLINE_SECONDS = 5
+"""For discovery document and keys together. The authorizer has 20 s (stacks/authorization.py)."""
+
+MIN_RSA_BITS = 2048
 
 # The usable kinds of keys, with algorithm and the public key's members (RFC 7518, 6.2.1 and 6.3.1).
 _KINDS = {"RSA": ("RS256", ("kty", "n", "e")), "EC": ("ES256", ("kty", "crv", "x", "y"))}
-
-
-class KeysUnavailableError(RuntimeError):
-    """The issuer's keys can't be fetched; the message has the reason."""
 
 
 class IssuerKeys:
@@ -48,6 +44,7 @@ class IssuerKeys:
         self._issuer, self._clock = issuer, clock
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_at = self._tried_at = 0.0
+        self._failure: str | None = None
 
     def key(self, kid: str) -> jwt.PyJWK | None:
         """Return the key with this id; None if the issuer's latest fetched keys have none.
@@ -62,11 +59,15 @@ class IssuerKeys:
 
     def _refresh(self) -> None:
         now = self._clock()
-        if self._keys and now - self._tried_at < MIN_AGE_SECONDS:
+        since = now - self._tried_at
+        if self._keys and since < MIN_AGE_SECONDS:
             return
+        if not self._keys and self._failure and since < FAILED_SECONDS:
+            raise KeysUnavailableError(self._failure)
         try:
-            self._keys, self._fetched_at = _fetch_keys(self._issuer), now
+            self._keys, self._fetched_at, self._failure = _fetch_keys(self._issuer), now, None
         except KeysUnavailableError as error:
+            self._failure = str(error)
             if now - self._fetched_at >= STALE_SECONDS:
                 self._keys = {}
             if not self._keys:
@@ -79,11 +80,12 @@ class IssuerKeys:
 
 
 def _fetch_keys(issuer: str) -> dict[str, jwt.PyJWK]:
+    deadline = Deadline(DEADLINE_SECONDS)
     # "any terminating / MUST be removed" (OpenID Connect Discovery 1.0, 4.1)
-    document = _fetch(issuer.removesuffix("/") + "/.well-known/openid-configuration")
+    document = fetch(issuer.removesuffix("/") + "/.well-known/openid-configuration", deadline)
     if document.get("issuer") != issuer:
         raise KeysUnavailableError("the discovery document is another issuer's")
-    published = _fetch(document.get("jwks_uri")).get("keys")
+    published = fetch(document.get("jwks_uri"), deadline).get("keys")
     keys = {}
     for jwk in published if isinstance(published, list) else []:
         if isinstance(jwk, dict) and (key := _key(jwk)):
@@ -107,29 +109,3 @@ def _key(jwk: dict[str, Any]) -> jwt.PyJWK | None:
     except (jwt.PyJWTError, KeyError, ValueError, TypeError):
         return None
     return key if kind == "EC" or key.key.key_size >= MIN_RSA_BITS else None
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_arguments: object) -> None:
-        """Follow no redirect, which could lead from https to http."""
-
-
-_opener = urllib.request.build_opener(_NoRedirects)
-
-
-def _fetch(url: object) -> dict[str, Any]:
-    """Return the JSON object at an https URL, or at an http URL of this machine."""
-    try:
-        parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
-        if not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOCAL_HOSTS)):
-            raise ValueError("it is not https")
-        with _opener.open(str(url), timeout=TIMEOUT_SECONDS) as response:
-            body: bytes = response.read(MAX_DOCUMENT_BYTES + 1)
-        if len(body) > MAX_DOCUMENT_BYTES:
-            raise ValueError("it is too large")
-        document = strict_json.loads(body.decode())
-        if not isinstance(document, dict):
-            raise TypeError("it is not a JSON object")
-    except (OSError, http.client.HTTPException, ValueError, TypeError) as error:
-        raise KeysUnavailableError(f"{url!r:.300} can't be used: {error}") from error
-    return document

@@ -42,6 +42,7 @@ class SecretKeys:
         self._client, self._secret_arn, self._clock = client, secret_arn, clock
         self._keys: tuple[str, ...] = ()
         self._read_at = 0.0
+        self._failure: Exception | None = None
         self._early_reads, self._counted_at = float(EARLY_READS), clock()
 
     def keys(self) -> tuple[str, ...]:
@@ -56,15 +57,20 @@ class SecretKeys:
         return self.latest()
 
     def latest(self) -> tuple[str, ...]:
-        """Return the valid keys, read just now unless reads were too frequent. Raise as `keys` does."""
-        if self._keys and not self._may_read():
+        """Return the valid keys, read just now unless that was done too often; raises as `keys` does."""
+        if (self._keys or self._failure) and not self._may_read():
+            if self._failure and not self._keys:
+                raise self._failure.with_traceback(None)  # which would grow each time
             return self._keys
         try:
-            self._keys, self._read_at = self._read(), self._clock()
+            self._keys, self._read_at, self._failure = self._read(), self._clock(), None
         except (ClientError, BotoCoreError) as error:
             # A read that fails takes seconds. The next handshakes must not wait for another one.
             self._early_reads, self._counted_at = 0.0, self._clock()
-            if not self._keys or self._clock() - self._read_at > STALE_SECONDS:
+            self._failure = error
+            if self._clock() - self._read_at > STALE_SECONDS:
+                self._keys = ()
+            if not self._keys:
                 raise
             logger.warning("the keys can't be read; going on with those from before", error=str(error))
         return self._keys

@@ -1,19 +1,20 @@
 """Keys of an issuer, fetched from a real web server."""
 
-import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from entity_push.auth import issuer_keys
+from entity_push.auth.issuer_documents import MAX_DOCUMENT_BYTES, KeysUnavailableError
 from entity_push.auth.issuer_keys import (
+    DEADLINE_SECONDS,
+    FAILED_SECONDS,
     MAX_AGE_SECONDS,
-    MAX_DOCUMENT_BYTES,
     MIN_AGE_SECONDS,
     STALE_SECONDS,
     IssuerKeys,
-    KeysUnavailableError,
 )
 
 from tests.local_issuer import DISCOVERY, KEYS, Answer, LocalIssuer, ec_jwk, rsa_jwk
@@ -161,7 +162,25 @@ def test_keys_stay_valid_for_a_day_while_the_issuer_is_down(
     with pytest.raises(KeysUnavailableError):
         keys.key("key1")
     issuer.publish(rsa_jwk(KEY, "key1"))
+    clock.now += FAILED_SECONDS
     assert keys.key("key1")
+
+
+def test_an_issuer_that_failed_is_left_alone_for_some_seconds_also_when_there_are_no_keys(
+    keys: IssuerKeys, issuer: LocalIssuer, clock: Clock
+) -> None:
+    issuer.answers.clear()
+    for number in range(200):
+        with pytest.raises(KeysUnavailableError, match="404"):
+            keys.key(f"forged{number}")
+    assert issuer.requested == [DISCOVERY]
+    issuer.publish(rsa_jwk(KEY, "key1"))
+    clock.now += FAILED_SECONDS - 1
+    with pytest.raises(KeysUnavailableError, match="404"):
+        keys.key("key1")
+    clock.now += 1
+    assert keys.key("key1")
+    assert issuer.requested == [DISCOVERY, DISCOVERY, KEYS]
 
 
 def key_answer(**answer: Any) -> dict[str, Answer]:
@@ -220,11 +239,18 @@ def test_an_url_that_is_none_is_a_failure(keys: IssuerKeys, issuer: LocalIssuer,
         keys.key("key1")
 
 
-def test_an_issuer_that_does_not_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    monkeypatch.setattr(issuer_keys, "TIMEOUT_SECONDS", 0.05)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        keys = IssuerKeys(f"http://127.0.0.1:{silent.getsockname()[1]}", clock)
-        with pytest.raises(KeysUnavailableError, match="timed out"):
-            keys.key("key1")
-    with pytest.raises(KeysUnavailableError):
-        keys.key("key1")
+def test_discovery_and_keys_have_one_deadline_together(
+    issuer: LocalIssuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issuer_keys, "DEADLINE_SECONDS", 0.6)
+    for answer in issuer.answers.values():
+        answer.pause = 0.4 / len(answer.body)  # each alone would be in time
+    began = time.monotonic()
+    with pytest.raises(KeysUnavailableError, match="timed out"):
+        IssuerKeys(issuer.url, clock).key("key1")
+    assert issuer.requested == [DISCOVERY, KEYS]
+    assert time.monotonic() - began < 1.5
+
+
+def test_the_deadline_is_well_below_the_time_that_the_authorizer_has() -> None:
+    assert DEADLINE_SECONDS <= 10, "it has 20 s, and its clients have less patience"

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from entity_push.auth.authorizer import MAX_ANSWER_BYTES, UnauthorizedError
 from entity_push.auth.bearer import Bearer
 from entity_push.auth.grants import Grants
+from entity_push.auth.issuer_documents import KeysUnavailableError
 from entity_push.auth.refusals import Refusal
 from entity_push.runtime import aws
 from entity_push.runtime.environment import MissingVariableError
@@ -243,6 +244,20 @@ def test_a_failure_that_is_not_the_tokens_is_none_of_unauthorized(
     with pytest.raises(ClientError):
         authorize(forged_tokens.valid_token(SECRET, ISSUER, AUDIENCE))
     assert any("ConnectsFailed" in line for line in authorize.lines()), "there is an alarm on it"
+
+
+def test_forged_tokens_do_not_make_an_issuer_that_fails_be_asked_for_each(
+    authorize_oidc: Function, issuer: LocalIssuer
+) -> None:
+    issuer.answers.clear()
+    for number in range(200):
+        token = forged_tokens.assemble({"alg": "RS256", "kid": f"k{number}"}, {}, forged_tokens.unsigned)
+        with pytest.raises(KeysUnavailableError, match="404"):
+            authorize_oidc(token)
+        (metric,) = authorize_oidc.lines()
+        assert metric["ConnectsFailed"] == [1]
+        assert "ConnectsRefused" not in metric
+    assert len(issuer.requested) == 1
 
 
 @pytest.mark.parametrize("secret", ["", "short", "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----"])
