@@ -87,18 +87,22 @@ class LocalIssuer:
         self._server.server_close()
 
 
-def rsa_jwk(key: rsa.RSAPrivateKey, kid: str, **members: Any) -> dict[str, Any]:
-    """Return the public key as a JSON Web Key with these further members."""
+def rsa_jwk(key: rsa.RSAPrivateKey, kid: str | None, **members: Any) -> dict[str, Any]:
+    """Return the public key as a JSON Web Key with these further members; without an id for None."""
     numbers = key.public_key().public_numbers()
-    return {"kty": "RSA", "kid": kid, "n": _number(numbers.n), "e": _number(numbers.e), **members}
+    return {"kty": "RSA", "n": _number(numbers.n), "e": _number(numbers.e), **_named(kid), **members}
 
 
-def ec_jwk(key: ec.EllipticCurvePrivateKey, kid: str, **members: Any) -> dict[str, Any]:
+def ec_jwk(key: ec.EllipticCurvePrivateKey, kid: str | None, **members: Any) -> dict[str, Any]:
     """Return the public key, on P-256 or another curve, as a JSON Web Key with these further members."""
     numbers, size = key.public_key().public_numbers(), (key.curve.key_size + 7) // 8
     curve = {"secp256r1": "P-256", "secp384r1": "P-384"}[key.curve.name]
     x, y = (encoded(number.to_bytes(size, "big")) for number in (numbers.x, numbers.y))
-    return {"kty": "EC", "kid": kid, "crv": curve, "x": x, "y": y, **members}
+    return {"kty": "EC", "crv": curve, "x": x, "y": y, **_named(kid), **members}
+
+
+def _named(kid: str | None) -> dict[str, str]:
+    return {} if kid is None else {"kid": kid}
 
 
 def _number(value: int) -> str:

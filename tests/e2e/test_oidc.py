@@ -77,6 +77,7 @@ def test_forged_tokens_are_refused(provider: Provider) -> None:
         rs256(rsa.generate_private_key(65537, 2048)),
     )
     forged["a shared secret"] = assemble({"alg": "HS256", "kid": "rsa1"}, provider.claims(), hs256("s" * 64))
+    forged["no kid, of two keys"] = assemble({"alg": "RS256"}, provider.claims(), rs256(provider.rsa_key))
     forged["expired"] = assemble(
         {"alg": "RS256", "kid": "rsa1"}, provider.claims(exp=int(time.time())), rs256(provider.rsa_key)
     )

@@ -66,8 +66,10 @@ class IssuerKeys:
         jwk = jwt.algorithms.ECAlgorithm.to_jwk(ISSUERS_KEY.public_key(), as_dict=True)
         self._key = jwt.PyJWK({**jwk, "alg": "ES256"})
 
-    def key(self, kid: str) -> jwt.PyJWK | None:
-        return self._key if kid == "key" else None
+    def key(self, kid: str | None) -> jwt.PyJWK | None:
+        return self._key if kid in ("key", None) else None
+
+    latest = key
 
 
 class Deployment:

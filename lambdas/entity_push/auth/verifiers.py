@@ -43,8 +43,11 @@ class Secrets(Protocol):
 class PublicKeys(Protocol):
     """An issuer's keys (`issuer_keys.IssuerKeys`)."""
 
-    def key(self, kid: str) -> jwt.PyJWK | None:
-        """Return the key with this id, which knows its algorithm; None if the issuer has none."""
+    def key(self, kid: str | None) -> jwt.PyJWK | None:
+        """Return the key of a token with this id, which knows its algorithm; None if the issuer has none."""
+
+    def latest(self, kid: str | None) -> jwt.PyJWK | None:
+        """Return the same, fetched again unless that was done just now."""
 
 
 class SecretVerifier:
@@ -83,6 +86,9 @@ class SecretVerifier:
 class IssuerVerifier:
     """Verifies tokens that an OpenID Connect issuer has signed.
 
+    A token that does not fit its key is tried again with the latest one: an issuer whose only key has no id
+    replaces it unseen.
+
     Args:
         public_keys: the source of the issuer's keys.
     """
@@ -95,10 +101,19 @@ class IssuerVerifier:
         header = self._header(token)
         if header.get("alg") not in ISSUER_ALGORITHMS:  # checked before the issuer is asked for a key
             raise RefusedTokenError(Refusal.ALGORITHM)
-        key = self._public_keys.key(header["kid"]) if "kid" in header else None
+        return _claims(self._payload(token, header.get("kid")))
+
+    def _payload(self, token: str, kid: str | None) -> bytes:
+        key = self._public_keys.key(kid)
         if key is None:
             raise RefusedTokenError(Refusal.UNKNOWN_KEY)
-        return _claims(_payload(self._jws, token, key, ISSUER_ALGORITHMS))
+        try:
+            return _payload(self._jws, token, key, ISSUER_ALGORITHMS)
+        except RefusedTokenError as error:
+            latest = self._public_keys.latest(kid) if error.reason is Refusal.SIGNATURE else None
+            if latest is None or latest is key:
+                raise
+        return _payload(self._jws, token, latest, ISSUER_ALGORITHMS)
 
     def _header(self, token: str) -> dict[str, Any]:
         try:

@@ -97,6 +97,11 @@ def test_a_private_key_is_taken_as_the_public_one_that_it_holds(
 
 UNUSABLE: dict[str, Any] = {
     "for encryption": rsa_jwk(KEY, "bad", use="enc"),
+    "for no use": rsa_jwk(KEY, "bad", use=""),
+    "for signing only": rsa_jwk(KEY, "bad", key_ops=["sign"]),
+    "for other operations": rsa_jwk(KEY, "bad", use="sig", key_ops=["encrypt", "wrapKey"]),
+    "for no operation": rsa_jwk(KEY, "bad", key_ops=[]),
+    "with a text as operations": rsa_jwk(KEY, "bad", key_ops="verify"),
     "for another algorithm": rsa_jwk(KEY, "bad", alg="RS512"),
     "for another kind of algorithm": rsa_jwk(KEY, "bad", alg="HS256"),
     "too short": rsa_jwk(rsa.generate_private_key(65537, 1024), "bad"),  # noqa: S505 - that is the point
@@ -107,7 +112,6 @@ UNUSABLE: dict[str, Any] = {
     "with a number as modulus": {**rsa_jwk(KEY, "bad"), "n": 7},
     "with an even exponent": {**rsa_jwk(KEY, "bad"), "e": "AAAA"},
     "not base64": {**rsa_jwk(KEY, "bad"), "n": "é"},
-    "without a kid": {name: value for name, value in rsa_jwk(KEY, "bad").items() if name != "kid"},
     "with a list as kid": {**rsa_jwk(KEY, "bad"), "kid": ["bad"]},
     "with a list as kind": {**rsa_jwk(KEY, "bad"), "kty": ["RSA"]},
     "no object": "bad",
@@ -121,6 +125,57 @@ def test_a_key_that_is_not_for_verifying_tokens_is_passed_over(
     issuer.publish(jwk, rsa_jwk(KEY, "key1"))
     assert keys.key("key1")
     assert keys.key("bad") is None
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"use": None, "alg": None, "key_ops": None},
+        {"use": "sig", "key_ops": ["verify"]},
+        {"key_ops": ["sign", "verify"]},
+    ],
+)
+def test_a_key_may_say_nothing_of_its_use_or_that_it_verifies(
+    keys: IssuerKeys, issuer: LocalIssuer, members: Any
+) -> None:
+    issuer.publish(rsa_jwk(KEY, "key1", **members), rsa_jwk(KEY, "key2"))
+    assert keys.key("key1")
+
+
+def test_the_only_usable_key_needs_no_id(keys: IssuerKeys, issuer: LocalIssuer) -> None:
+    unusable = rsa_jwk(KEY, "enc", use="enc")
+    issuer.publish(unusable, rsa_jwk(KEY, None))
+    assert keys.key(None)
+    assert keys.key("any"), "it may be this one: nothing says otherwise"
+    assert keys.key("enc"), "an id is no key: it is the usable one that has to fit the signature"
+
+
+def test_a_token_without_an_id_is_of_the_only_usable_key(keys: IssuerKeys, issuer: LocalIssuer) -> None:
+    issuer.publish(rsa_jwk(KEY, "enc", use="enc"), rsa_jwk(KEY, "key1"))
+    assert keys.key(None)
+    assert keys.key("key2") is None
+
+
+def test_of_several_keys_only_an_id_chooses(keys: IssuerKeys, issuer: LocalIssuer) -> None:
+    issuer.publish(rsa_jwk(KEY, "key1"), ec_jwk(EC_KEY, None))
+    assert keys.key("key1")
+    assert keys.key("key2") is None
+    assert keys.key(None) is None, "several keys have ids to choose by (OpenID Connect Core 1.0, 10.1)"
+
+
+def test_a_key_that_may_have_been_replaced_is_looked_for_but_not_for_each_token(
+    keys: IssuerKeys, issuer: LocalIssuer, clock: Clock
+) -> None:
+    before = keys.key(None)
+    issuer.publish(rsa_jwk(rsa.generate_private_key(65537, 2048), "key2"))
+    assert keys.latest(None) is before
+    clock.now += MIN_AGE_SECONDS
+    replaced = keys.latest(None)
+    assert replaced
+    assert replaced is not before
+    for _ in range(100):
+        assert keys.latest(None) is replaced
+    assert len(issuer.requested) == 4
 
 
 def test_keys_are_remembered_for_an_hour(keys: IssuerKeys, issuer: LocalIssuer, clock: Clock) -> None:

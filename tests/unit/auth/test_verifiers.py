@@ -37,15 +37,19 @@ class PublicKeys:
     """An issuer's keys, an RSA and an EC one, and the ids that were asked for."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.asked: list[str | None] = []
+        self.replaced = dict[str | None, jwt.PyJWK]()
         self._keys = {
             "rsa": jwt.PyJWK(rsa_jwk(RSA_KEY, "rsa"), "RS256"),
             "ec": jwt.PyJWK(ec_jwk(EC_KEY, "ec"), "ES256"),
         }
 
-    def key(self, kid: str) -> jwt.PyJWK | None:
+    def key(self, kid: str | None) -> jwt.PyJWK | None:
         self.asked.append(kid)
-        return self._keys.get(kid)
+        return self._keys.get("rsa" if kid is None else kid)
+
+    def latest(self, kid: str | None) -> jwt.PyJWK | None:
+        return self.replaced.get(kid) or self.key(kid)
 
 
 def reason(claims: Callable[[], Any]) -> Refusal:
@@ -106,6 +110,20 @@ def test_an_issuers_signature_is_valid(algorithm: str, kid: str, sign: Any) -> N
 def test_a_key_is_good_for_its_own_algorithm_only(algorithm: str, kid: str, sign: Any, why: Refusal) -> None:
     token = assemble({"alg": algorithm, "kid": kid}, {"sub": "alice"}, sign)
     assert reason(lambda: IssuerVerifier(PublicKeys()).claims(token)) == why
+
+
+def test_a_token_needs_no_key_id_where_there_is_one_key() -> None:
+    token = assemble({"alg": "RS256"}, {"sub": "alice"}, rs256(RSA_KEY))
+    assert IssuerVerifier(PublicKeys()).claims(token) == {"sub": "alice"}
+
+
+@pytest.mark.parametrize("header", [{"alg": "RS256"}, {"alg": "RS256", "kid": "rsa"}])
+def test_a_key_that_an_issuer_has_replaced_without_a_new_id_holds_at_once(header: dict[str, str]) -> None:
+    keys, new = PublicKeys(), rsa.generate_private_key(65537, 2048)
+    token = assemble(header, {"sub": "alice"}, rs256(new))
+    assert reason(lambda: IssuerVerifier(keys).claims(token)) == Refusal.SIGNATURE
+    keys.replaced[header.get("kid")] = jwt.PyJWK(rsa_jwk(new, "rsa"), "RS256")
+    assert IssuerVerifier(keys).claims(token) == {"sub": "alice"}
 
 
 def test_an_algorithm_that_is_not_allowed_asks_the_issuer_for_nothing() -> None:

@@ -54,7 +54,7 @@ REASONS = {
     **dict.fromkeys(("alg", "HS", "RS", "PS", "ES"), Refusal.ALGORITHM),
     **dict.fromkeys(("garbage", "dots", "more dots", "two parts", "five parts"), Refusal.MALFORMED),
     **dict.fromkeys(("truncated header", "one character", "other base64"), Refusal.MALFORMED),
-    **dict.fromkeys(("unknown kid", "kid in other letters", "no kid"), Refusal.UNKNOWN_KEY),
+    **dict.fromkeys(("unknown kid", "kid in other letters"), Refusal.UNKNOWN_KEY),
 }
 
 
