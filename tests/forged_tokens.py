@@ -157,6 +157,20 @@ def issuer_forgeries(
         "client_id besides a wrong aud": assemble(
             header, {**claims, "aud": "another", "client_id": audience}, sign
         ),
+        **_of_another_kind(claims, header, sign),
+    }
+
+
+def _of_another_kind(claims: Fields, header: Fields, sign: Sign) -> dict[str, str]:
+    """Return tokens that the issuer itself has made, for another purpose than access."""
+    events: Fields = {"http://schemas.openid.net/event/backchannel-logout": {}}
+    return {
+        "logout token by its type": assemble({**header, "typ": "logout+jwt"}, claims, sign),
+        "logout token by its events": assemble(header, {**claims, "events": events}, sign),
+        "ID token of Cognito": assemble(header, {**claims, "token_use": "id"}, sign),
+        "ID token with a nonce": assemble(header, {**claims, "nonce": "n-0S6_WzA2Mj"}, sign),
+        "ID token with a hash": assemble(header, {**claims, "at_hash": "77QmUPtjPfzWtF2AnpK9RQ"}, sign),
+        "type of a security event": assemble({**header, "typ": "secevent+jwt"}, claims, sign),
     }
 
 

@@ -13,6 +13,9 @@ class Refusal(enum.StrEnum):
     ALGORITHM = "algorithm"
     UNKNOWN_KEY = "unknown_key"
     SIGNATURE = "signature"
+    TOKEN_TYPE = "token_type"  # noqa: S105 - a code, not a token
+    ID_TOKEN = "id_token"  # noqa: S105
+    LOGOUT_TOKEN = "logout_token"  # noqa: S105
     ISSUER = "issuer"
     AUDIENCE = "audience"
     TIMES = "times"

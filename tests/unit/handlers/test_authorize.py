@@ -54,6 +54,9 @@ REASONS = {
     **dict.fromkeys(("alg", "HS", "RS", "PS", "ES"), Refusal.ALGORITHM),
     **dict.fromkeys(("garbage", "dots", "more dots", "two parts", "five parts"), Refusal.MALFORMED),
     **dict.fromkeys(("truncated header", "one character", "other base64"), Refusal.MALFORMED),
+    "logout token": Refusal.LOGOUT_TOKEN,
+    "ID token": Refusal.ID_TOKEN,
+    "type of": Refusal.TOKEN_TYPE,
     **dict.fromkeys(("unknown kid", "kid in other letters"), Refusal.UNKNOWN_KEY),
 }
 
