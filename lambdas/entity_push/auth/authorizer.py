@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Self
 
-from aws_lambda_powertools.metrics import MetricUnit
-
 from entity_push.auth.bearer import Bearer
 from entity_push.auth.claims import ExpectedClaims
 from entity_push.auth.handshake import access_token
@@ -19,7 +17,7 @@ from entity_push.runtime.environment import (
     AuthorizeEnvironment,
     MissingVariableError,
 )
-from entity_push.runtime.telemetry import logger, metrics
+from entity_push.runtime.telemetry import count
 
 MAX_ANSWER_BYTES = 8000
 """The longest answer of an authorizer: API Gateway takes 8 KB ("Amazon API Gateway quotas")."""
@@ -75,23 +73,22 @@ class Authorizer:
         verifier = _verifier(environment)
         return cls(verifier, expected, deployment_name=environment.deployment_name)
 
-    def authorize(self, event: dict[str, Any]) -> dict[str, Any]:
+    def authorize(self, event: dict[str, Any]) -> dict[str, Any] | None:
         """Return the policy that lets a handshake through, with its bearer as the context.
 
-        Raises:
-            UnauthorizedError: the handshake has no valid token. The reason is logged and counted.
+        None is for a handshake without a valid token; why is logged and counted, in one line.
         """
         try:
             answer = self._answer(event)
         except RefusedTokenError as error:
-            connection_id = event["requestContext"].get("connectionId")
-            logger.warning("connect refused", reason=error.reason.value, connection_id=connection_id)
-            self._count("ConnectsRefused", reason=error.reason)
-            raise UnauthorizedError from None
-        except Exception:  # for an alarm: Lambda's own count of errors includes every 401
-            self._count("ConnectsFailed")
+            connection_id = str(event["requestContext"].get("connectionId"))
+            details = {"message": "connect refused", "reason": error.reason, "connection_id": connection_id}
+            count(self._deployment_name, "ConnectsRefused", details=details)
+            return None
+        except Exception:  # an alarm's: Lambda's own count of errors has every 401 in it
+            count(self._deployment_name, "ConnectsFailed")
             raise
-        self._count("ConnectsAllowed")
+        count(self._deployment_name, "ConnectsAllowed")
         return answer
 
     def _answer(self, event: dict[str, Any]) -> dict[str, Any]:
@@ -100,15 +97,6 @@ class Authorizer:
         if len(json.dumps(answer)) > MAX_ANSWER_BYTES:  # such as a long Chinese user id and many grants
             raise RefusedTokenError(Refusal.GRANTS)
         return answer
-
-    def _count(self, name: str, **details: str) -> None:
-        """Print a metric (EMF). The details are for searching the logs; dimensions would cost money."""
-        emf = metrics()
-        emf.add_dimension(name="Stack", value=self._deployment_name)
-        emf.add_metric(name=name, unit=MetricUnit.Count, value=1)
-        for key, value in details.items():
-            emf.add_metadata(key=key, value=value)
-        emf.flush_metrics()
 
 
 def _verifier(environment: AuthorizeEnvironment) -> Verifier:

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from types import ModuleType
@@ -178,11 +179,10 @@ def must_refuse(
         log = authorize.log + caplog.text
         assert not any(part in log for part in token.split(".") if len(part) > 7), name
         assert "alice" not in log, name
-        warning, metric = authorize.lines()
-        assert (warning["level"], warning["connection_id"]) == ("WARNING", "L0SM9cOFvHcCIhw=")
-        assert warning["reason"] == metric["reason"]
-        assert (metric["ConnectsRefused"], metric["Stack"]) == ([1], "Orders")
-        reasons[name] = warning["reason"]
+        (line,) = authorize.lines()
+        assert (line["message"], line["connection_id"]) == ("connect refused", "L0SM9cOFvHcCIhw=")
+        assert (line["ConnectsRefused"], line["Stack"]) == ([1], "Orders")
+        reasons[name] = line["reason"]
     table = {**other_reasons, **REASONS}
     assert reasons == {
         name: next((reason for start, reason in table.items() if name.startswith(start)), Refusal.SIGNATURE)
@@ -238,6 +238,23 @@ def test_a_handshake_without_token_is_refused(authorize: Function) -> None:
     with pytest.raises(Exception, match=r"^Unauthorized$"):
         authorize(None)
     assert authorize.lines()[0]["reason"] == "no_token"
+
+
+def test_a_refusal_is_two_short_lines_of_the_log_ours_and_the_runtimes(authorize: Function) -> None:
+    """Lambda's runtime logs what the handler raises as awslambdaric's `handle_event_request` does.
+
+    Its `stackTrace` has every frame below its own.
+    """
+    with pytest.raises(UnauthorizedError) as raised:
+        authorize(None)
+    frames = traceback.format_list(traceback.extract_tb(raised.tb)[2:])  # without this test's own
+    (frame,) = frames
+    assert "authorize.py" in frame
+    error = {"errorMessage": str(raised.value), "errorType": raised.typename, "stackTrace": frames}
+    assert error["errorMessage"] == "Unauthorized", "API Gateway answers 401 to this text only"
+    assert len(json.dumps(error)) < 400
+    assert len(authorize.lines()) == 1
+    assert len(authorize.log) < 500
 
 
 def test_a_failure_that_is_not_the_tokens_is_none_of_unauthorized(
