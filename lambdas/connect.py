@@ -10,7 +10,8 @@ from typing import Any
 from entity_push.protocol.channels import entity_channel, everyone_list, user_channel
 from entity_push.protocol.ids import InvalidEntityIdError
 from entity_push.routes.connecting import accepted_subprotocol, connection_of, is_frame, query_parameter
-from entity_push.routes.publications import room
+from entity_push.routes.forbidden import Forbidden
+from entity_push.routes.publications import ROOMS, room
 from entity_push.runtime import aws
 from entity_push.runtime.environment import AuthorizationMode, ConnectEnvironment
 from entity_push.runtime.telemetry import logger
@@ -18,6 +19,7 @@ from entity_push.table.connections import Connection, Connections
 
 environment = ConnectEnvironment.read()
 table = Connections(aws.client("dynamodb"), environment.table_name)
+forbidden = Forbidden(environment.deployment_name)
 anybody = environment.authorization == AuthorizationMode.NONE
 
 
@@ -29,9 +31,11 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if environment.everyone:
         connection = connection.listening_to(everyone_list(connection.connection_id))
     if (room_id := query_parameter(event, "roomId")) is not None:
-        entity_id = _entered(connection, room_id)
-        if entity_id is None:
-            return _refuse(403, "no such room, or no grant for it", connection)
+        entity_id = _room(room_id)
+        if entity_id is None or not connection.bearer.grants.may_subscribe(entity_id):
+            # What is no room may be anything, even a token in the wrong place: it is not logged.
+            forbidden.count(connection, "$connect", [entity_id or ROOMS])
+            return {"statusCode": 403}
         connection = connection.listening_to(entity_channel(entity_id))
     table.open(connection)
     if _too_many(connection):
@@ -42,13 +46,12 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {"statusCode": 200, "headers": headers}
 
 
-def _entered(connection: Connection, room_id: str) -> str | None:
-    """Return the entity that is the room, or None: there is no such room, or no grant for it."""
+def _room(room_id: str) -> str | None:
+    """Return the entity that is the room, or None: no room can have this id."""
     try:
-        entity_id = room(room_id)
+        return checked_entity_id(room(room_id))
     except InvalidEntityIdError:
         return None
-    return entity_id if connection.bearer.grants.may_subscribe(entity_id) else None
 
 
 def _too_many(connection: Connection) -> bool:

@@ -6,6 +6,7 @@ from entity_push.protocol.events import CLIENT_SOURCE
 from entity_push.protocol.frames import Frame
 from entity_push.routes.admission import admitted
 from entity_push.routes.event_bus import Bus, NotPutError
+from entity_push.routes.forbidden import Forbidden
 from entity_push.routes.message_route import Request, message_route
 from entity_push.routes.publications import publication_in
 from entity_push.runtime import aws
@@ -15,6 +16,7 @@ from entity_push.table.connections import Connections
 
 environment = PublishEnvironment.read()
 connections = Connections(aws.client("dynamodb"), environment.table_name)
+forbidden = Forbidden(environment.deployment_name)
 bus = Bus(aws.client("events"), environment.event_bus_name, CLIENT_SOURCE)
 
 
@@ -22,8 +24,10 @@ bus = Bus(aws.client("events"), environment.event_bus_name, CLIENT_SOURCE)
 def handler(request: Request) -> Frame:
     """Publish what the frame says, if the connection's token grants it."""
     publication = publication_in(request.frame.fields)
-    bearer = admitted(connections, request.connection_id, environment.authorization).bearer
+    connection = admitted(connections, request.connection_id, environment.authorization)
+    bearer = connection.bearer
     if not bearer.grants.may_publish(publication.grant):
+        forbidden.count(connection, request.frame.fields.get("action", "publish"), [publication.grant])
         raise ProtocolError(
             ErrorCode.FORBIDDEN, f"Your token has no grant to publish to {publication.grant}."
         )

@@ -11,6 +11,7 @@ from entity_push.protocol.cursors import Cursor, InvalidCursorError
 from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.frames import CatchUp, Frame
 from entity_push.routes.admission import admitted
+from entity_push.routes.forbidden import Forbidden
 from entity_push.routes.interests import Interest, answer_each
 from entity_push.routes.message_route import Request, message_route
 from entity_push.routes.replay import catch_up
@@ -35,16 +36,19 @@ history = (
     else None
 )
 limit = environment.subscriptions_per_connection
+forbidden = Forbidden(environment.deployment_name)
 
 
 @message_route(most_frame_bytes=environment.client_frame_bytes)
 def handler(request: Request) -> Frame:
     """Subscribe the connection to what the frame names, and tell it what it missed."""
     connection = admitted(connections, request.connection_id, environment.authorization)
+    without_grant: list[str] = []
 
     def answer(interest: Interest, since: object, room: int) -> Frame:
         cursor = _cursor(since)
         if interest.grant is not None and not connection.bearer.grants.may_subscribe(interest.grant):
+            without_grant.append(interest.grant)
             raise ProtocolError(ErrorCode.FORBIDDEN, "Your token has no grant to subscribe to this.")
         already = _subscribe(connection, interest.channel)
         past = CatchUp()
@@ -52,7 +56,10 @@ def handler(request: Request) -> Frame:
             past = catch_up(history, interest.history, cursor, room=room)
         return frames.subscribed(interest.named, already_subscribed=already, catch_up=past)
 
-    return answer_each(request.frame.fields, connection, answer)
+    try:
+        return answer_each(request.frame.fields, connection, answer)
+    finally:
+        forbidden.count(connection, "subscribe", without_grant)
 
 
 def _cursor(since: object) -> Cursor | None:

@@ -102,6 +102,7 @@ class AuthorizeEnvironment(Environment):
 class ConnectEnvironment(Environment):
     """`$connect`."""
 
+    deployment_name: str
     table_name: str
     authorization: AuthorizationMode
     everyone: bool
@@ -135,6 +136,7 @@ class UnsubscribeEnvironment(AdmittingEnvironment):
 class SubscribeEnvironment(AdmittingEnvironment):
     """`subscribe`."""
 
+    deployment_name: str
     subscriptions_per_connection: int
     replay_seconds: int
     head_seconds: int
@@ -143,6 +145,7 @@ class SubscribeEnvironment(AdmittingEnvironment):
 class PublishEnvironment(AdmittingEnvironment):
     """`publish`, `onMessage` and `message`."""
 
+    deployment_name: str
     event_bus_name: str
 
 

@@ -1,8 +1,10 @@
 """A connection for tests of routes."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from entity_push.auth.bearer import Bearer
 from entity_push.auth.grants import Grants
 from entity_push.table.connections import Connection, Connections
@@ -19,3 +21,11 @@ def open_connection(
     bearer = Bearer("alice", Grants(subscribe, publish), expires)
     connection = Connection("c1", NOW * 1000, "192.0.2.1", "wscat", bearer)
     Connections(dynamodb, TABLE_NAME).open(connection)
+
+
+def forbidden_counted(capsys: pytest.CaptureFixture[str]) -> int:
+    """Return what was counted as `Forbidden` since the last call."""
+    lines = [line for line in capsys.readouterr().out.splitlines() if '"Forbidden"' in line]
+    counted = [json.loads(line) for line in lines]
+    assert {line["Stack"] for line in counted} <= {"EntityPush"}
+    return sum(int(line["Forbidden"][0]) for line in counted)

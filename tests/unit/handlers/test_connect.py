@@ -10,6 +10,7 @@ from entity_push.protocol.channels import everyone_list
 from entity_push.runtime import aws
 
 from tests.unit.conftest import all_items
+from tests.unit.handlers.routes import forbidden_counted
 
 NOW = 1_800_000_000
 TTL = NOW + 7200 + 600  # API Gateway's two hours, and a margin
@@ -159,14 +160,26 @@ def test_everybody_is_in_one_of_everyones_lists_where_the_setting_says_so(
     ],
 )
 def test_a_room_is_entered_at_connect_with_a_grant_for_it(
-    dynamodb: Any, granted: str, room_id: str, status: int
+    dynamodb: Any, capsys: pytest.CaptureFixture[str], granted: str, room_id: str, status: int
 ) -> None:
     answer = connect(grants=Grants((granted,)), queryStringParameters={"roomId": room_id})
     assert answer["statusCode"] == status
     entered = [item["pk"] for item in all_items(dynamodb) if "entity/" in item["pk"]]
     assert entered == ([f"CHANNEL#entity/rooms/{room_id}"] if status == 200 else [])
+    assert forbidden_counted(capsys) == (status == 403)
     if status != 200:
         assert all_items(dynamodb) == [], "who is refused leaves nothing"
+
+
+@pytest.mark.parametrize(("room_id", "named"), [("r1", "rooms/r1"), ("a token, by mistake", "rooms/")])
+def test_the_log_names_the_room_that_a_client_may_not_enter_if_it_is_one(
+    caplog: pytest.LogCaptureFixture, room_id: str, named: str
+) -> None:
+    connect(queryStringParameters={"roomId": room_id})
+    (record,) = caplog.records
+    fields = vars(record)
+    assert (fields["connection_id"], fields["user_id"]) == ("c1", "alice")
+    assert (fields["action"], fields["entity"]) == ("$connect", named)
 
 
 @pytest.mark.parametrize("module", ["connect", "disconnect"])

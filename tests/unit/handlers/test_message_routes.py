@@ -11,7 +11,7 @@ from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
 
 from tests.unit.conftest import NOW, TABLE_NAME, all_items
-from tests.unit.handlers.routes import Send, open_connection
+from tests.unit.handlers.routes import Send, forbidden_counted, open_connection
 
 
 @pytest.fixture
@@ -118,6 +118,21 @@ def test_subscribing_needs_a_grant_and_without_one_changes_nothing(
     else:
         assert (answer["code"], answer["requestId"]) == ("forbidden", "r1")
         assert all_items(dynamodb) == before
+
+
+def test_probing_for_entities_is_counted_and_logged(
+    send: Send, dynamodb: Any, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    open_connection(dynamodb, "orders/*")
+    send("subscribe", {"action": "subscribe", "entityId": "orders/1"})
+    assert forbidden_counted(capsys) == 0
+    send("subscribe", {"action": "subscribe", "entityId": "salaries/bob"})
+    assert forbidden_counted(capsys) == 1
+    fields = vars(caplog.records[-1])
+    assert (fields["connection_id"], fields["user_id"]) == ("c1", "alice")
+    assert (fields["action"], fields["entity"]) == ("subscribe", "salaries/bob")
+    send("subscribe", {"action": "subscribe", "entityIds": ["orders/1", "a", "b", "no id", "c"]})
+    assert forbidden_counted(capsys) == 3
 
 
 def test_a_connection_whose_token_has_expired_can_do_nothing(send: Send, dynamodb: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from entity_push.runtime import aws
 
-from tests.unit.handlers.routes import Send, open_connection
+from tests.unit.handlers.routes import Send, forbidden_counted, open_connection
 
 Publish = Callable[..., dict[str, Any]]
 
@@ -107,6 +107,19 @@ def test_what_may_not_be_published_is_not(
 ) -> None:
     assert publish(frame, *grants)["code"] == code
     assert events.put == []
+
+
+def test_what_a_client_may_not_publish_is_counted_and_logged(
+    publish: Publish, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    publish({"action": "publish", "entityId": "a b"}, "rooms/*")
+    publish({"action": "publish", "entityId": "rooms/1"}, "rooms/*")
+    assert forbidden_counted(capsys) == 0
+    publish({"action": "onMessage", "message": "x"}, "rooms/*")
+    assert forbidden_counted(capsys) == 1
+    fields = vars(caplog.records[-1])
+    assert (fields["connection_id"], fields["user_id"]) == ("c1", "alice")
+    assert (fields["action"], fields["entity"]) == ("onMessage", "#everyone")
 
 
 def test_an_event_that_eventbridge_does_not_take_is_not_acknowledged(

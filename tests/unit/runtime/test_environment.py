@@ -21,12 +21,17 @@ from testbed.function_variables import function_variables
 
 def connect_environment() -> ConnectEnvironment:
     return ConnectEnvironment(
-        table_name="t", authorization=AuthorizationMode.OIDC, everyone=False, connections_per_user=0
+        deployment_name="Orders",
+        table_name="t",
+        authorization=AuthorizationMode.OIDC,
+        everyone=False,
+        connections_per_user=0,
     )
 
 
 def test_variables_are_texts_under_the_names_of_the_fields() -> None:
     assert connect_environment().variables() == {
+        "DEPLOYMENT_NAME": "Orders",
         "TABLE_NAME": "t",
         "AUTHORIZATION": "oidc",
         "EVERYONE": "false",
