@@ -126,6 +126,11 @@ def test_every_reason_is_documented_and_no_other(section: str, codes: type[Refus
     assert {code for row in rows for code in _CODE.findall(row)} == set(codes)
 
 
+def test_every_refusal_of_a_handshake_has_its_advice() -> None:
+    rows = re.findall(r"^\| `([a-z_]+)` \|", _text("docs/how-to/why-401.md"), re.MULTILINE)
+    assert sorted(rows) == sorted(Refusal)
+
+
 def test_every_document_is_in_the_index() -> None:
     linked = {
         (ROOT / "docs" / link.partition("#")[0]).resolve() for link in _LINK.findall(_prose("docs/README.md"))
