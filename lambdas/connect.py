@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def _room(room_id: str) -> str | None:
     """Return the entity that is the room, or None: no room can have this id."""
     try:
-        return checked_entity_id(room(room_id))
+        return room(room_id)
     except InvalidEntityIdError:
         return None
 

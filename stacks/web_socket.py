@@ -57,7 +57,7 @@ class WebSocket(Construct):
         self._settings, self._table, self._bus = settings, table, bus
         # What routes may want to know; each function is told what its description names.
         self._facts = {
-            "deployment_name": settings.stack_name,
+            "deployment_name": name,
             "table_name": table.table_name,
             "authorization": settings.authorization,
             "everyone": settings.everyone,
