@@ -131,7 +131,7 @@ def test_probing_for_entities_is_counted_and_logged(
     fields = vars(caplog.records[-1])
     assert (fields["connection_id"], fields["user_id"]) == ("c1", "alice")
     assert (fields["action"], fields["entity"]) == ("subscribe", "salaries/bob")
-    send("subscribe", {"action": "subscribe", "entityIds": ["orders/1", "a", "b", "no id", "c"]})
+    send("subscribe", {"action": "subscribe", "entityIds": ["orders/1", "a", "b", "no\nid", "c"]})
     assert forbidden_counted(capsys) == 3
 
 

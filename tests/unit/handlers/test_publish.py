@@ -112,7 +112,7 @@ def test_what_may_not_be_published_is_not(
 def test_what_a_client_may_not_publish_is_counted_and_logged(
     publish: Publish, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    publish({"action": "publish", "entityId": "a b"}, "rooms/*")
+    publish({"action": "publish", "entityId": "a\nb"}, "rooms/*")
     publish({"action": "publish", "entityId": "rooms/1"}, "rooms/*")
     assert forbidden_counted(capsys) == 0
     publish({"action": "onMessage", "message": "x"}, "rooms/*")
