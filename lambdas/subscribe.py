@@ -5,21 +5,28 @@ history is read. The push function stores an update, then reads the subscribers.
 this answer or pushed to this connection.
 """
 
+from collections.abc import Sequence
+
 from entity_push.protocol import frames
 from entity_push.protocol.channels import is_entity
 from entity_push.protocol.cursors import Cursor, InvalidCursorError
 from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.frames import CatchUp, Frame
 from entity_push.routes.admission import admitted
-from entity_push.routes.forbidden import Forbidden
-from entity_push.routes.interests import Interest, answer_each
+from entity_push.routes.interests import Question, answer_each
 from entity_push.routes.message_route import Request, message_route
-from entity_push.routes.replay import catch_up
+from entity_push.routes.replay import Retelling
 from entity_push.runtime import aws
 from entity_push.runtime.environment import SubscribeEnvironment
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
-from entity_push.table.subscriptions import ConnectionGoneError, Subscriptions, TooManySubscriptionsError
+from entity_push.table.subscriptions import (
+    MAX_CHANNELS_BYTES,
+    ConnectionGoneError,
+    Outcome,
+    Subscribed,
+    Subscriptions,
+)
 
 environment = SubscribeEnvironment.read()
 client = aws.client("dynamodb")
@@ -38,6 +45,17 @@ history = (
 limit = environment.subscriptions_per_connection
 forbidden = Forbidden(environment.deployment_name)
 
+HISTORIES_PER_SUBSCRIPTION = 2
+"""A connection begins no more histories after so many times its limit of subscriptions: each is an item that
+lives on, and subscribing and unsubscribing could go on for ever."""
+
+TOO_MUCH = {
+    Outcome.TOO_MANY: f"A connection has at most {limit} subscriptions."
+    " Unsubscribe from one, or open another connection.",
+    Outcome.TOO_LARGE: f"The names of a connection's subscriptions have at most {MAX_CHANNELS_BYTES:,} bytes"
+    " together. Unsubscribe from some, or open another connection.",
+}
+
 
 @message_route(most_frame_bytes=environment.client_frame_bytes)
 def handler(request: Request) -> Frame:
@@ -45,16 +63,18 @@ def handler(request: Request) -> Frame:
     connection = admitted(connections, request.connection_id, environment.authorization)
     without_grant: list[str] = []
 
-    def answer(interest: Interest, since: object, room: int) -> Frame:
-        cursor = _cursor(since)
-        if interest.grant is not None and not connection.bearer.grants.may_subscribe(interest.grant):
-            without_grant.append(interest.grant)
-            raise ProtocolError(ErrorCode.FORBIDDEN, "Your token has no grant to subscribe to this.")
-        already = _subscribe(connection, interest.channel)
-        past = CatchUp()
-        if history and interest.history:
-            past = catch_up(history, interest.history, cursor, room=room)
-        return frames.subscribed(interest.named, already_subscribed=already, catch_up=past)
+    def answer(questions: Sequence[Question], room: int) -> list[Frame | ProtocolError]:
+        refusals = [_refusal(connection, question) for question in questions]
+        asked = zip(questions, refusals, strict=True)
+        subscribed = _subscribe(connection, [one.interest.channel for one, refusal in asked if not refusal])
+        past = Retelling(history, room) if history else None
+        named: set[str] = set()
+        answers = []
+        for question, refusal in zip(questions, refusals, strict=True):
+            again = question.interest.channel in named  # an entity that the frame names twice
+            answers.append(refusal or _answer(question, subscribed, past, again=again))
+            named.add(question.interest.channel)
+        return answers
 
     try:
         return answer_each(request.frame.fields, connection, answer)
@@ -62,27 +82,43 @@ def handler(request: Request) -> Frame:
         forbidden.count(connection, "subscribe", without_grant)
 
 
-def _cursor(since: object) -> Cursor | None:
-    if since is None:
-        return None
+def _refusal(connection: Connection, question: Question) -> ProtocolError | None:
+    """Return why a question has no other answer; None if it has one."""
     try:
-        return Cursor.parse(since)
-    except InvalidCursorError as error:
-        raise ProtocolError(
+        _cursor(question.since)
+    except InvalidCursorError:
+        return ProtocolError(
             ErrorCode.INVALID_CURSOR, 'Send as "since" the last "cursor" that you got, or leave it out.'
-        ) from error
-
-
-def _subscribe(connection: Connection, channel: str) -> bool:
-    others = {name for name in (*connection.channels, channel) if not is_entity(name)}  # they do not count
-    try:
-        return subscriptions.subscribe(
-            connection.connection_id, channel, ends=connection.ends, limit=limit + len(others)
         )
+    grant = question.interest.grant
+    if grant is not None and not connection.bearer.grants.may_subscribe(grant):
+        return ProtocolError(ErrorCode.FORBIDDEN, "Your token has no grant to subscribe to this.")
+    return None
+
+
+def _cursor(since: object) -> Cursor | None:
+    return None if since is None else Cursor.parse(since)
+
+
+def _subscribe(connection: Connection, channels: list[str]) -> Subscribed:
+    histories = limit * HISTORIES_PER_SUBSCRIPTION
+    try:
+        return subscriptions.subscribe(connection, channels, limit=limit, histories=histories)
     except ConnectionGoneError as error:
         raise ProtocolError(ErrorCode.CONNECTION_GONE, "This connection is closed. Connect again.") from error
-    except TooManySubscriptionsError as error:
-        raise ProtocolError(
-            ErrorCode.TOO_MANY_SUBSCRIPTIONS,
-            f"A connection has at most {limit} subscriptions. Unsubscribe from one, or open another.",
-        ) from error
+
+
+def _answer(
+    question: Question, subscribed: Subscribed, past: Retelling | None, *, again: bool
+) -> Frame | ProtocolError:
+    """Return the answer to a question, after the subscription was written."""
+    interest = question.interest
+    outcome = subscribed.outcomes[interest.channel]
+    if outcome in TOO_MUCH:
+        return ProtocolError(ErrorCode.TOO_MANY_SUBSCRIPTIONS, TOO_MUCH[outcome])
+    told = CatchUp()
+    if past and interest.history:
+        begin = subscribed.may_begin or not is_entity(interest.history)
+        told = past.of(interest.history, _cursor(question.since), begin=begin)
+    already = again or outcome is Outcome.ALREADY
+    return frames.subscribed(interest.named, already_subscribed=already, catch_up=told)

@@ -1,6 +1,6 @@
 """Interests: a client asks for an entity, all that a pattern covers, its user's channel, or everyone's."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +19,13 @@ from entity_push.table.connections import Connection
 USER = "user"
 
 MAX_ENTITY_IDS = 25
-"""The most entities in one frame: each is a transaction of its own, while API Gateway waits."""
+"""Entities that one frame may name: each is written twice over in a transaction, and its past is read."""
 
 MAX_SEVERAL_BYTES = 120_000
 """The longest answer about several entities, which has to fit one message of 128 KB."""
 
-_FIELDS_BYTES = 2000
-"""The size of one answer without its updates: an id, a cursor, and a last frame without its message."""
+_FIELDS_BYTES = 1500
+"""What one answer takes besides ids and the past: its other fields, and those of a frame without message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,19 @@ class Interest:
     channel: str
     history: str | None
     grant: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing that a frame asks about.
+
+    Attributes:
+        interest: the thing.
+        since: what the frame says of how far the client had got; anything at all.
+    """
+
+    interest: Interest
+    since: object
 
 
 def interest_in_entity(value: object) -> Interest:
@@ -79,19 +92,21 @@ def interest_in_channel(name: object, connection: Connection) -> Interest:
     )
 
 
-def answer_each(
-    fields: Mapping[str, Any], connection: Connection, answer: Callable[[Interest, object, int], Frame]
-) -> Frame:
+Answer = Callable[[Sequence[Question], int], Sequence[Frame | ProtocolError]]
+"""Answers all questions of a frame, in their order, given how many bytes the past may take in the answers."""
+
+
+def answer_each(fields: Mapping[str, Any], connection: Connection, answer: Answer) -> Frame:
     """Return the answer to a frame that names an entity, a channel, or several entities.
 
     Args:
-        fields: the frame's fields.
-        connection: the connection that the frame came on.
-        answer: answers about one interest, given its `since` and the bytes that its updates may take.
+        fields: the frame.
+        connection: the connection it came on.
+        answer: answers all that can be listened to, at once.
 
     Raises:
-        ProtocolError: the frame names nothing that a client can listen to, or `answer` raised the error. An
-            error about one of several entities is an answer among the others instead.
+        ProtocolError: what the frame names can't be listened to, or the answer is an error; for one of
+            several entities, that is an answer among the others instead.
     """
     if "entityIds" in fields:
         return _answer_several(fields, answer)
@@ -99,10 +114,13 @@ def answer_each(
         interest = interest_in_channel(fields["channel"], connection)
     else:
         interest = interest_in_entity(fields.get("entityId"))
-    return answer(interest, fields.get("since"), frames.UPDATES_ROOM)
+    (found,) = answer([Question(interest, fields.get("since"))], frames.UPDATES_ROOM)
+    if isinstance(found, ProtocolError):
+        raise found
+    return found
 
 
-def _answer_several(fields: Mapping[str, Any], answer: Callable[[Interest, object, int], Frame]) -> Frame:
+def _answer_several(fields: Mapping[str, Any], answer: Answer) -> Frame:
     entity_ids = fields["entityIds"]
     if not isinstance(entity_ids, list) or not 1 <= len(entity_ids) <= MAX_ENTITY_IDS:
         raise ProtocolError(
@@ -114,13 +132,26 @@ def _answer_several(fields: Mapping[str, Any], answer: Callable[[Interest, objec
         raise ProtocolError(
             ErrorCode.INVALID_CURSOR, 'With "entityIds", "since" is an object: {"<entityId>":"<cursor>"}.'
         )
-    answers: list[Frame] = []
-    room = MAX_SEVERAL_BYTES - _FIELDS_BYTES * len(entity_ids)
-    for entity_id in entity_ids:
-        try:
-            interest = interest_in_entity(entity_id)
-            answers.append(answer(interest, since.get(entity_id), max(room, 0)))
-        except ProtocolError as error:
-            answers.append(frames.error_about(entity_id, error))
-        room -= max(0, len(frames.encode(answers[-1])) - _FIELDS_BYTES)
-    return frames.several(answers)
+    interests = list(map(_interest_or_error, entity_ids))
+    questions = [
+        Question(interest, since.get(entity_id))
+        for entity_id, interest in zip(entity_ids, interests, strict=True)
+        if isinstance(interest, Interest)
+    ]
+    fields_bytes = sum(2 * len(frames.encode(dict(question.interest.named))) for question in questions)
+    room = MAX_SEVERAL_BYTES - fields_bytes - _FIELDS_BYTES * len(entity_ids)
+    answers = iter(answer(questions, room))
+    found = [next(answers) if isinstance(interest, Interest) else interest for interest in interests]
+    return frames.several(
+        [
+            frames.error_about(entity_id, one) if isinstance(one, ProtocolError) else one
+            for entity_id, one in zip(entity_ids, found, strict=True)
+        ]
+    )
+
+
+def _interest_or_error(entity_id: object) -> Interest | ProtocolError:
+    try:
+        return interest_in_entity(entity_id)
+    except ProtocolError as error:
+        return error

@@ -11,6 +11,7 @@ from entity_push.table.keys import Item
 
 MOST_TRIES = 8
 _CONFLICTS = frozenset(("TransactionConflict", "TransactionConflictException"))
+_THROTTLES = frozenset(("ThrottlingError", "ProvisionedThroughputExceeded"))
 
 
 class StillConflictingError(Exception):
@@ -30,6 +31,14 @@ def _conflict(error: ClientError) -> bool:
     if error.response["Error"]["Code"] in _CONFLICTS:
         return True
     return any(reason.get("Code") in _CONFLICTS for reason in reasons(error))
+
+
+def is_passing(error: ClientError) -> bool:
+    """Tell whether a transaction met other writers, or too many of them: then trying again helps.
+
+    The codes: Amazon DynamoDB API Reference, TransactWriteItems, "TransactionCanceledException".
+    """
+    return _conflict(error) or any(reason.get("Code") in _THROTTLES for reason in reasons(error))
 
 
 class ConflictRetries:

@@ -33,12 +33,13 @@ class Connection:
     """An open connection.
 
     Attributes:
-        connection_id: API Gateway's id of the connection.
-        connected_at: the time of connecting, in milliseconds since 1970, as API Gateway gives it.
-        ip_address: the client's IP address; empty if unknown.
-        user_agent: the client's User-Agent header; empty if the client sent none.
-        bearer: the user, the user's grants, and the token's end.
-        channels: the channels in whose lists of subscribers the connection is.
+        connection_id: API Gateway's id.
+        connected_at: milliseconds since 1970, as API Gateway gives it.
+        ip_address: the client's address.
+        user_agent: the client's User-Agent header, if it sent one.
+        bearer: who opened it, and what they may do.
+        channels: what it is subscribed to.
+        subscribes: how many subscriptions its frames have made, ended ones included.
     """
 
     connection_id: str
@@ -47,6 +48,7 @@ class Connection:
     user_agent: str
     bearer: Bearer
     channels: frozenset[str] = frozenset()
+    subscribes: int = 0
 
     @property
     def ends(self) -> int:
@@ -88,7 +90,8 @@ def _to_item(connection: Connection) -> Item:
     return item
 
 
-def _from_item(item: Item) -> Connection:
+def from_item(item: Item) -> Connection:
+    """Return the connection that an item holds."""
     bearer = Bearer(
         user_id=item.get("userId", {}).get("S"),
         grants=Grants.from_json(item["grants"]["S"]),
@@ -101,6 +104,7 @@ def _from_item(item: Item) -> Connection:
         user_agent=item["userAgent"]["S"],
         bearer=bearer,
         channels=keys.channels_of(item),
+        subscribes=int(item["subscribes"]["N"]) if "subscribes" in item else 0,
     )
 
 
@@ -160,7 +164,7 @@ class Connections:
         answer = self._client.get_item(
             TableName=self._name, Key=keys.connection(connection_id), ConsistentRead=True
         )
-        return _from_item(answer["Item"]) if "Item" in answer else None
+        return from_item(answer["Item"]) if "Item" in answer else None
 
     def count(self, channel: str, now: float) -> int:
         """Return the number of connections in a channel's list of subscribers, strongly consistent.

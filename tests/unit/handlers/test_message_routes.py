@@ -250,6 +250,66 @@ def test_several_entities_get_an_answer_each(send: Send, dynamodb: Any) -> None:
     assert [item["wasSubscribed"] for item in gone["answers"]] == [True, True, False]
 
 
+def test_of_several_the_first_that_fit_are_subscribed(send: Send, dynamodb: Any) -> None:
+    open_connection(dynamodb, "*")
+    send("subscribe", {"action": "subscribe", "entityId": "e2"})
+    ids = ["e1", "e2", "e3", "e4", "e1"]
+    answers = send("subscribe", {"action": "subscribe", "entityIds": ids})["answers"]
+    assert [(item.get("alreadySubscribed"), item.get("code"), item["entityId"]) for item in answers] == [
+        (False, None, "e1"),
+        (True, None, "e2"),
+        (False, None, "e3"),
+        (None, "too_many_subscriptions", "e4"),
+        (True, None, "e1"),
+    ]
+    assert answers[0]["cursor"] == answers[4]["cursor"]
+
+
+def test_an_entity_that_is_named_twice_ends_once(send: Send, dynamodb: Any) -> None:
+    open_connection(dynamodb, "*")
+    send("subscribe", {"action": "subscribe", "entityIds": ["e1", "e1"]})
+    answers = send("unsubscribe", {"action": "unsubscribe", "entityIds": ["e1", "e2", "e1"]})["answers"]
+    assert [item["wasSubscribed"] for item in answers] == [True, False, False]
+
+
+def test_names_that_take_too_much_together_are_told_so(
+    send: Send, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUBSCRIPTIONS_PER_CONNECTION", "1000")
+    open_connection(dynamodb, "*")
+    answers = []
+    for start in range(0, 275, 25):
+        ids = [f"{number:0256}" for number in range(start, start + 25)]
+        answers += send("subscribe", {"action": "subscribe", "entityIds": ids})["answers"]
+    codes = [item.get("code") for item in answers]
+    assert codes == [None] * 248 + ["too_many_subscriptions"] * 27
+    assert "65,536 bytes" in answers[-1]["message"]
+
+
+def heads(dynamodb: Any) -> int:
+    items = dynamodb.scan(TableName=TABLE_NAME, ConsistentRead=True)["Items"]
+    return sum(item["sk"]["S"] == "HEAD" for item in items)
+
+
+def test_coming_and_going_begins_so_many_histories_and_no_more(send: Send, dynamodb: Any) -> None:
+    open_connection(dynamodb, "*")
+    cursors = []
+    for number in range(12):
+        frame = {"entityIds": [f"{number}/{place}" for place in range(3)]}
+        for _ in range(2):
+            answers = send("subscribe", {"action": "subscribe", **frame})["answers"]
+            cursors += [item["cursor"] for item in answers]
+        send("unsubscribe", {"action": "unsubscribe", **frame})
+    assert heads(dynamodb) == 6, "twice the limit of subscriptions"
+    assert all(cursors[:12])
+    assert set(cursors[12:]) == {None}
+    for channel in ("user", "everyone"):
+        assert send("subscribe", {"action": "subscribe", "channel": channel})["cursor"]
+    history = History(dynamodb, TABLE_NAME, replay_seconds=86_400, head_seconds=86_400)
+    history.append([Event("entity/busy", "1", {"type": "Entity Updated", "entityId": "busy"}, NOW * 1000)])
+    assert send("subscribe", {"action": "subscribe", "entityId": "busy"})["cursor"].endswith(".1")
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
@@ -287,6 +347,7 @@ def test_an_answer_for_several_fits_one_message_and_what_does_not_follows(
         (True, True, False),
         (True, False, True),
     }
+    assert caught_up[-1]["cursor"] == since[ids[-1]], "what was not read is asked for from the same place"
     last = caught_up[-1]
     rest = send("subscribe", {"action": "subscribe", "entityId": last["entityId"], "since": last["cursor"]})
     assert [update["sequence"] for update in rest["updates"]] == [1]

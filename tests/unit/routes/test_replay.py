@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 from entity_push.protocol import frames
 from entity_push.protocol.cursors import Cursor
-from entity_push.routes.replay import catch_up
+from entity_push.routes.replay import LEAST_ROOM, Retelling, catch_up
 from entity_push.table.history import Head
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,13 +13,23 @@ LATEST = b'{"type":"Entity Updated","sequence":9}'
 
 
 class Past:
-    """A history with these updates."""
+    """A history with these updates.
+
+    Attributes:
+        reads: how often something was read.
+    """
 
     def __init__(self, head: Head, stored: dict[int, bytes]):
         self._head, self._stored = head, stored
+        self.reads = 0
+
+    def head(self, channel: str) -> Head | None:
+        found = self.begin(channel)
+        return found if found.sequence else None
 
     def begin(self, channel: str) -> Head:
         assert channel == "entity/e1"
+        self.reads += 1
         return self._head
 
     def since(self, channel: str, cursor: Cursor, head: Head) -> Iterator[tuple[int, bytes]]:
@@ -92,3 +102,43 @@ def test_with_more_the_client_gets_everything_in_answers_below_32_kb(last: int, 
             break
         assert found.updates, "an answer with more must bring something"
     assert got == list(range(min(seen, last) + 1, last + 1))
+
+
+def test_without_the_right_to_begin_a_history_there_is_a_cursor_only_where_there_is_one() -> None:
+    assert catch_up(Past(Head("ab", 0), {}), "entity/e1", None, begin=False) == frames.CatchUp()
+    assert catch_up(past(9), "entity/e1", None, begin=False).cursor == Cursor("ab", 9)
+
+
+def test_what_is_asked_twice_is_read_once_and_told_twice() -> None:
+    there = past(9)
+    retelling = Retelling(there, 2000)
+    told = [retelling.of("entity/e1", Cursor("ab", 7), begin=True) for _ in range(2)]
+    assert [numbers(one) for one in told] == [[8, 9], [8, 9]]
+    assert there.reads == 1
+
+
+def test_without_room_nothing_is_read_and_the_client_asks_again_from_where_it_is() -> None:
+    there = past(9)
+    for room in (LEAST_ROOM - 1, 0, -5000):
+        found = Retelling(there, room).of("entity/e1", Cursor("cd", 7), begin=True)
+        assert found == frames.CatchUp(Cursor("cd", 7), recovered=True, more=True)
+    assert there.reads == 0
+
+
+def test_a_newcomer_without_room_gets_a_cursor_that_was_looked_at() -> None:
+    found = Retelling(past(9), 0).of("entity/e1", None, begin=True)
+    assert (found.cursor, found.recovered, found.more) == (Cursor("ab", 9), False, False)
+    assert found.latest == {"type": "Entity Updated", "sequence": 9, "oversize": True}
+
+
+@pytest.mark.parametrize("since", [None, Cursor("ab", 7), Cursor("cd", 1)])
+def test_a_repetition_without_room_is_told_without_what_takes_it(since: Cursor | None) -> None:
+    retelling = Retelling(past(9, size=400), 1000)
+    first = retelling.of("entity/e1", since, begin=True)
+    told = [retelling.of("entity/e1", since, begin=True) for _ in range(25)]
+    texts = [len(frames.encode(frame)) for one in (first, *told) for frame in one.updates]
+    assert sum(texts) <= 1000
+    for one in told:
+        assert one.updates or one.more or one.cursor == Cursor("ab", 9)
+        assert one.recovered == first.recovered
+        assert "message" not in (one.latest or {}) or one.latest == first.latest

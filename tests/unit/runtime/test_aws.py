@@ -7,9 +7,11 @@ from botocore.exceptions import ClientError
 from entity_push.auth.bearer import ANONYMOUS
 from entity_push.runtime import aws
 from entity_push.table.connections import Connection, Connections
-from entity_push.table.subscriptions import Subscriptions
+from entity_push.table.subscriptions import Outcome, Subscriptions
 
 from tests.unit.conftest import TABLE_NAME
+
+CONNECTION = Connection("c1", 1, "192.0.2.1", "wscat", ANONYMOUS)
 
 
 def without_metadata(response: dict[str, Any]) -> dict[str, Any]:
@@ -20,9 +22,9 @@ def without_metadata(response: dict[str, Any]) -> dict[str, Any]:
 def test_answers_of_dynamodb_are_as_botocore_reads_them(dynamodb: Any) -> None:
     client = aws.client("dynamodb")
     table = Subscriptions(client, TABLE_NAME)
-    Connections(client, TABLE_NAME).open(Connection("c1", 1, "192.0.2.1", "wscat", ANONYMOUS))
+    Connections(client, TABLE_NAME).open(CONNECTION)
     for number in range(3):
-        table.subscribe("c1", f"entity/e{number}", ends=1, limit=9)
+        table.subscribe(CONNECTION, [f"entity/e{number}"], limit=9, histories=9)
     key = {"pk": {"S": "CONNECTION#c1"}, "sk": {"S": "CONNECTION"}}
     calls: list[tuple[str, dict[str, Any]]] = [
         ("scan", {"TableName": TABLE_NAME}),
@@ -53,9 +55,10 @@ def test_a_failed_condition_of_a_transaction_carries_the_item(dynamodb: Any) -> 
     assert dynamodb is not None
     client = aws.client("dynamodb")
     table = Subscriptions(client, TABLE_NAME)
-    Connections(client, TABLE_NAME).open(Connection("c1", 1, "192.0.2.1", "wscat", ANONYMOUS))
-    assert table.subscribe("c1", "entity/e1", ends=1, limit=9) is False
-    assert table.subscribe("c1", "entity/e1", ends=1, limit=9) is True
+    Connections(client, TABLE_NAME).open(CONNECTION)
+    table.subscribe(CONNECTION, ["entity/e1"], limit=1, histories=9)
+    found = table.subscribe(CONNECTION, ["entity/e2"], limit=1, histories=9)  # as if there were none yet
+    assert found.outcomes == {"entity/e2": Outcome.TOO_MANY}
 
 
 def test_missing_credentials_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,6 @@ from tests.unit.conftest import TABLE_NAME
 CHANNEL = "entity/orders/4711"
 CONNECTION_ID = "L0SM9cOFvHcCIhw="
 NOW = 1_795_000_000_000
-ENDS = NOW // 1000 + 7200
 CONNECTION = Connection(
     CONNECTION_ID,
     NOW,
@@ -79,7 +78,7 @@ def test_a_subscribe_costs_four_write_units_and_one_read_unit(dynamodb: Any) -> 
     history(dynamodb).append(events(0, 12))
     subscriptions = Subscriptions(client, TABLE_NAME)
     Connections(dynamodb, TABLE_NAME).open(CONNECTION)
-    subscriptions.subscribe(CONNECTION_ID, CHANNEL, ends=ENDS, limit=100)
+    subscriptions.subscribe(CONNECTION, [CHANNEL], limit=100, histories=200)
     assert client.write_units == 4
     past = history(client)
     newcomer = catch_up(past, CHANNEL, None)
@@ -107,7 +106,7 @@ def test_items_stay_within_their_budgets(dynamodb: Any) -> None:
     subscriptions = Subscriptions(client, TABLE_NAME)
     Connections(client, TABLE_NAME).open(CONNECTION)
     for number in range(20):
-        subscriptions.subscribe(CONNECTION_ID, f"{CHANNEL}{number:02}", ends=ENDS, limit=100)
+        subscriptions.subscribe(CONNECTION, [f"{CHANNEL}{number:02}"], limit=100, histories=200)
     # 1 MB / 100 bytes: a page holds about 10,000 subscribers.
     budgets = {
         "SUBSCRIBER": 100,

@@ -38,9 +38,10 @@ def test_a_connection_is_found_as_it_was_opened(table: Connections, bearer: Bear
 def test_deleting_removes_every_item(table: Connections, dynamodb: Any) -> None:
     subscriptions = Subscriptions(dynamodb, TABLE_NAME)
     for connection_id in ("c1", "c2"):
-        table.open(connection(connection_id, bearer=Bearer("alice", Grants(), CONNECTED_AT // 1000 + 60)))
-        for number in range(60):  # more than two batches of deletes
-            subscriptions.subscribe(connection_id, f"entity/e{number}", ends=1, limit=100)
+        opened = connection(connection_id, bearer=Bearer("alice", Grants(), CONNECTED_AT // 1000 + 60))
+        table.open(opened)
+        channels = [f"entity/e{number}" for number in range(60)]  # more than two batches of deletes
+        subscriptions.subscribe(opened, channels, limit=100, histories=200)
     table.delete("c1")
     assert {item["sk"] for item in all_items(dynamodb)} == {"CONNECTION", "SUBSCRIBER#c2", "CONNECTION#c2"}
     table.delete("c1")
