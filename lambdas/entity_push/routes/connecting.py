@@ -7,6 +7,9 @@ from entity_push.auth.handshake import SUBPROTOCOL, offered_subprotocols
 from entity_push.protocol.channels import user_channel
 from entity_push.table.connections import Connection
 
+MAX_USER_AGENT_BYTES = 512
+"""What is kept of a User-Agent: each frame reads the connection's item, and a subscribe writes it anew."""
+
 
 def is_frame(event: dict[str, Any]) -> bool:
     """Tell whether an event is a frame that names the route `$connect` or `$disconnect`."""
@@ -32,10 +35,14 @@ def connection_of(event: dict[str, Any], *, anybody: bool) -> Connection:
         connection_id=context["connectionId"],
         connected_at=int(context["connectedAt"]),
         ip_address=identity.get("sourceIp") or "",
-        user_agent=identity.get("userAgent") or "",
+        user_agent=_start(identity.get("userAgent") or ""),
         bearer=bearer,
         channels=frozenset() if bearer.user_id is None else frozenset((user_channel(bearer.user_id),)),
     )
+
+
+def _start(user_agent: str) -> str:
+    return user_agent.encode(errors="ignore")[:MAX_USER_AGENT_BYTES].decode(errors="ignore")
 
 
 def query_parameter(event: dict[str, Any], name: str) -> str | None:

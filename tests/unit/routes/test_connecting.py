@@ -71,3 +71,8 @@ def test_only_the_known_subprotocol_is_accepted(headers: Any, accepted: str | No
 
 def test_a_token_after_the_subprotocol_is_not_echoed() -> None:
     assert accepted_subprotocol({"headers": {"Sec-WebSocket-Protocol": "websocket, t.o.k"}}) == "websocket"
+
+
+def test_of_a_long_user_agent_the_start_is_kept() -> None:
+    context = {**CONTEXT, "identity": {"sourceIp": "192.0.2.1", "userAgent": "x" + "ü" * 9000}}
+    assert connection_of({"requestContext": context}, anybody=True).user_agent == "x" + "ü" * 255
