@@ -4,7 +4,9 @@ A write unit is 1 KB, a strongly consistent read unit 4 KB. A transaction's writ
 the sum of its items, projected or not. A missing item still costs a unit.
 
 Source: Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats" and "DynamoDB read and write
-operations".
+operations": a write unit is 1 KB, a strongly consistent read unit 4 KB; a transaction's writes count twice; a
+query reads the sum of its items, projected or not; an item that is not there still costs a unit. A write
+costs what the larger of the old and the new item takes, and so does one whose condition fails.
 """
 
 import math
@@ -62,22 +64,28 @@ class Metered:
         return self._client.query(**parameters)
 
     def put_item(self, **parameters: Any) -> Any:
-        self.write_units += self._written(parameters["Item"])
+        self.write_units += self._written(self._stored(parameters["Item"]), parameters["Item"])
         return self._client.put_item(**parameters)
 
     def transact_write_items(self, TransactItems: list[Item]) -> Any:  # noqa: N803 - AWS's name
-        answer = self._client.transact_write_items(TransactItems=TransactItems)
-        for action in TransactItems:
-            ((kind, what),) = action.items()
-            key = what.get("Key") or {name: what["Item"][name] for name in ("pk", "sk")}
-            item = self._client.get_item(TableName=self._table, Key=key).get("Item", key)
-            self.write_units += 2 * self._written(item)
-            assert kind in ("Put", "Update", "Delete")
-        return answer
+        written = [what for action in TransactItems for what in action.values()]
+        old = [self._stored(what.get("Key") or what["Item"]) for what in written]
+        try:
+            return self._client.transact_write_items(TransactItems=TransactItems)
+        finally:  # a transaction that is refused is counted as if it had been done
+            for what, before in zip(written, old, strict=True):
+                key = what.get("Key") or what["Item"]
+                self.write_units += 2 * self._written(before, what.get("Item") or self._stored(key))
 
-    def _written(self, item: Item) -> int:
-        kind = item["sk"]["S"].partition("#")[0]
-        size = item_size(item)
+    def _stored(self, item: Item) -> Item:
+        """Return the item that is stored under an item's key; the key if there is none."""
+        key = {name: item[name] for name in ("pk", "sk")}
+        stored: Item = self._client.get_item(TableName=self._table, Key=key).get("Item", key)
+        return stored
+
+    def _written(self, *versions: Item) -> int:
+        kind = versions[0]["sk"]["S"].partition("#")[0]
+        size = max(map(item_size, versions))
         self.largest[kind] = max(size, self.largest.get(kind, 0))
         return math.ceil(size / 1024)
 
