@@ -20,6 +20,7 @@ in from the start, and are entities here:
 - While an answer is awaited, pushed frames wait too, and the client asks no other question. The answer comes
   first, then the waiting frames.
 - `recovered: true`: `updates` are the next ones. `more`: ask again, with the answer's cursor.
+- No cursor: there was no history yet, so the first pushed frame with a number is a reason to ask.
 - `recovered: false`: the state is to be fetched anew (`Refetch`), and goes on from the answer's cursor.
 - A pushed frame with a number seen before is dropped. The next number is applied. Any other number or epoch
   is a reason to ask. The frame itself is dropped then: it was stored before it was pushed, so the answer
@@ -138,10 +139,13 @@ class ReferenceClient:
     def connected(self) -> None:
         """Subscribe to all wanted entities: a connection is open."""
         self._open = True
-        self._subscribe(
-            name
-            for name, entity in self.entities.items()
-            if entity.wanted or (entity.changes and name in FROM_THE_START)
+        self._ask_together(
+            "subscribe",
+            [
+                name
+                for name, entity in self.entities.items()
+                if entity.wanted or (entity.changes and name in FROM_THE_START)
+            ],
         )
 
     def disconnected(self) -> None:
@@ -152,13 +156,13 @@ class ReferenceClient:
             entity.question = None
             entity.waiting.clear()
 
-    def subscribe(self, name: str) -> None:
-        """Follow an entity, or all entities that a pattern covers, from now on and on every connection."""
-        self._want(name, True)
+    def subscribe(self, *names: str) -> None:
+        """Follow entities, or all that patterns cover, from now on, whenever there is a connection."""
+        self._ask_together("subscribe", [name for name in names if self._wants_to_ask(name, wanted=True)])
 
-    def unsubscribe(self, name: str) -> None:
-        """Stop following an entity or a pattern. The cursor is kept."""
-        self._want(name, False)
+    def unsubscribe(self, *names: str) -> None:
+        """Follow entities, or patterns, no more; the place in each is kept."""
+        self._ask_together("unsubscribe", [name for name in names if self._wants_to_ask(name, wanted=False)])
 
     def follows(self, name: str) -> bool:
         """Tell whether an entity's updates are wanted: by its id, by a pattern, or from the start."""
@@ -191,38 +195,40 @@ class ReferenceClient:
             case {"type": "error", "code": "internal_error"} | {"message": "Internal server error"}:
                 self.repeat()
 
-    def _want(self, name: str, wanted: bool) -> None:
+    def _wants_to_ask(self, name: str, *, wanted: bool) -> bool:
+        """Take down whether a name is wanted; tell whether the server is to be asked for that at once."""
         entity = self.entities.setdefault(name, Entity())
         if entity.wanted == wanted:
-            return
+            return False
         entity.wanted = wanted
         if not self._open or self._is_leaving(entity):
-            return  # the answer leads to the next question
-        if wanted:  # even during another question: frames that came in between were dropped
-            self._ask(name, "subscribe")
-        elif not entity.question and not self.follows(name):  # a pattern brings the entity's updates anyway
-            self._ask(name, "unsubscribe")
+            return False  # when that is answered, what is wanted then is asked
+        if wanted:  # even if it is asked already: frames that came in between were dropped
+            return True
+        return not entity.question and not self.follows(name)  # what a pattern covers comes in any case
 
     @staticmethod
     def _is_leaving(entity: Entity) -> bool:
         return entity.question is not None and entity.question.startswith("unsubscribe")
 
-    def _subscribe(self, names: Iterable[str]) -> None:
-        """Subscribe to several entities with as few frames as possible."""
+    def _ask_together(self, action: str, names: Iterable[str]) -> None:
+        """Ask about several, with as few frames as possible."""
         entity_ids = []
         for name in names:
             if is_pattern(name) or name in FROM_THE_START:
-                self._ask(name, "subscribe")
+                self._ask(name, action)
             else:
                 entity_ids.append(name)
         for start in range(0, len(entity_ids), MAX_ENTITY_IDS):
             some = entity_ids[start : start + MAX_ENTITY_IDS]
-            question = self._question("subscribe", some)
-            cursors = {name: self.entities[name].cursor for name in some}
-            since = {name: cursor for name, cursor in cursors.items() if cursor is not None}
-            self.outgoing.append(
-                {"action": "subscribe", "entityIds": some, "since": since, "requestId": question}
-            )
+            if len(some) == 1:
+                self._ask(some[0], action)
+                continue
+            frame: Frame = {"action": action, "entityIds": some, "requestId": self._question(action, some)}
+            if action == "subscribe":
+                cursors = {name: self.entities[name].cursor for name in some}
+                frame["since"] = {name: cursor for name, cursor in cursors.items() if cursor is not None}
+            self.outgoing.append(frame)
 
     def _ask(self, name: str, action: str) -> None:
         named = {"channel": FROM_THE_START[name]} if name in FROM_THE_START else {"entityId": name}
@@ -249,10 +255,16 @@ class ReferenceClient:
         if subscribed != follows:  # the wish has changed since the question
             self._ask(name, "subscribe" if follows else "unsubscribe")
         elif subscribed and is_pattern(name):
-            self._subscribe(
-                other
-                for other, known in self.entities.items()
-                if covers(name, other) and known.changes and not known.wanted and not self._is_leaving(known)
+            self._ask_together(
+                "subscribe",
+                [
+                    other
+                    for other, known in self.entities.items()
+                    if covers(name, other)
+                    and known.changes
+                    and not known.wanted
+                    and not self._is_leaving(known)
+                ],
             )
         elif subscribed:
             self._caught_up(name, entity, answer)
@@ -284,9 +296,10 @@ class ReferenceClient:
             entity.cursor = frame["cursor"]
             entity.changes.append(Heard(frame))
             return
-        place = Place.of(frame["cursor"])
-        # Without a cursor, there was no update before: the first update has the number 1.
-        seen = Place.of(entity.cursor) if entity.cursor else Place(place.epoch, 0)
+        if entity.cursor is None:  # there was no history, and now there is one
+            self._ask(name, "subscribe")
+            return
+        place, seen = Place.of(frame["cursor"]), Place.of(entity.cursor)
         if place == (seen.epoch, seen.sequence + 1):
             self._apply_unless_seen(entity, frame)
         elif place.epoch != seen.epoch or place.sequence > seen.sequence:

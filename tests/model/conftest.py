@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from entity_push.protocol import frames
 from entity_push.push import messages, retries
-from entity_push.routes import admission
+from entity_push.routes import admission, interests
 from entity_push.runtime.telemetry import logger
 from entity_push.table import history
 from moto import mock_aws
@@ -23,11 +23,13 @@ def _small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(history, "new_epoch", lambda: f"epoch{next(epochs)}")
     patch.setattr(history, "PAGE_ITEMS", 2)
     patch.setattr(frames, "UPDATES_ROOM", 450)  # two or three frames
+    patch.setattr(interests, "_FIELDS_BYTES", 0)
+    patch.setattr(interests, "MAX_SEVERAL_BYTES", 500)  # then the second of two entities is not read
     patch.setattr(messages, "CHUNK_SIZE", 2)
     patch.setattr(retries, "MAX_ROUNDS", 3)
     patch.setattr(admission, "time", time)  # a world replaces it by its clock
     patch.setattr("entity_push.push.metrics.PushMetrics.flush", lambda _self, _deployment_name: None)
-    facts = {"connections_per_user": 0, "subscriptions_per_connection": 5}
+    facts = {"connections_per_user": 0, "subscriptions_per_connection": 20}
     for name, value in function_variables(table_name=TABLE, **facts).items():
         patch.setenv(name, value)
     patch.delenv("AWS_ENDPOINT_URL", raising=False)

@@ -86,6 +86,53 @@ class Machine(RuleBasedStateMachine):
             device.client.unsubscribe(name)
             self.world.send(device)
 
+    @precondition(lambda self: self._any_connected() and self._room())
+    @rule(which=SOME, names=st.permutations(ENTITIES), wanted=st.booleans())
+    def change_several(self, which: int, names: list[str], wanted: bool) -> None:
+        """One frame names several entities."""
+        if device := self._device(which, connected=True):
+            change = device.client.subscribe if wanted else device.client.unsubscribe
+            change(*names)
+            self.world.send(device)
+
+    @precondition(lambda self: not self.world.running())
+    @rule(
+        which=SOME, route_at=ROUTE_STEPS, left_at=st.sampled_from(["batch_write_item", "its end", "its end"])
+    )
+    def leave_while_subscribing(self, which: int, route_at: str, left_at: str) -> None:
+        """A client goes while its frame with several entities is being answered."""
+        device = self.world.devices[which % len(self.world.devices)]
+        if device.connection_id:
+            self.world.drop(device, notice=False)
+        device.client.subscribe(*ENTITIES)
+        self.world.connect(device, young=True)
+        subscribing = list(self.world.running())
+        self._run_to(subscribing, route_at)
+        self.world.drop(device, notice=True)
+        self._run_to([actor for actor in self.world.running() if actor not in subscribing], left_at)
+
+    @precondition(lambda self: self.world.sqs.waiting == [] and not self.world.running())
+    @rule(which=SOME, count=st.integers(1, 3), schedule=SCHEDULE)
+    def come_back_to_several(self, which: int, count: int, schedule: list[tuple[int, int, Fault]]) -> None:
+        """A client asks in one frame for what it missed of several entities."""
+        device = self.world.devices[which % len(self.world.devices)]
+        if not device.connection_id:
+            self.world.connect(device, young=True)
+        device.client.subscribe(*ENTITIES)
+        self.world.send(device)
+        self._run_to(list(self.world.running()), "its end")
+        while device.inbox:
+            self.world.read(device)
+        self.world.drop(device, notice=False)
+        for _ in range(count):
+            self.publish_to_several()
+            self.invoke_worker(which, 1, 0)
+            self._run_to(list(self.world.running()), "its end")
+            self.invoke_worker(which, 2, 0)  # an event of several becomes a message for each
+            self._run_to(list(self.world.running()), "its end")
+        self.world.connect(device, young=True)
+        self.step(schedule)
+
     @precondition(lambda self: any(device.inbox for device in self.world.devices))
     @rule(which=SOME, number=st.sampled_from([0, 0, 0, 1, 2]))
     def read(self, which: int, number: int) -> None:

@@ -14,8 +14,10 @@ from entity_push.protocol.frames import CatchUp
 from entity_push.routes import replay
 from entity_push.table import keys
 from entity_push.table import subscribers as subscribers_module
+from entity_push.table.connections import Connection
 from entity_push.table.history import History
 from entity_push.table.subscribers import NEVER, Page, Subscribers
+from entity_push.table.subscriptions import Outcome, Subscribed
 
 from tests.model.world import TABLE, World
 from tests.one_by_one import one_by_one
@@ -53,18 +55,52 @@ def push_reads_subscribers_before_it_stores(world: World) -> Iterator[None]:
 @contextlib.contextmanager
 def subscribe_reads_history_before_it_subscribes(world: World) -> Iterator[None]:
     module = world.routes["subscribe"]
-    subscribe, asked = module._subscribe, threading.local()  # each actor has a thread of its own
+    subscribe = module._subscribe
+    asked = threading.local()  # each actor has a thread of its own
 
-    def later(*arguments: Any) -> bool:
-        asked.arguments = arguments
-        return False
+    def later(connection: Connection, channels: list[str]) -> Subscribed:
+        asked.arguments, asked.left = (connection, channels), len(channels)
+        return Subscribed(dict.fromkeys(channels, Outcome.SUBSCRIBED), may_begin=True)
 
-    def catch_up(*arguments: Any, **others: Any) -> CatchUp:
-        past = replay.catch_up(*arguments, **others)
-        subscribe(*asked.arguments)
-        return past
+    class Early(replay.Retelling):
+        def of(self, *arguments: Any, **others: Any) -> CatchUp:
+            told = super().of(*arguments, **others)
+            asked.left -= 1
+            if not asked.left:
+                subscribe(*asked.arguments)
+            return told
 
-    module._subscribe, module.catch_up = later, catch_up
+    module._subscribe, module.Retelling = later, Early
+    yield
+
+
+@contextlib.contextmanager
+def subscriptions_are_put_whether_or_not_there_is_a_connection(world: World) -> Iterator[None]:
+    def change(_name: str, parameters: dict[str, Any]) -> None:
+        for action in parameters.get("TransactItems", ()):
+            if "Update" in action and action["Update"]["Key"]["sk"]["S"] == "CONNECTION":
+                condition = action["Update"]["ConditionExpression"]
+                action["Update"]["ConditionExpression"] = condition.replace(
+                    "attribute_exists(pk)", "(attribute_exists(pk) OR attribute_not_exists(pk))"
+                )
+
+    world.dynamodb.change = change
+    yield
+
+
+@contextlib.contextmanager
+def several_are_written_one_by_one(world: World) -> Iterator[None]:
+    transact = world.dynamodb.transact_write_items
+
+    def halves(TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803 - AWS's name
+        of_connection = "Update" in TransactItems[0] and TransactItems[0]["Update"]["Key"]["sk"]["S"]
+        if of_connection != "CONNECTION":
+            transact(TransactItems=TransactItems)
+            return
+        transact(TransactItems=TransactItems[:1])
+        transact(TransactItems=TransactItems[1:])
+
+    world.dynamodb.transact_write_items = halves  # type: ignore[attr-defined]
     yield
 
 
@@ -108,17 +144,25 @@ def the_head_moves_without_condition(world: World) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def replay_does_not_look_at_the_numbers(world: World) -> Iterator[None]:
+def replay_does_not_look_at_the_numbers(_world: World) -> Iterator[None]:
+    look = replay.catch_up
+
     def catch_up(past: replay.Past, channel: str, since: Cursor | None, **others: Any) -> CatchUp:
-        answer = replay.catch_up(past, channel, since, **others)
+        answer = look(past, channel, since, **others)
         head = past.begin(channel)
         if since is None or since.epoch != head.epoch or since.sequence >= head.sequence or answer.recovered:
             return answer
         updates = [json.loads(wire) for _, wire in past.since(channel, since, head)]
         return CatchUp(head.cursor, recovered=True, updates=updates)
 
-    world.routes["subscribe"].catch_up = catch_up
-    yield
+    with mock.patch.object(replay, "catch_up", catch_up):
+        yield
+
+
+@contextlib.contextmanager
+def what_is_left_unread_has_no_more(_world: World) -> Iterator[None]:
+    with mock.patch.object(replay, "_unread", lambda since: CatchUp(since, recovered=True)):
+        yield
 
 
 def _partition(query: dict[str, Any]) -> str:
@@ -183,6 +227,9 @@ def push_ignores_the_ttl(world: World) -> Iterator[None]:
 MUTATIONS: list[Mutation] = [
     push_reads_subscribers_before_it_stores,
     subscribe_reads_history_before_it_subscribes,
+    subscriptions_are_put_whether_or_not_there_is_a_connection,
+    several_are_written_one_by_one,
+    what_is_left_unread_has_no_more,
     reads_are_eventually_consistent,
     no_marker_is_written,
     the_head_moves_without_condition,

@@ -31,10 +31,12 @@ class Truth:
 
     Attributes:
         published: the channels and ids of all events.
-        broken: promises whose breach is seen at once, before the end of a run.
+        broken: promises that were broken at once, not only in the end.
+        gone: connections whose `$disconnect` has come to its end.
     """
 
     def __init__(self) -> None:
+        self.gone: set[str] = set()
         self.published: set[tuple[str, str]] = set()
         self.broken: list[str] = []
         self._epochs: dict[str, list[Epoch]] = defaultdict(list)
@@ -86,6 +88,29 @@ class Truth:
         """Assert that every event was stored."""
         stored = {(channel, event_id) for channel in self._epochs for event_id in self.stored(channel)}
         assert stored == self.published, "an event was dropped"
+
+    def check_left_behind(self, items: list[dict[str, Any]]) -> None:
+        """Assert that nothing is left of a connection that is gone, and that no item is half of two.
+
+        Args:
+            items: all items of the table; nobody is writing.
+        """
+        left = {item["sk"]["S"].rpartition("#")[2] for item in items if "#" in item["sk"]["S"]}
+        left |= {item["pk"]["S"].rpartition("#")[2] for item in items if item["sk"]["S"] == "CONNECTION"}
+        assert not left & self.gone, f"{left & self.gone} outlive their connections"
+        for item in items:
+            if item["sk"]["S"] == "CONNECTION":
+                self._check_whole(item, items)
+
+    @staticmethod
+    def _check_whole(connection: dict[str, Any], items: list[dict[str, Any]]) -> None:
+        connection_id = connection["pk"]["S"].removeprefix(keys.CONNECTION)
+        found = {
+            item["pk"]["S"].removeprefix(keys.CHANNEL)
+            for item in items
+            if item["sk"]["S"] == f"{keys.SUBSCRIBER}{connection_id}"
+        }
+        assert found == keys.channels_of(connection), f"{connection_id} is in {found}, and not only there"
 
     def check_unheard_of(self, who: str, channel: str, before: frozenset[str]) -> None:
         """Assert that a listening client without any frame of a channel has missed no update.

@@ -204,6 +204,7 @@ class World:
             def work() -> None:
                 with contextlib.suppress(*INJECTED):  # `$disconnect` is best effort, without a retry
                     handler({"requestContext": context}, None)
+                    self.truth.gone.add(context["connectionId"])
 
             self._start(Actor(f"disconnect {context['connectionId']}", work, lambda _done: None))
 
@@ -285,6 +286,7 @@ class World:
     def check(self, when: str) -> None:
         """Compare the connected clients' updates with the stored ones. Everything is at rest."""
         self.truth.check_promises()
+        self.truth.check_left_behind(self.moto.scan(TableName=TABLE)["Items"])
         for device in self.devices:
             if device.connection_id is not None:
                 self._check(device, f"{device.name} {when}")
