@@ -13,6 +13,7 @@ from entity_push.protocol.cursors import Cursor, InvalidCursorError
 from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.frames import CatchUp, Frame
 from entity_push.routes.admission import admitted
+from entity_push.routes.forbidden import Forbidden
 from entity_push.routes.interests import Question, answer_each
 from entity_push.routes.message_route import Request, message_route
 from entity_push.routes.replay import Retelling
@@ -61,25 +62,22 @@ TOO_MUCH = {
 def handler(request: Request) -> Frame:
     """Subscribe the connection to what the frame names, and tell it what it missed."""
     connection = admitted(connections, request.connection_id, environment.authorization)
-    without_grant: list[str] = []
 
     def answer(questions: Sequence[Question], room: int) -> list[Frame | ProtocolError]:
         refusals = [_refusal(connection, question) for question in questions]
-        asked = zip(questions, refusals, strict=True)
+        asked = list(zip(questions, refusals, strict=True))
+        forbidden.count(connection, "subscribe", _without_grant(asked))
         subscribed = _subscribe(connection, [one.interest.channel for one, refusal in asked if not refusal])
         past = Retelling(history, room) if history else None
         named: set[str] = set()
         answers = []
-        for question, refusal in zip(questions, refusals, strict=True):
+        for question, refusal in asked:
             again = question.interest.channel in named  # an entity that the frame names twice
             answers.append(refusal or _answer(question, subscribed, past, again=again))
             named.add(question.interest.channel)
         return answers
 
-    try:
-        return answer_each(request.frame.fields, connection, answer)
-    finally:
-        forbidden.count(connection, "subscribe", without_grant)
+    return answer_each(request.frame.fields, connection, answer)
 
 
 def _refusal(connection: Connection, question: Question) -> ProtocolError | None:
@@ -94,6 +92,15 @@ def _refusal(connection: Connection, question: Question) -> ProtocolError | None
     if grant is not None and not connection.bearer.grants.may_subscribe(grant):
         return ProtocolError(ErrorCode.FORBIDDEN, "Your token has no grant to subscribe to this.")
     return None
+
+
+def _without_grant(asked: Sequence[tuple[Question, ProtocolError | None]]) -> list[str]:
+    """Return what was refused for want of a grant."""
+    return [
+        question.interest.grant
+        for question, refusal in asked
+        if question.interest.grant and refusal and refusal.code is ErrorCode.FORBIDDEN
+    ]
 
 
 def _cursor(since: object) -> Cursor | None:
