@@ -4,7 +4,17 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.emulator import authorizer, cloudformation, edge, functions, permissions, queries, seams, websocket
+from local.emulator import (
+    authorizer,
+    cloudformation,
+    edge,
+    events,
+    functions,
+    permissions,
+    queries,
+    seams,
+    websocket,
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,7 @@ def serve(settings: Settings) -> None:
     """Serve until the process is killed."""
     cloudformation.install(settings.port)
     permissions.install()
+    events.install()
     queries.install()
     functions.install(settings.directory, settings.search_path, settings.workers)
     websocket.install()
