@@ -18,6 +18,7 @@ from entity_push.push.dead_letters import CODE_ATTRIBUTE, TEXT_ATTRIBUTE
 
 from operations import deployment
 from operations.deployment import Deployment, DeploymentError
+from operations.visible import visible
 
 QUEUES = {
     "DeadLetterQueueUrl": "could not be pushed",
@@ -76,6 +77,11 @@ class DeadLetter:
             return ADVICE[Reason(self.code)]
         return OF_EVENTBRIDGE if self._attribute("ERROR_CODE") else NO_CODE
 
+    @property
+    def summary(self) -> str:
+        """The message in a line, as a terminal may show it."""
+        return visible(messages.summary(self.message["Body"]))
+
     def has_reason(self, part: str) -> bool:
         """Tell whether a text is the code, or part of the reason."""
         return part in (self.code, "") or part in self.reason
@@ -91,8 +97,8 @@ class DeadLetter:
         )
         return (
             f"{self.message['MessageId']}  since {sent:%Y-%m-%d %H:%M:%S} UTC\n"
-            f"  what:   {messages.summary(self.message['Body'])}\n"
-            f"  why:    {': '.join(filter(None, (self.code, self.reason)))}\n"
+            f"  what:   {self.summary}\n"
+            f"  why:    {visible(': '.join(filter(None, (self.code, self.reason))))}\n"
             f"  advice: {self.advice}"
         )
 
@@ -147,7 +153,7 @@ def redrive(found: Deployment, reason: str) -> int:
                 )
                 sqs.delete_message(QueueUrl=letter.queue_url, ReceiptHandle=letter.message["ReceiptHandle"])
                 count += 1
-                print(f"redriven: {letter.message['MessageId']}  {messages.summary(letter.message['Body'])}")
+                print(f"redriven: {letter.message['MessageId']}  {letter.summary}")
         _let_go(sqs, others)
     print(f"{count} messages are back on the queue")
     return count

@@ -28,17 +28,19 @@ class DeadLetters:
         Args:
             body: the message's body.
             reason: the code.
-            text: the reason in words, cut to 1,024 characters.
+            text: the reason in words. Escapes replace what is not ASCII: SQS refuses some characters, and
+                people who read the reason can't see others. It is cut to 1,024 characters.
 
         Raises:
             ClientError: SQS refused the message.
             BotoCoreError: SQS could not be reached.
         """
+        words = text.encode("ascii", "backslashreplace").decode("ascii")[:MAX_TEXT_LENGTH]
         self._client.send_message(
             QueueUrl=self._queue_url,
             MessageBody=body,
             MessageAttributes={
                 CODE_ATTRIBUTE: {"DataType": "String", "StringValue": reason.value},
-                TEXT_ATTRIBUTE: {"DataType": "String", "StringValue": text[:MAX_TEXT_LENGTH]},
+                TEXT_ATTRIBUTE: {"DataType": "String", "StringValue": words},
             },
         )

@@ -47,6 +47,29 @@ def test_every_reason_has_advice_that_travels_by_its_code(reason: Reason) -> Non
     assert f"{reason.value}: in words" in found.describe()
 
 
+@pytest.mark.parametrize(
+    "character", ["\u202e", "\u2066", "\u200b", "\u2028", "\x1b", "\n", "\u0085", "\ud800"]
+)
+def test_nothing_that_a_terminal_obeys_or_hides_is_shown_as_it_is(character: str) -> None:
+    found = letter(f"a{character}b", reasonCode="unfit_event", reason=f"rule x: a{character}b")
+    escaped = character.encode("unicode_escape").decode()
+    assert found.summary == f"a{escaped}b"
+    assert f"rule x: a{escaped}b" in found.describe()
+    assert len(found.describe().splitlines()) == 4
+
+
+def test_what_can_be_seen_is_shown_as_it_is() -> None:
+    assert letter("über 訂單 \U0001f600").summary == "über 訂單 \U0001f600"
+
+
+def test_a_reason_travels_in_ascii_and_is_cut_after_that() -> None:
+    sqs = Sqs()
+    DeadLetters(sqs, "dead").send("body", Reason.UNFIT_EVENT, "é\u202e\ufffe\ud800\U0001f600 is missing")
+    assert sqs.attributes["reason"]["StringValue"] == r"\xe9\u202e\ufffe\ud800\U0001f600 is missing"
+    DeadLetters(sqs, "dead").send("body", Reason.UNFIT_EVENT, "訂" * 1000)
+    assert len(sqs.attributes["reason"]["StringValue"]) == 1024
+
+
 def test_every_reason_is_given_somewhere() -> None:
     code = "".join(path.read_text() for path in LAMBDAS.rglob("*.py"))
     assert [reason for reason in Reason if f"Reason.{reason.name}" not in code] == []
