@@ -1,0 +1,125 @@
+"""`make rules`: rules are tried on an event, and nothing is deployed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from operations import rules
+
+SHOP = {"source": ["shop"], "detail-type": ["OrderShipped"]}
+RULES: list[dict[str, Any]] = [
+    {"name": "shipped", "pattern": SHOP, "entityId": "orders/{$.detail.id}", "message": "$.detail"},
+    {"name": "parts", "pattern": SHOP, "entityIds": ["a/{$.detail.id}", "b"], "message": "$.detail.state"},
+    {
+        "name": "large",
+        "pattern": {"detail": {"sum": [{"numeric": [">", 100]}]}},
+        "broadcast": True,
+        "message": "$.detail.text",
+    },
+]
+EVENT: dict[str, Any] = {
+    "source": "shop",
+    "detail-type": "OrderShipped",
+    "detail": {"id": 7, "state": "shipped", "sum": 5},
+}
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Any:
+    """Return a function that writes JSON into a file, and returns its path."""
+
+    def write(value: Any) -> str:
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.json"
+        path.write_text(value if isinstance(value, str) else json.dumps(value), encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def tried(written: Any, event: Any, found: Any = RULES) -> int:
+    return rules.main(["try", written(event), "--rules", written(found)])
+
+
+def test_each_rule_tells_what_becomes_of_an_event(written: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tried(written, EVENT) == 0
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    text = [" ".join(line) for line in lines]
+    assert text[0] == "OrderShipped from shop"
+    assert text[1] == "shipped update of entity/orders/7"
+    assert text[2] == 'message: {"id": 7, "state": "shipped", "sum": 5}'
+    assert text[3].startswith("size: ")
+    assert text[4] == "parts update of entity/a/7"
+    assert text[7] == "update of entity/b"
+    assert text[10] == "large does not match"
+
+
+def test_an_entry_of_put_events_is_an_event_too(written: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    entry = {"Source": "shop", "DetailType": "OrderShipped", "Detail": json.dumps(EVENT["detail"])}
+    for entries in ([entry], {"Entries": [entry]}, entry):
+        assert tried(written, entries) == 0
+        assert "entity/orders/7" in capsys.readouterr().out
+
+
+def test_what_becomes_a_dead_letter_has_its_sentence(
+    written: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tried(written, {**EVENT, "detail": {"id": "a/\u202eb"}}) == 1
+    out = capsys.readouterr().out
+    assert "dead letter (unfit_event): rule shipped: $.detail.id has a slash" in out
+    assert tried(written, {**EVENT, "detail": {"id": "a\u202eb"}}) == 0
+    assert r"update of entity/orders/a\u202eb" in capsys.readouterr().out
+
+
+def test_an_event_that_no_rule_takes_is_a_failure(written: Any) -> None:
+    assert tried(written, {**EVENT, "source": "stock"}) == 1
+    assert tried(written, {**EVENT, "detail": {"sum": 101}}, RULES[2:]) == 0
+    assert tried(written, [EVENT, {**EVENT, "source": "stock"}]) == 1
+
+
+def test_an_update_that_is_too_large_goes_without_its_message(
+    written: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tried(written, {**EVENT, "detail": {"sum": 101, "text": "x" * 140_000}}, RULES[2:]) == 0
+    assert "too large" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("event", "found", "says"),
+    [
+        ("{", RULES, "is not JSON"),
+        ({"detail": {}}, RULES, "is neither an event"),
+        ([], RULES, "has no event"),
+        ({"Source": "a", "DetailType": "b", "Detail": "[1]"}, RULES, "its Detail is no JSON object"),
+        ({"Source": "a", "DetailType": "b", "Detail": "{"}, RULES, "its Detail is not JSON"),
+        (EVENT, [], "has no eventRules"),
+        (EVENT, [{"name": "x"}], "rule x: it has exactly one of"),
+        (
+            EVENT,
+            [{**RULES[0], "pattern": {"source": [{"numeric": ["x", 1]}]}}],
+            "EventBridge would refuse its pattern",
+        ),
+    ],
+    ids=str,
+)
+def test_what_can_not_be_read_is_told_in_a_sentence(
+    written: Any, capsys: pytest.CaptureFixture[str], event: Any, found: Any, says: str
+) -> None:
+    assert tried(written, event, found) == 1
+    assert says in capsys.readouterr().err
+
+
+def test_the_rules_are_those_of_the_app_unless_others_are_given(
+    written: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = written(EVENT)
+    monkeypatch.setattr(rules, "CDK_JSON", Path(written({"context": {"eventRules": RULES[:1]}})))
+    assert rules.main(["try", event]) == 0
+    assert "parts" not in capsys.readouterr().out
+    assert rules.main(["try", event, "-c", f"eventRules={json.dumps(RULES[1:2])}"]) == 0
+    assert "parts" in capsys.readouterr().out
+    assert rules.main(["try", event, "-c", "eventBus=own"]) == 1
+    assert "eventBus" in capsys.readouterr().err
+    assert rules.main(["try", event + ".gone"]) == 1
+    assert "can't be read: No such file" in capsys.readouterr().err
