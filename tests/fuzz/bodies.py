@@ -7,23 +7,38 @@ from tests.fuzz.texts import ANY, JSON, LONG, NASTY, Pair, damaged, mutated, quo
 EPOCH = "5f0c1d2e3a4b"
 LARGE_ENTITIES = tuple(f"large/{number}" for number in range(8))
 
-_IDS = ("orders/1", "orders/eu/7", "rooms/7", "silent", "user@example.com", *LARGE_ENTITIES)
-_PATTERNS = ("*", "orders/*", "orders/eu/*", "rooms/*", "a/b/c/d/e/*", "a/b/c/d/e/f/*")
+_IDS = (
+    *("orders/1", "orders/eu/7", "rooms/7", "silent", "user@example.com", *LARGE_ENTITIES),
+    *(
+        "/",
+        "/a",
+        "a/",
+        "a//b",
+        "a b",
+        "**",
+        "a*",
+        "*/a",
+        "orders/*/lines",
+        "a#b",
+        "é",
+        "e\u0301",
+        "\u202e",
+        "\u2028",
+    ),
+)
+_PATTERNS = ("*", "orders/*", "orders/eu/*", "rooms/*", "/*", "a//*", "é/*", "a/b/c/d/e/*", "a/b/c/d/e/f/*")
 _WRONG_IDS = (
     "",
-    "/",
-    "/a",
-    "a/",
-    "a//b",
-    "a b",
-    "**",
-    "a*",
-    "*/a",
-    "orders/*/lines",
-    "a#b",
-    "é",
+    "#everyone",
+    "/*/*",
     "a\n",
     "\0",
+    "\x85",
+    "\ud800",
+    "\ufdd0",
+    "\ufffe",
+    "\U0010ffff",
+    "訂" * 171,
 )
 _CURSORS = (
     *(f"{EPOCH}.{sequence}" for sequence in ("0", "1", "2", "3", "4", "9999999999999999", "01", "-1", "²")),
@@ -34,7 +49,12 @@ _CURSORS = (
     f"{EPOCH}.1\n",
 )
 
-ENTITY_IDS = st.sampled_from((*_IDS, *_PATTERNS)).map(quoted)
+_ANY_IDS = st.one_of(
+    *[st.text(min_size=1, max_size=20)] * 3, st.text(st.characters(), min_size=1, max_size=20)
+)
+"""All of Unicode, also what no id may have."""
+
+ENTITY_IDS = st.one_of(st.sampled_from((*_IDS, *_PATTERNS)), _ANY_IDS).map(quoted)
 WRONG_ENTITY_IDS = st.one_of(st.sampled_from(_WRONG_IDS).map(quoted), LONG)
 CURSORS = st.sampled_from(_CURSORS).map(quoted)
 _SEVERAL = st.one_of(
@@ -88,7 +108,11 @@ def _frames(action: str) -> list[st.SearchStrategy[str]]:
             ]
         case "publish":
             return [
-                _frame("publish", ("entityId", st.sampled_from(_IDS).map(quoted)), ("message", NASTY | ANY)),
+                _frame(
+                    "publish",
+                    ("entityId", (st.sampled_from(_IDS) | _ANY_IDS).map(quoted)),
+                    ("message", NASTY | ANY),
+                ),
                 _frame("onMessage", ("message", NASTY | ANY)),
                 _frame(
                     "onMessage",

@@ -5,6 +5,8 @@ import importlib.util
 import io
 import json
 import pickle
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from entity_push.auth.bearer import ANONYMOUS, Bearer
 from entity_push.auth.grants import EVERYTHING, Grants
 from entity_push.posting import deliverer
 from entity_push.protocol.channels import everyone_list, user_channel
+from entity_push.push import retries
 from entity_push.runtime import aws
 from entity_push.runtime.telemetry import logger
 from entity_push.table import dynamodb_client, history
@@ -30,6 +33,7 @@ from testbed.function_variables import function_variables
 from testbed.table_schema import TABLE_SCHEMA
 from tests import forged_tokens
 from tests.fuzz.bodies import EPOCH, LARGE_ENTITIES
+from tests.fuzz.own_events import RULES
 from tests.fuzz.services import Bus, Deliverer, Queues, Secrets, Table, event_id
 from tests.model.moto_tables import MotoTables
 
@@ -166,8 +170,9 @@ class Deployment:
         patch.setattr(history, "new_epoch", lambda: EPOCH)
 
     def _load(self, patch: pytest.MonkeyPatch) -> None:
-        for name in ("connect", "disconnect", "subscribe", "unsubscribe", "publish", "default", "push"):
+        for name in ("connect", "disconnect", "subscribe", "unsubscribe", "publish", "default"):
             self._functions[name] = _loaded(name)
+        self._functions["push"] = _push_with_rules()
         self._functions["authorize jwt"] = _loaded("authorize")
         patch.setenv("AUTHORIZATION", "oidc")
         self._functions["authorize oidc"] = _loaded("authorize")
@@ -193,8 +198,11 @@ class Deployment:
         self._writes = self.table.writes
 
     def push(self, bodies: list[str]) -> list[str]:
-        """Invoke the push function; return the message ids that come back."""
-        sent_at = str(round(time.time() * 1000))
+        """Invoke the push function; return the message ids that come back.
+
+        The messages are so old that an unknown rule makes a dead letter at once.
+        """
+        sent_at = str(round((time.time() - retries.UNKNOWN_RULE_SECONDS - 1) * 1000))
         records = [
             {
                 "messageId": f"m{number}",
@@ -245,9 +253,19 @@ def _connections() -> Iterator[Connection]:
         yield Connection(connection_id, now * 1000, "192.0.2.1", "fuzz", bearer, frozenset(channels))
 
 
-def _loaded(name: str) -> ModuleType:
+def _push_with_rules() -> ModuleType:
+    """Return the push function's module, loaded from a folder that has the rules, as its bundle does."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(LAMBDAS / "push.py", folder)
+        Path(folder, "event_rules.json").write_text(json.dumps(RULES), encoding="utf-8")
+        module = _loaded("push", Path(folder))
+    assert module.rules.keys() == {rule["name"] for rule in RULES}
+    return module
+
+
+def _loaded(name: str, folder: Path = LAMBDAS) -> ModuleType:
     """Return a function's module, loaded anew, so that no other deployment shares it."""
-    spec = importlib.util.spec_from_file_location(f"fuzzed_{name}", LAMBDAS / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"fuzzed_{name}", folder / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

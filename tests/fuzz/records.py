@@ -1,10 +1,11 @@
-"""Messages in the push queue: EventBridge events, the push function's own messages, any other text."""
+"""Messages in the push queue: events, own events, the push function's own messages, any other text."""
 
 import re
 
 from hypothesis import strategies as st
 
 from tests.fuzz.bodies import ENTITY_IDS, WRONG_ENTITY_IDS
+from tests.fuzz.own_events import own_events
 from tests.fuzz.texts import ANY, JSON, NASTY, Pair, damaged, mutated, quoted, written
 
 _NOT_IN_SQS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -88,8 +89,17 @@ def _as_in_sqs(body: str) -> str:
     return text.encode()[:_MOST_BYTES].decode(errors="ignore")
 
 
+_OWN = own_events(_VALUES)
+
 BODIES = st.one_of(
-    _events(), _events(), _events(), _internal(), JSON, st.text(), damaged(_events()), damaged(_internal())
+    *[_events()] * 3,
+    *[_OWN] * 3,
+    _internal(),
+    JSON,
+    st.text(),
+    damaged(_events()),
+    damaged(_OWN),
+    damaged(_internal()),
 ).map(_as_in_sqs)
 
 BATCHES = st.tuples(st.lists(BODIES, min_size=1, max_size=3), st.integers(0, 3))

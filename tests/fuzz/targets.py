@@ -15,7 +15,7 @@ from entity_push.protocol.errors import ErrorCode
 from hypothesis import strategies as st
 
 from tests import forged_tokens
-from tests.fuzz import bodies, handshakes, records
+from tests.fuzz import bodies, handshakes, pushes, records
 from tests.fuzz.deployment import (
     AUDIENCE,
     CONNECTIONS,
@@ -150,58 +150,6 @@ def _check_publication(deployment: Deployment, body: str, answer: dict[str, Any]
         assert told["type"] == "subscribed", told
 
 
-def _check_push(deployment: Deployment, given: tuple[list[str], int]) -> str:
-    deployment.reset()
-    bad, place = given
-    good = json.dumps(event("Entity Updated", {"entityId": "rooms/7", "message": "good"}, "good"))
-    batch = [*bad[:place], good, *bad[place:]]
-    assert deployment.push(batch) == [], f"the function failed: {deployment.output.getvalue()[-1500:]}"
-    for _ in range(4):
-        sent, deployment.queues.queued = deployment.queues.queued, []
-        while sent:
-            assert deployment.push(sent[:10]) == [], (
-                f"what it queued failed: {deployment.output.getvalue()[-1500:]}"
-            )
-            sent = sent[10:]
-    assert not deployment.queues.queued
-    assert good not in dict(deployment.queues.dead)
-    assert "good" in _pushed_ids(deployment), "a good event was not pushed beside a bad one"
-    return max((_fate(deployment, body) for body in bad), key=["unheard", "dead letter", "pushed"].index)
-
-
-def _pushed_ids(deployment: Deployment) -> set[str]:
-    """Return the ids of the pushed events; check that clients can read all pushed frames."""
-    ids = set()
-    for post in deployment.deliverer.posts:
-        frame = strictly_json(post.frame)
-        assert isinstance(frame, dict), f"a frame that is no JSON object: {frame!r}"
-        if "id" not in frame:
-            continue  # the frame of a chunk that hypothesis wrote
-        assert len(post.frame) <= MAX_ANSWER_BYTES, f"a frame of {len(post.frame)} bytes"
-        ids.add(frame["id"])
-    return ids
-
-
-def _fate(deployment: Deployment, body: str) -> str:
-    """Return a message's outcome. An event with a listener must not vanish."""
-    reasons = [reason for dead, reason in deployment.queues.dead if dead == body]
-    if reasons:
-        assert all(reasons)
-        return "dead letter"
-    message = json.loads(body)
-    if "chunk" in message:
-        reached = {post.connection_id for post in deployment.deliverer.posts}
-        assert message["chunk"]["subscribers"].keys() <= reached or message["chunk"]["attempt"] >= 8
-        return "pushed"
-    if "rest" in message:
-        return "pushed"
-    pushed = message["id"] in _pushed_ids(deployment)
-    if message["detail-type"] == "Send User Push Notification" and message["detail"]["userId"] != "alice":
-        return "unheard"
-    assert pushed, "an event vanished"
-    return "pushed"
-
-
 def _authorizer(kind: str, share: int, algorithm: str, sign: forged_tokens.Sign) -> Target:
     some = st.one_of(
         st.text(max_size=30),
@@ -311,5 +259,5 @@ TARGETS = (
     ),
     _authorizer("jwt", 10, "HS256", forged_tokens.hs256(SECRET)),
     _authorizer("oidc", 7, "ES256", forged_tokens.es256(ISSUERS_KEY)),
-    Target("push", 10, records.BATCHES, _check_push, frozenset({"pushed", "dead letter"})),
+    Target("push", 10, records.BATCHES, pushes.check_push, frozenset({"pushed", "dead letter"})),
 )
