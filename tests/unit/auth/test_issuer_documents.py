@@ -101,6 +101,15 @@ def test_the_query_of_a_url_is_sent_as_some_issuers_need_it() -> None:
         assert fetch(f"{issuer.url}/keys?p=policy#part", Deadline(5)) == {"keys": []}
 
 
+@pytest.mark.parametrize("path", ["/a b", "/ HTTP/1.1\r\nX: y", "/é", "/\x7f", "/keys\n", "\t/keys"])
+def test_a_url_with_other_characters_asks_for_nothing(path: str) -> None:
+    with LocalIssuer() as issuer:
+        issuer.publish()
+        with pytest.raises(KeysUnavailableError, match="no URL can have"):
+            fetch(issuer.url + path, Deadline(5))
+        assert issuer.requested == []
+
+
 def test_https_is_spoken_only_with_whom_a_certificate_that_is_trusted_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
