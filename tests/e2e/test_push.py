@@ -62,7 +62,7 @@ def test_one_unusable_event_goes_to_the_dead_letters_and_its_neighbours_arrive(
         {"Source": "test", "DetailType": "Entity Updated", "Detail": json.dumps(detail)}
         for detail in (
             {"entityId": "e1", "message": 1},
-            {"entityId": "not an id"},
+            {"entityId": "not\nan id"},
             {"message": "no entity"},
             {"entityId": "e1", "message": 2},
         )

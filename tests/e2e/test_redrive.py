@@ -37,7 +37,7 @@ def test_dead_letters_are_listed_with_their_reason_and_redriven_once_mended(
         MessageBody=json.dumps(event),
         MessageAttributes={"ERROR_CODE": {"DataType": "String", "StringValue": "NO_PERMISSIONS"}},
     )
-    app.put_event({"entityId": "not an id"})
+    app.put_event({"entityId": "not\nan id"})
 
     def listed() -> str:
         assert main(["list", "--local"]) == 0

@@ -94,7 +94,7 @@ def test_one_event_updates_several_entities_each_with_its_own_number(app: App, c
 def test_if_one_of_several_is_unusable_none_is_updated(app: App, connect: Connect) -> None:
     client = connect()
     client.subscribe("trams/1")
-    app.put_event({"entityIds": ["trams/1", "not an id"], "message": 1})
+    app.put_event({"entityIds": ["trams/1", "not\nan id"], "message": 1})
     app.put_event({"entityId": "trams/1", "message": 2})
     assert client.receive()["message"] == 2
     assert client.hears_nothing(0.5)
