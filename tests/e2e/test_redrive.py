@@ -49,7 +49,7 @@ def test_dead_letters_are_listed_with_their_reason_and_redriven_once_mended(
 
     text = eventually(both)
     assert "1 messages could not be pushed" in text
-    assert "mend the service that puts it" in text
+    assert "Mend the service that puts the event" in text
     assert main(["redrive", "--local", "--reason", "NO_PERMISSIONS"]) == 0
     assert client.receive()["id"] == "lost"
     text = listed()
