@@ -33,7 +33,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if (room_id := query_parameter(event, "roomId")) is not None:
         entity_id = _room(room_id)
         if entity_id is None or not connection.bearer.grants.may_subscribe(entity_id):
-            # What is no room may be anything, even a token in the wrong place: it is not logged.
+            # What can be no room is not logged: it may be anything.
             forbidden.count(connection, "$connect", [entity_id or ROOMS])
             return {"statusCode": 403}
         connection = connection.listening_to(entity_channel(entity_id))

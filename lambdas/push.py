@@ -30,6 +30,7 @@ def own_rules() -> dict[str, Any]:
 
 
 environment = PushEnvironment.read()
+rules = own_rules()
 sqs = aws.client("sqs")
 dynamodb = aws.client("dynamodb")
 own_dynamodb = DynamoDbClient(dynamodb.meta.endpoint_url, dynamodb.meta.region_name, aws.credentials)
@@ -51,7 +52,7 @@ fan_out = FanOut(
     queue=Queue(sqs, environment.queue_url),
     dead_letters=DeadLetters(sqs, environment.dead_letter_queue_url),
     deployment_name=environment.deployment_name,
-    rules=own_rules(),
+    rules=rules,
 )
 
 
