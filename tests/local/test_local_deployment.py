@@ -121,6 +121,7 @@ def test_make_local_stays_until_ctrl_c_and_stops_what_it_started(tmp_path: Path)
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=_hear_ctrl_c,
     )
     assert process.stdout is not None
     try:
@@ -133,13 +134,18 @@ def test_make_local_stays_until_ctrl_c_and_stops_what_it_started(tmp_path: Path)
         assert not gone(group, within=0.7)
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
     finally:
         process.kill()
         process.stdout.close()
     assert gone(group, within=2)
     assert not outputs_file.exists()
     assert not LocalAws(port).directory.exists()
+
+
+def _hear_ctrl_c() -> None:
+    """Undo what a shell does to commands in the background: they ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _read_until(process: "subprocess.Popen[str]", last: str) -> str:
