@@ -99,8 +99,10 @@ def test_a_missing_cdk_cli_is_a_sentence(
 
 
 WITHOUT_DEPLOYING = """
-import json, sys
+import json, signal, sys
 from pathlib import Path
+# A shell has its commands in the background ignore Ctrl-C, these tests among them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import local.up
 from local.__main__ import main
 from local.deployment import read_outputs
@@ -121,7 +123,6 @@ def test_make_local_stays_until_ctrl_c_and_stops_what_it_started(tmp_path: Path)
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=_hear_ctrl_c,
     )
     assert process.stdout is not None
     try:
@@ -141,11 +142,6 @@ def test_make_local_stays_until_ctrl_c_and_stops_what_it_started(tmp_path: Path)
     assert gone(group, within=2)
     assert not outputs_file.exists()
     assert not LocalAws(port).directory.exists()
-
-
-def _hear_ctrl_c() -> None:
-    """Undo what a shell does to commands in the background: they ignore SIGINT."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _read_until(process: "subprocess.Popen[str]", last: str) -> str:
