@@ -76,10 +76,22 @@ def test_a_pattern_has_no_history_and_says_so(app: App, connect: Connect) -> Non
     assert (answer["updates"], answer["latest"]) == ([], None)
 
 
-@pytest.mark.parametrize("pattern", ["*/farm", "farm*", "/*", "farm//*", "1/2/3/4/5/6/*", "**"])
+@pytest.mark.parametrize("pattern", ["1/2/3/4/5/6/*", "//////*", "farm\n/*", "x" * 257 + "/*"])
 def test_what_is_no_pattern_is_refused(connect: Connect, pattern: str) -> None:
     answer = connect().ask({"action": "subscribe", "entityId": pattern})
     assert answer["code"] == "invalid_entity_id"
+
+
+@pytest.mark.parametrize("entity_id", ["farm*", "**", "*/farm", "注文/42", "gid://shop/Order/1", "USER#1 é"])
+def test_what_looks_like_a_pattern_or_like_a_key_is_an_id_like_any_other(
+    app: App, connect: Connect, entity_id: str
+) -> None:
+    client, other = connect(), connect()
+    subscribe(client, entity_id)
+    subscribe(other, "farm")
+    app.put_event({"entityId": entity_id, "message": 1})
+    assert client.receive()["entityId"] == entity_id
+    assert other.hears_nothing(0.3)
 
 
 @pytest.mark.parametrize("pattern", ["*", "orders/*", "orders/1/*"])
