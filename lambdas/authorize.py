@@ -1,4 +1,4 @@
-"""The authorizer of `$connect`: lets in whoever has a valid token, and refuses everybody else with 401."""
+"""The authorizer of `$connect`: a valid token opens a connection, every other handshake gets 401."""
 
 from typing import Any
 

@@ -58,7 +58,7 @@ def _too_many(connection: Connection) -> bool:
     """Tell whether the user has too many connections.
 
     They are counted after this one is written: of several that open at once, each sees those before it, and
-    may see those after it. So nobody has too many, and a burst over the limit may be refused as a whole.
+    may see those after it. So no user has too many, and a burst over the limit may be refused as a whole.
     """
     user_id = connection.bearer.user_id
     most = environment.connections_per_user

@@ -33,7 +33,7 @@ def handler(request: Request) -> Frame:
         answers: list[Frame | ProtocolError] = []
         for question in questions:
             was_subscribed = question.interest.channel in ended
-            ended.discard(question.interest.channel)  # whoever names it twice ends it once
+            ended.discard(question.interest.channel)  # a frame that names it twice ends it once
             answers.append(frames.unsubscribed(question.interest.named, was_subscribed=was_subscribed))
         return answers
 

@@ -41,7 +41,7 @@ class Alarms(Construct):
         self._alarm(
             "ConnectErrors",
             connect.function.metric_errors(),
-            "Connections could not be opened, whoever asked: see the log of connect.",
+            "Connections could not be opened: see the log of connect.",
         )
 
     def watch_tokens(self, expiry: Expiry) -> None:

@@ -1,4 +1,4 @@
-"""Who may connect: the authorizer of `$connect`, and the secret that tokens are signed with."""
+"""The right to connect: the authorizer of `$connect`, and the secret that signs tokens."""
 
 from aws_cdk import Annotations, Duration
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
@@ -16,7 +16,7 @@ from stacks.settings import Settings
 
 
 class Authorization(Construct):
-    """Lets in whom the setting `authorization` names, and nobody else.
+    """Lets in the clients that the setting `authorization` names, and no others.
 
     Args:
         scope: the parent construct.
@@ -49,7 +49,7 @@ class Authorization(Construct):
         self.authorizer = authorizers.WebSocketLambdaAuthorizer(
             "Authorizer",
             self._function().function,
-            # API Gateway would refuse who lacks an identity source, and a token may come in three places.
+            # API Gateway refuses a handshake without an identity source, and a token may be in three places.
             identity_source=[],
         )
         claims = ClaimNames(settings.user_claim, settings.subscribe_claim, settings.publish_claim)

@@ -92,7 +92,7 @@ class PushPipeline(Construct):
         )
         if key := Encryption.of(self).key:
             # Not by the constructor: knowing the key, the CDK's target would let every rule of the account
-            # write to the queue (aws/aws-cdk#22740). Who may use the key is said in encryption.py alone.
+            # write to the queue (aws/aws-cdk#22740). The rights to the key stand in encryption.py alone.
             resource = queue.node.default_child
             assert isinstance(resource, sqs.CfnQueue)
             resource.sqs_managed_sse_enabled = None

@@ -70,8 +70,8 @@ class Settings:
     event_rules: tuple[EventRule, ...] = setting_field(
         (),
         Kind(EVENT_RULES_RULE, read_rules, lambda _rules: "none"),
-        "Own events that become updates as they are: which (an EventBridge event pattern), for whom "
-        "(`entityId`, `entityIds`, `userId` or `broadcast`), with which `message`. See "
+        "Own events that become updates as they are: which (an EventBridge event pattern), for which "
+        "audience (`entityId`, `entityIds`, `userId` or `broadcast`), with which `message`. See "
         "[own events](../how-to/own-events.md).",
     )
     architecture: str = setting_field(
@@ -86,7 +86,7 @@ class Settings:
     authorization: str = setting_field(
         AuthorizationMode.JWT,
         choice(*AuthorizationMode),
-        "Who may connect: bearers of tokens signed with a secret that the deployment makes (jwt), of tokens "
+        "Which clients may connect: those with a token signed by the deployment's secret (jwt), with a token "
         "of an OpenID Connect provider (oidc), or anybody (none).",
     )
     token_issuer: str = setting_field(
@@ -127,7 +127,7 @@ class Settings:
         24,
         whole(0, 24 * 30),
         "How long updates are kept for clients that come back. 0 stores and numbers nothing: frames have no "
-        "sequence, and nobody can catch up.",
+        "sequence, and clients can't catch up.",
     )
     head_days: int = setting_field(
         30,
@@ -218,7 +218,7 @@ class Settings:
         return cls(**values)
 
     def __post_init__(self) -> None:
-        """Check the values, whoever gives them.
+        """Check the values, from the context or from an object.
 
         Raises:
             SettingError: a value is not allowed.

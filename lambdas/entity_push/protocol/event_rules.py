@@ -32,7 +32,7 @@ class InvalidRuleError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class EventRule:
-    """A rule: which events, whom their updates are for, and what the updates say.
+    """A rule: its events, the audience of their updates, and the updates' message.
 
     Attributes:
         name: tells it from the other rules of the deployment; messages on the queue carry it.

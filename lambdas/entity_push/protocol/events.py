@@ -21,7 +21,7 @@ USER_NOTIFICATION = "Send User Push Notification"
 BROADCAST = "Broadcast"
 
 CLIENT_SOURCE = "entity-push.client"
-"""Source of the events that clients publish; only they say `from` whom they are."""
+"""Source of the events that clients publish; only they have a `from`: the user who published."""
 
 MAX_TEXT_LENGTH = 256
 
@@ -34,7 +34,7 @@ class Update:
     """One update of one channel, ready to be pushed.
 
     Attributes:
-        channel: whom it is for.
+        channel: the channel that it is about.
         event_id: id of the EventBridge event.
         frame: what is pushed, as bytes on the wire.
         sent_at: when EventBridge put it on the queue, in milliseconds since 1970.
@@ -62,7 +62,7 @@ class Event:
     """An event about a channel, before it has its number.
 
     Attributes:
-        channel: whom it is for.
+        channel: the channel that it is about.
         event_id: id of the EventBridge event.
         frame: what is pushed, without sequence and cursor.
         sent_at: when EventBridge put it on the queue, in milliseconds since 1970.
@@ -129,7 +129,7 @@ def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event | EventOfSev
         sent_at: when it was put on the queue, in milliseconds since 1970.
 
     Raises:
-        UnusableMessageError: not an event, of another kind, or without a usable id of whom it is for.
+        UnusableMessageError: not an event, of another kind, or without a usable id of its audience.
     """
     kind, event_id, time, detail = envelope(event)
     if kind not in _KINDS:

@@ -206,7 +206,7 @@ def _pushed(
 
 
 def numbered(frame: Frame, cursor: Cursor) -> Frame:
-    """Return a frame with its number in the channel, and the cursor of those who have seen it."""
+    """Return a frame with its number in the channel, and the cursor of a client that has seen it."""
     return {**frame, "sequence": cursor.sequence, "cursor": str(cursor)}
 
 

@@ -1,4 +1,4 @@
-"""Whom to trust: where the certificate authorities are."""
+"""TLS: which certificate authorities are trusted, and where they are."""
 
 import functools
 import importlib.util
