@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from tests import release
+from testbed import release
 
 # As in the local AWS, a function sees its bundle only (local/emulator/functions.py).
 ISOLATED = ("-S", "-s", "-P", "-B")

@@ -34,20 +34,10 @@ rules = own_rules()
 sqs = aws.client("sqs")
 dynamodb = aws.client("dynamodb")
 own_dynamodb = DynamoDbClient(dynamodb.meta.endpoint_url, dynamodb.meta.region_name, aws.credentials)
-numbers = (
-    History(
-        own_dynamodb,
-        environment.table_name,
-        replay_seconds=environment.replay_seconds,
-        head_seconds=environment.head_seconds,
-    )
-    if environment.replay_seconds
-    else NoHistory(dynamodb, environment.table_name)
-)
 fan_out = FanOut(
     subscribers=Subscribers(own_dynamodb.queries, environment.table_name),
     connections=Connections(dynamodb, environment.table_name),
-    numbers=numbers,
+    numbers=History.kept(own_dynamodb, environment) or NoHistory(dynamodb, environment.table_name),
     deliverer=Deliverer(environment.callback_url, aws_region(), aws.credentials),
     queue=Queue(sqs, environment.queue_url),
     dead_letters=DeadLetters(sqs, environment.dead_letter_queue_url),

@@ -33,16 +33,7 @@ environment = SubscribeEnvironment.read()
 client = aws.client("dynamodb")
 connections = Connections(client, environment.table_name)
 subscriptions = Subscriptions(client, environment.table_name)
-history = (
-    History(
-        client,
-        environment.table_name,
-        replay_seconds=environment.replay_seconds,
-        head_seconds=environment.head_seconds,
-    )
-    if environment.replay_seconds
-    else None
-)
+history = History.kept(client, environment)
 limit = environment.subscriptions_per_connection
 forbidden = Forbidden(environment.deployment_name)
 

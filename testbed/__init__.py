@@ -1,1 +1,1 @@
-"""Shared by tests and benchmarks: a stand-in endpoint, the table's schema, variables, and a meter."""
+"""Shared by tests and benchmarks: a stand-in endpoint, the table's schema, variables, a meter, 0.1.0."""

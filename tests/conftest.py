@@ -5,7 +5,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests import left_out, release
+from testbed import release
+from tests import left_out
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("unhurried", deadline=None)

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from benchmarks import cold_start
-from tests import left_out, release
+from testbed import release
+from tests import left_out
 
 MODULES = ("default", "subscribe", "push")
 BOUND = 1.02

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stacks.contract import ClaimNames
-from tests import release
+from testbed import release
 
 # Each of these makes other resources.
 RULE = {

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from entity_push.protocol.event_patterns import checked_pattern
+from entity_push.protocol.events import MAX_ENTITIES
 from entity_push.protocol.json_paths import JsonPath, Template, UnfitValueError, text_of
-
-MAX_ENTITIES = 100
-"""Entities that one event may name."""
 
 _NAME = re.compile(r"[A-Za-z0-9-]{1,32}")
 _AUDIENCES = ("entityId", "entityIds", "userId", "broadcast")

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from entity_push.protocol import frames
 from entity_push.protocol.cursors import Cursor, new_epoch
 from entity_push.protocol.events import Event, Update
+from entity_push.runtime.environment import PushEnvironment, SubscribeEnvironment
 from entity_push.table import keys
 from entity_push.table.conflicts import ConflictRetries, StillConflictingError, reasons
 from entity_push.table.keys import Item
@@ -85,6 +86,18 @@ class History:
         # The cursor at which this worker left a channel, and whether this worker alone moved the head last
         # time. If so, the head need not be read. A wrong guess costs a failed transaction, more than a read.
         self._left: OrderedDict[str, tuple[Cursor, bool]] = OrderedDict()
+
+    @classmethod
+    def kept(cls, client: Any, environment: SubscribeEnvironment | PushEnvironment) -> "History | None":
+        """Return the history as the stack sets it up; None if nothing is stored (`replayHours` = 0)."""
+        if not environment.replay_seconds:
+            return None
+        return cls(
+            client,
+            environment.table_name,
+            replay_seconds=environment.replay_seconds,
+            head_seconds=environment.head_seconds,
+        )
 
     def head(self, channel: str) -> Head | None:
         """Return a channel's head, strongly consistent; None if there is none, or none any more."""

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from entity_push.protocol.channels import is_entity
+from entity_push.protocol.ids import MAX_ENTITY_ID_BYTES
 from entity_push.table import keys
 from entity_push.table.conflicts import ConflictRetries, StillConflictingError, is_passing, reasons
 from entity_push.table.connections import Connection, from_item
@@ -23,8 +24,8 @@ from entity_push.table.keys import Item
 MAX_CHANNELS_BYTES = 64 * 1024
 """What the names in a connection's set take at most: each subscribe writes and pays for the whole item."""
 
-MAX_CHANNEL_BYTES = 525
-"""No name that a frame can add takes more: an id of 512 bytes, as an entity's pattern."""
+MAX_CHANNEL_BYTES = MAX_ENTITY_ID_BYTES + 13
+"""No name that a frame can add takes more: the longest id, as a pattern, in the channel of an entity."""
 
 PATIENCE_SECONDS = 10.0
 """How long other writers may be in the way: the reads that follow have to fit into the route's 15 s."""
