@@ -12,7 +12,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local synth bootstrap deploy destroy check test lint format unit e2e token rotate redrive rules soak fuzz bench audit lock clean
+.PHONY: help setup demo local synth bootstrap deploy destroy check test lint format unit e2e token rotate redrive rules soak fuzz bench mutants audit lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -88,6 +88,9 @@ soak: setup  ## Clients that come and go, for minutes: make soak ARGS="--minutes
 
 fuzz: setup  ## Anything at all to every function, 100,000 times: make fuzz ARGS="--inputs 1000"
 	@python -m tests.fuzz $(ARGS)
+
+mutants: setup  ## Break each defence of SECURITY.md, and see its test go red: make mutants ARGS="--help"
+	@python -m mutants $(ARGS)
 
 # Where there is no wheel of it, the comparison is left out, and the benchmark says so.
 $(VENV)/.bench: requirements-bench.txt $(VENV)/.done

@@ -70,3 +70,7 @@ def test_every_lock_file_has_hashes() -> None:
             r"^[a-z0-9][^\s;]*==[^\n]*\\\n\s+--hash=sha256:", text, flags=re.MULTILINE | re.IGNORECASE
         )
         assert len(pins) == len(with_hash), path
+    packages = json.loads(Path("package-lock.json").read_text())["packages"]
+    assert len(packages) > 1
+    for name, package in packages.items():
+        assert not name or "integrity" in package, name

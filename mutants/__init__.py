@@ -1,0 +1,1 @@
+"""Breaks each defence that SECURITY.md lists, and sees the test that it names go red."""
