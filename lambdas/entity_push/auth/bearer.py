@@ -1,5 +1,6 @@
 """The bearer of a token, on the way from the authorizer to the functions."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -47,6 +48,9 @@ class Bearer:
         grants, expires = context["grants"], context["expires"]
         if not isinstance(grants, str) or not isinstance(expires, str):
             raise ValueError("the authorizer's context holds strings")
+        # `int` takes more than digits; the table takes no number of any length.
+        if not re.fullmatch("[0-9]{1,12}", expires):
+            raise ValueError("the end is in seconds since 1970, up to the year 9999")
         return cls(checked_user_id(context["userId"]), Grants.from_json(grants), int(expires))
 
 

@@ -33,6 +33,14 @@ def test_an_incomplete_context_is_nobodys(field: str, value: Any) -> None:
         Bearer.from_context(context)
 
 
+@pytest.mark.parametrize(
+    "expires", ["9" * 13, "9" * 4300, "-1", "+1", " 1", "1\n", "1_000", "\u0661", "1.5", "1e3"], ids=ascii
+)
+def test_an_end_that_no_authorizer_writes_is_none(expires: str) -> None:
+    with pytest.raises(ValueError, match="seconds"):
+        Bearer.from_context({**BEARER.to_context(), "expires": expires})
+
+
 def test_nobody_has_no_context() -> None:
     assert Bearer(None, EVERYTHING, None) == ANONYMOUS
     with pytest.raises(ValueError, match="token"):
