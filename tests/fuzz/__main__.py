@@ -18,14 +18,15 @@ PROGRESS_SECONDS = 5
 def main() -> int:
     """Run a campaign; return 1 if a promise was broken."""
     arguments = _arguments()
+    targets = [target for target in TARGETS if arguments.target in (None, target.name)]
     print(f"{arguments.inputs:,} inputs; the same ones again with --seed {arguments.seed}", flush=True)
     started = time.monotonic()
-    tallies = {target.name: Tally() for target in TARGETS}
+    tallies = {target.name: Tally() for target in targets}
     processes = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), processes, deploy) as pool:
         waiting = {
             pool.submit(fuzz_deployed, a_round): a_round
-            for a_round in rounds(arguments.inputs, arguments.seed)
+            for a_round in rounds(arguments.inputs, arguments.seed, targets)
         }
         while waiting:
             _count(waiting, tallies)
@@ -39,6 +40,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=100_000)
+    parser.add_argument("--target", choices=[target.name for target in TARGETS], help="default: all of them")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32), help="default: a random one")
     return parser.parse_args()
 

@@ -4,6 +4,7 @@ import re
 import traceback
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,11 +55,11 @@ class Round:
     seed: int
 
 
-def rounds(inputs: int, first_seed: int) -> list[Round]:
-    """Divide a number of inputs among the targets. The rounds of all targets alternate."""
-    shares = sum(target.share for target in TARGETS)
+def rounds(inputs: int, first_seed: int, targets: Sequence[Target] = TARGETS) -> list[Round]:
+    """Divide a number of inputs among targets. The rounds of all targets alternate."""
+    shares = sum(target.share for target in targets)
     found: list[tuple[float, Round]] = []
-    for target in TARGETS:
+    for target in targets:
         left = total = -(-inputs * target.share // shares)
         while left > 0:
             size = min(left, ROUND)

@@ -59,6 +59,26 @@ ENVIRONMENT = function_variables(
 LISTENER = "all="
 """A connection that gets every entity's updates, every broadcast, and alice's notifications."""
 
+_ODD_USERS = (
+    "#everyone",
+    "*",
+    "a/*",
+    "everyone",
+    "entity/orders/1",
+    "alice/",
+    "é",
+    "e\u0301",
+    "7#7",
+    "\ufffe",
+    "{path}",
+)
+
+USERS = {"alice": LISTENER, **{user: f"odd{number}=" for number, user in enumerate(_ODD_USERS)}}
+"""Users with a connection, and which."""
+
+FULL = tuple(f"e{number}" for number in range(SUBSCRIPTIONS))
+"""The entities of a connection that has as many as it may."""
+
 CONNECTIONS = (LISTENER, "some=", "none=", "full=", "expired=", "anonymous=", "gone=")
 
 
@@ -240,7 +260,7 @@ def _connections() -> Iterator[Connection]:
     now = int(time.time())
     later = now + 24 * 3600
     listener = (user_channel("alice"), everyone_list(LISTENER), "entity/orders/1", "entity/*")
-    many = tuple(f"entity/e{number}" for number in range(SUBSCRIPTIONS))
+    many = tuple(f"entity/{name}" for name in FULL)
     some = Grants(("orders/*", "large/3"), ("rooms/7", "orders/*"))
     for connection_id, bearer, channels in (
         (LISTENER, Bearer("alice", EVERYTHING, later), listener),
@@ -249,6 +269,7 @@ def _connections() -> Iterator[Connection]:
         ("full=", Bearer("dave", EVERYTHING, later), many),
         ("expired=", Bearer("eve", EVERYTHING, now - 1), ()),
         ("anonymous=", ANONYMOUS, ()),
+        *((USERS[user], Bearer(user, EVERYTHING, later), (user_channel(user),)) for user in _ODD_USERS),
     ):
         yield Connection(connection_id, now * 1000, "192.0.2.1", "fuzz", bearer, frozenset(channels))
 

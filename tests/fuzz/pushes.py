@@ -76,7 +76,7 @@ def _fate(deployment: Deployment, body: str) -> str:
 
 def _fate_of_own(deployment: Deployment, message: dict[str, Any]) -> str:
     own = message["event"]
-    if message["rule"] == "user" and own["detail"]["user"] != "alice":
+    if message["rule"] in ("user", "flat") and own["detail"]["user"] != "alice":
         return "unheard"
     assert own["id"] in _pushed_ids(deployment), "an own event vanished"
     return "pushed"

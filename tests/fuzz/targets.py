@@ -15,7 +15,7 @@ from entity_push.protocol.errors import ErrorCode
 from hypothesis import strategies as st
 
 from tests import forged_tokens
-from tests.fuzz import bodies, handshakes, pushes, records
+from tests.fuzz import bodies, handshakes, hostile, isolation, pushes, records
 from tests.fuzz.deployment import (
     AUDIENCE,
     CONNECTIONS,
@@ -46,7 +46,7 @@ class Target:
 
     Attributes:
         name: the target's name in the report.
-        share: the target's share of all inputs, in percent.
+        share: the target's share of all inputs, compared with the others'.
         inputs: a strategy for the inputs.
         check: gives an input to a deployment, returns the outcome in a word; raises if a promise is broken.
         accepts: outcomes that must occur among many inputs, so that some inputs get past the first checks.
@@ -259,5 +259,13 @@ TARGETS = (
     ),
     _authorizer("jwt", 10, "HS256", forged_tokens.hs256(SECRET)),
     _authorizer("oidc", 7, "ES256", forged_tokens.es256(ISSUERS_KEY)),
+    Target(
+        "hostile values",
+        13,
+        hostile.EVENTS,
+        hostile.check_hostile,
+        frozenset({"updates by all rules", "some updates", "dead letters only"}),
+    ),
+    Target("isolation", 2, isolation.TRIALS, isolation.check_isolation, frozenset({"some heard"})),
     Target("push", 10, records.BATCHES, pushes.check_push, frozenset({"pushed", "dead letter"})),
 )
