@@ -44,6 +44,7 @@ class LocalAws:
 
     Attributes:
         port: the emulator's port on 127.0.0.1; 0 until the start has found a free one.
+        bootstrapped: whether the account is prepared for the CDK; a start begins without.
     """
 
     def __init__(self, port: int | None = None, *, auth: bool = True, workers: int = 4) -> None:
@@ -61,6 +62,7 @@ class LocalAws:
         self._auth = auth
         self._workers = workers
         self._process: subprocess.Popen[bytes] | None = None
+        self.bootstrapped = False
 
     @property
     def directory(self) -> Path:
@@ -112,6 +114,7 @@ class LocalAws:
         _remove_leftovers()
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
+        self.bootstrapped = False
         command = [sys.executable, "-m", "local.emulator", "--until-stdin-closes"]
         command += ["--port", str(self.port), "--directory", str(self.directory)]
         command += ["--workers", str(self._workers), *([] if self._auth else ["--no-auth"])]

@@ -100,7 +100,7 @@ def deploy_stack(
     app: str | None = None,
     folder: Path = ROOT,
 ) -> dict[str, str]:
-    """Bootstrap the local account and deploy a stack of any CDK app; return the stack's outputs.
+    """Deploy a stack of any CDK app; return the stack's outputs. The account is bootstrapped before, once.
 
     Args:
         aws: a started local AWS.
@@ -116,13 +116,15 @@ def deploy_stack(
     options = [option for item in context.items() for option in ("-c", "=".join(item))]
     if app is not None:
         options += ["--app", app]
-    with step("Bootstrapping the local account (cdk bootstrap)"):
-        # In the app's folder, the CLI would synthesize the app first.
-        run(
-            [*_cdk(), "bootstrap", "--no-notices", f"aws://{ACCOUNT}/{REGION}"],
-            environment=_environment(aws),
-            cwd=aws.directory,
-        )
+    if not aws.bootstrapped:
+        with step("Bootstrapping the local account (cdk bootstrap)"):
+            # In the app's folder, the CLI would synthesize the app first.
+            run(
+                [*_cdk(), "bootstrap", "--no-notices", f"aws://{ACCOUNT}/{REGION}"],
+                environment=_environment(aws),
+                cwd=aws.directory,
+            )
+        aws.bootstrapped = True
     outputs_file = aws.directory / "cdk-outputs.json"
     with step("Deploying the app (cdk deploy)"):
         run(
