@@ -63,12 +63,22 @@ RULES = [
     *(shape.whole_rule for shape in SHAPES),
 ]
 
+MOST_RULES = 100
+"""In a Region with the lowest quota (docs/reference/limits.md)."""
+
+LONG_NAMES = [f"{number:03}".rjust(32, "n") for number in range(MOST_RULES - len(RULES))]
+OTHERS = [
+    {"name": name, "pattern": {"source": [name]}, "entityId": "long/{$.detail.id}"} for name in LONG_NAMES
+]
+OWN_STACK = "Own" + "-with-a-long-name" * 7
+
 
 @pytest.fixture(scope="module")
 def own(app: App) -> App:
-    """A second deployment with rules for events of other shapes."""
-    settings = {"eventBus": "own", "eventRules": json.dumps(RULES)}
-    return App(app.aws, deploy(app.aws, settings, stack="Own"))
+    """A second deployment with rules for events of other shapes, and as many others as there may be."""
+    first, *others = OTHERS
+    settings = {"eventBus": "own", "eventRules": json.dumps([first, *RULES, *others])}
+    return App(app.aws, deploy(app.aws, settings, stack=OWN_STACK))
 
 
 @pytest.fixture
@@ -238,6 +248,30 @@ def test_without_a_usable_id_it_is_a_dead_letter_with_the_reason(
     found = eventually(reason)
     assert found.startswith("rule order: ")
     assert why in found
+
+
+def test_the_first_and_the_last_of_a_hundred_rules_with_the_longest_names_write_to_the_queue(
+    own: App, connect: Connect
+) -> None:
+    client = connect()
+    client.subscribe("long/*")
+    names = [
+        rule["Name"]
+        for rule in own.aws.client("events").list_rules(EventBusName=own.outputs.event_bus_name, Limit=100)[
+            "Rules"
+        ]
+    ]
+    assert sum("_" in name for name in names) == MOST_RULES
+    for name in (LONG_NAMES[0], LONG_NAMES[-1]):
+        put(own, name, "Put", {"id": name})
+        frame = client.receive()
+        assert (frame["rule"], frame["entityId"]) == (name, f"long/{name}")
+    for url in (own.outputs.queue_url, own.outputs.target_dead_letter_queue_url):
+        answer = own.aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
+        policy = json.loads(answer["Attributes"]["Policy"])
+        assert len(json.dumps(policy)) < 8192
+        assert len(policy["Statement"]) <= 20
+        assert sum(len(statement.get("Condition", {})) for statement in policy["Statement"]) <= 10
 
 
 def test_events_of_the_documented_shape_and_clients_are_taken_too(own: App, connect: Connect) -> None:

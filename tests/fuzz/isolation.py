@@ -19,8 +19,8 @@ from tests.fuzz.deployment import Deployment, event
 from tests.fuzz.hostile import is_entity_id
 from tests.fuzz.services import strictly_json
 
-PUSHES = 10
-"""In each trial; as many as a batch of the queue has."""
+PUSHES = 20
+"""In each trial."""
 
 _SEGMENTS = (
     *(

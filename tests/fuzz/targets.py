@@ -266,6 +266,6 @@ TARGETS = (
         hostile.check_hostile,
         frozenset({"updates by all rules", "some updates", "dead letters only"}),
     ),
-    Target("isolation", 2, isolation.TRIALS, isolation.check_isolation, frozenset({"some heard"})),
+    Target("isolation", 1, isolation.TRIALS, isolation.check_isolation, frozenset({"some heard"})),
     Target("push", 10, records.BATCHES, pushes.check_push, frozenset({"pushed", "dead letter"})),
 )
