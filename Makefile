@@ -83,7 +83,8 @@ redrive: setup  ## Dead letters: make redrive ARGS="list --help"
 rules: setup  ## Try rules for own events on one: make rules ARGS="try event.json"
 	@python -m operations.rules $(or $(ARGS),--help)
 
-soak: setup  ## Clients that come and go, for minutes: make soak ARGS="--minutes 30"
+soak: setup  ## Rules that change, then clients that come and go, for minutes: make soak ARGS="--minutes 30"
+	@pytest tests/soak
 	@python -m tests.soak $(ARGS)
 
 fuzz: setup  ## Anything at all to every function, 100,000 times: make fuzz ARGS="--inputs 1000"

@@ -1,0 +1,5 @@
+"""The app in a local AWS, as the end-to-end tests have it."""
+
+from tests.e2e.conftest import app
+
+__all__ = ["app"]
