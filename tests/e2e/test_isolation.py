@@ -15,9 +15,34 @@ from tests.e2e.client import Client
 from tests.e2e.conftest import App
 
 PUSHES = int(os.environ.get("ISOLATION_PUSHES", "1000"))
-USERS = 20
-ENTITIES = 5
-"""Of each user."""
+TAGS = (
+    *(
+        "1",
+        "10",
+        "1 ",
+        "\uff11",
+        "",
+        " ",
+        "É",
+        "E\u0301",
+        "é",
+        "%C3%89",
+        "ß",
+        "ss",
+        "%2F",
+        "%",
+        "#",
+        "#everyone",
+    ),
+    *("*", "..", "\u202e1", "\U0001f642"),
+)
+"""A segment of each user's ids, which some program could take for another user's."""
+
+LEAVES = ("0", "00", "*x", "/0", "\u212b")
+"""The ends of each user's ids."""
+
+USERS = len(TAGS)
+ENTITIES = len(LEAVES)
 
 CONNECTIONS = 2
 """Of each user; one subscribes to other things than the other."""
@@ -32,8 +57,13 @@ EVERYBODY = "everybody"
 
 
 def entity(owner: int, number: int) -> str:
-    """Return an entity of a user; those of user 1 begin as those of user 10 to 19 do."""
-    return f"isolation/{owner}/{number}"
+    """Return an entity of a user."""
+    return f"isolation/{TAGS[owner]}/{LEAVES[number]}"
+
+
+def user(owner: int) -> str:
+    """Return a user's id."""
+    return f"owner {TAGS[owner]}"
 
 
 EVERY = [entity(owner, number) for owner in range(USERS) for number in range(ENTITIES)]
@@ -56,11 +86,12 @@ class Listener:
     @property
     def user(self) -> str:
         """The user's id."""
-        return f"owner {self.owner}"
+        return user(self.owner)
 
     def is_mine(self, entity_id: str) -> bool:
         """Tell whether the token grants an entity, told by its name and not by the code under test."""
-        return entity_id.split("/")[1] == str(self.owner)
+        _, tag, *below = entity_id.split("/")
+        return tag == TAGS[self.owner] and bool(below)
 
     def wants(self, whom: str) -> bool:
         """Tell whether what is for an entity, a user or everybody has to reach this connection."""
@@ -74,9 +105,9 @@ class Listener:
             if self.is_mine(name):
                 self.subscribed.add(name)
         if self.owner % 4 == 0:
-            self._ask("subscribe", f"isolation/{self.owner}/*", "subscribed")
+            self._ask("subscribe", f"isolation/{TAGS[self.owner]}/*", "subscribed")
             self.subscribed.update(own)
-        for pattern in ("*", "isolation/*", f"isolation/{(self.owner + 1) % USERS}/*"):
+        for pattern in ("*", "isolation/*", f"isolation/{TAGS[(self.owner + 1) % USERS]}/*"):
             self._ask("subscribe", pattern, "subscribed")
 
     def publish(self, tries: random.Random) -> dict[str, str]:
@@ -125,7 +156,7 @@ def test_everybody_gets_all_of_theirs_and_nothing_else(app: App) -> None:
             Listener(
                 owner,
                 stack.enter_context(
-                    app.client(user=f"owner {owner}", subscribe=_grants(owner), publish=_grants(owner))
+                    app.client(user=user(owner), subscribe=_grants(owner), publish=_grants(owner))
                 ),
             )
             for owner in range(USERS)
@@ -158,7 +189,7 @@ def _grants(owner: int) -> list[str]:
     """Return a user's grants: half of them have a pattern, and half each entity."""
     if owner % 2:
         return [entity(owner, number) for number in range(ENTITIES)]
-    return [f"isolation/{owner}/*"]
+    return [f"isolation/{TAGS[owner]}/*"]
 
 
 def _put_events(app: App, put: dict[str, str], listeners: list[Listener]) -> None:
@@ -168,9 +199,9 @@ def _put_events(app: App, put: dict[str, str], listeners: list[Listener]) -> Non
     pushes = 0
     while pushes < PUSHES:
         entities = tries.sample(EVERY, MOST_IN_ONE_CALL - 2)
-        user = f"owner {tries.randrange(USERS)}"
+        to = user(tries.randrange(USERS))
         details = [("Entity Updated", name, {"entityId": name, "message": name}) for name in entities]
-        details.append(("Send User Push Notification", user, {"userId": user, "message": user}))
+        details.append(("Send User Push Notification", to, {"userId": to, "message": to}))
         details.append(("Broadcast", EVERYBODY, {"message": EVERYBODY}))
         answer = events.put_events(
             Entries=[
