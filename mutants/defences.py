@@ -71,6 +71,13 @@ DEFENCES = [
         "lambdas/entity_push/protocol/strict_json.py",
         "if len(found) != len(pairs):",
         "if len(found) > len(pairs):",
+        "tests/unit/handlers/test_authorize.py::test_no_forgery_opens_a_connection",
+    ),
+    Mutant(
+        "a token that needs an extension nobody knows fails the function",
+        "lambdas/entity_push/auth/verifiers.py",
+        "    except (jwt.InvalidTokenError, ValueError):\n        raise RefusedTokenError(Refusal.MALFORMED) from None\n    if",
+        "    except KeyError:\n        raise RefusedTokenError(Refusal.MALFORMED) from None\n    if",
         "tests/unit/auth/test_verifiers.py",
     ),
     Mutant(
@@ -420,10 +427,10 @@ DEFENCES = [
         "tests/model/test_no_update_is_lost.py",
     ),
     Mutant(
-        "a message that fuzzing makes is believed",
-        "lambdas/entity_push/push/messages.py",
-        "        and 0 <= sequence < 2**53\n",
-        "",
+        "anything that is no JSON fails a function",
+        "lambdas/entity_push/protocol/frames.py",
+        "    except strict_json.NotJSONError as error:\n",
+        "    except KeyError as error:\n",
         "tests/fuzz",
     ),
     Mutant(

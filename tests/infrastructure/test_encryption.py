@@ -119,7 +119,9 @@ def test_every_rule_still_writes_to_its_own_queue_only(encrypted: dict[str, Any]
         if statement["Effect"] == "Allow"
     ]
     assert len(allowed) == 2
-    assert all("aws:SourceArn" in json.dumps(statement["Condition"]) for statement in allowed)
+    for statement in allowed:
+        assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+        assert "*" not in as_list(statement["Condition"]["ArnLike"]["aws:SourceArn"])
 
 
 def test_a_role_uses_the_key_only_through_the_services_that_it_may_call(
