@@ -456,7 +456,7 @@ DEFENCES = [
         "tests/e2e/test_least_privilege.py",
     ),
     Mutant(
-        "a dead letter is acknowledged and not sent",
+        "a dead letter does not hold the event",
         "lambdas/entity_push/push/dead_letters.py",
         "            MessageBody=body,\n",
         '            MessageBody="{}",\n',

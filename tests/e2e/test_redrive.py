@@ -37,7 +37,7 @@ def test_dead_letters_are_listed_with_their_reason_and_redriven_once_mended(
         MessageBody=json.dumps(event),
         MessageAttributes={"ERROR_CODE": {"DataType": "String", "StringValue": "NO_PERMISSIONS"}},
     )
-    app.put_event({"entityId": "not\nan id"})
+    unusable = app.put_event({"entityId": "not\nan id"})
 
     def listed() -> str:
         assert main(["list", "--local"]) == 0
@@ -50,6 +50,7 @@ def test_dead_letters_are_listed_with_their_reason_and_redriven_once_mended(
     text = eventually(both)
     assert "1 messages could not be pushed" in text
     assert "Mend the service that puts the event" in text
+    assert unusable in text
     assert main(["redrive", "--local", "--reason", "NO_PERMISSIONS"]) == 0
     assert client.receive()["id"] == "lost"
     text = listed()
