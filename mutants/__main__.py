@@ -19,8 +19,10 @@ from mutants.mutant import Mutant
 from mutants.security_table import Row, rows
 
 ROOT = Path(__file__).resolve().parent.parent
-RED, GREEN_BEFORE = 1, 0
-"""pytest's exit codes: some tests failed, and all passed. Any other code is no answer."""
+OUTCOMES = {0: "GREEN", 1: "red"}
+"""pytest's exit codes: all tests passed, some failed. Any other code is no answer."""
+
+NO_ANSWER = "no answer"
 
 LINKED = (".venv", "node_modules", "build")
 """Folders that are made, not written. Copies share them."""
@@ -30,14 +32,19 @@ def main() -> int:
     """Run the mutants; return 0 if each of them was red, else 1."""
     options = _options()
     chosen = [row for row in rows() if options.row.lower() in row.threat.lower()]
-    mutants = {row: [one for one in DEFENCES if one.test in row.proofs] for row in chosen}
-    kept = {row: [one for one in found if options.slow or not one.is_slow] for row, found in mutants.items()}
+    if not chosen:
+        sys.exit(f"No threat in SECURITY.md has the text {options.row!r}.")
+    wanted = [
+        mutant
+        for mutant in DEFENCES
+        if (options.slow or not mutant.is_slow) and any(mutant.test in row.proofs for row in chosen)
+    ]
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         _copy_to(copy)
-        _see_green(copy, sorted({(one.test, one.only) for found in kept.values() for one in found}))
-        lines = [(row, one, _run(copy, one)) for row, found in kept.items() for one in found]
-    return _report(mutants, lines)
+        _see_green(copy, sorted({(mutant.test, mutant.only) for mutant in wanted}))
+        outcomes = {mutant: _run(copy, mutant) for mutant in wanted}
+    return _report(chosen, outcomes)
 
 
 def _options() -> argparse.Namespace:
@@ -62,56 +69,56 @@ def _copy_to(folder: Path) -> None:
             (folder / name).symlink_to((ROOT / name).resolve())
 
 
-def _pytest(folder: Path, test: str, only: str) -> int:
-    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", test]
-    environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{folder / 'lambdas'}"}
-    environment["PYTHONDONTWRITEBYTECODE"] = "1"  # a mutant is written within a second of the last one
+def _pytest(folder: Path, test: str, only: str) -> str:
+    """Return what a test says: red, GREEN, or no answer, such as for a module that can't be imported."""
     done = subprocess.run(
-        [*command, *(["-k", only] if only else [])],
+        [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", test, "-k", only],
         cwd=folder,
-        env=environment,
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{folder}{os.pathsep}{folder / 'lambdas'}",
+            "PYTHONDONTWRITEBYTECODE": "1",  # a mutant is written within a second of the last one
+        },
         check=False,
         capture_output=True,
         text=True,
     )
-    found_red = done.returncode == RED and "\nFAILED " in done.stdout
-    return done.returncode if found_red or done.returncode != RED else -1
+    outcome = OUTCOMES.get(done.returncode, NO_ANSWER)
+    return NO_ANSWER if outcome == "red" and "\nFAILED " not in done.stdout else outcome
 
 
 def _see_green(folder: Path, tests: list[tuple[str, str]]) -> None:
     """See that the tests are green without a mutant: otherwise red would say nothing."""
     for number, (test, only) in enumerate(tests, 1):
         print(f"green without mutants? {number}/{len(tests)} {test}", file=sys.stderr)
-        if _pytest(folder, test, only) != GREEN_BEFORE:
+        if _pytest(folder, test, only) != "GREEN":
             sys.exit(f"{test} is not green as it is. Mend that first.")
 
 
-def _run(folder: Path, mutant: Mutant) -> bool:
-    """Tell whether the test goes red with the mutant."""
+def _run(folder: Path, mutant: Mutant) -> str:
+    """Return what the test says of a mutant."""
     path, began = folder / mutant.path, time.monotonic()
     whole = path.read_text(encoding="utf-8")
-    path.write_text(mutant.broken(folder), encoding="utf-8")
+    path.write_text(mutant.broken(whole), encoding="utf-8")
     try:
-        red = _pytest(folder, mutant.test, mutant.only) == RED
+        outcome = _pytest(folder, mutant.test, mutant.only)
     finally:
         path.write_text(whole, encoding="utf-8")
-    seconds = time.monotonic() - began
-    print(f"{'red  ' if red else 'GREEN'} {seconds:4.0f} s  {mutant.name}", file=sys.stderr)
-    return red
+    print(f"{outcome:9} {time.monotonic() - began:4.0f} s  {mutant.name}", file=sys.stderr)
+    return outcome
 
 
-def _report(mutants: dict[Row, list[Mutant]], lines: list[tuple[Row, Mutant, bool]]) -> int:
-    width = max((len(mutant.name) for _, mutant, _ in lines), default=0)
-    for row, found in mutants.items():
+def _report(chosen: list[Row], outcomes: dict[Mutant, str]) -> int:
+    width = max((len(mutant.name) for mutant in outcomes), default=0)
+    for row in chosen:
         print(f"\n{row.threat}")
-        for _, mutant, red in (line for line in lines if line[0] is row):
-            print(f"  {'red  ' if red else 'GREEN'}  {mutant.name:{width}}  {mutant.test}")
-        left = sum(mutant not in [line[1] for line in lines] for mutant in found)
-        if left:
-            print(f"  {left} slow: --slow")
-    green = [mutant for _, mutant, red in lines if not red]
-    print(f"\n{len(lines)} mutants, {len(lines) - len(green)} red, {len(green)} GREEN")
-    return 1 if green or not lines else 0
+        for mutant in DEFENCES:
+            if mutant.test in row.proofs:
+                outcome = outcomes.get(mutant, "--slow")
+                print(f"  {outcome:9}  {mutant.name:{width}}  {mutant.test}")
+    red = list(outcomes.values()).count("red")
+    print(f"\n{len(outcomes)} mutants, {red} red, {len(outcomes) - red} not")
+    return 0 if outcomes and red == len(outcomes) else 1
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """A mutant: the project with one piece of its source replaced, so that one defence is broken."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 
 class RottenMutantError(Exception):
@@ -35,16 +34,16 @@ class Mutant:
         """Whether the test deploys into the local AWS, which takes up to a minute."""
         return self.test.startswith("tests/e2e")
 
-    def broken(self, root: Path) -> str:
+    def broken(self, text: str) -> str:
         """Return the file's text with the defence broken.
 
         Raises:
             RottenMutantError: the piece does not occur exactly once.
         """
-        text = (root / self.path).read_text(encoding="utf-8")
-        if not text.count(self.old) or (text.count(self.old) > 1 and not self.every):
+        times = text.count(self.old)
+        if not times or (times > 1 and not self.every):
             raise RottenMutantError(
-                f"{self.path} has {text.count(self.old)} times what the mutant {self.name!r} replaces:"
+                f"{self.path} has {times} times what the mutant {self.name!r} replaces:"
                 f" {self.old!r}. Write the mutant anew in mutants/defences.py."
             )
         return text.replace(self.old, self.new)

@@ -80,7 +80,7 @@ def check_hostile(deployment: Deployment, given: tuple[str, str, str, str]) -> s
     )
     whole = _in_queue(text)
     bodies = {f'{{"rule":{quoted(rule["name"])},"event":{whole}}}': rule["name"] for rule in RULES}
-    _push(deployment, list(bodies))
+    deployment.push_all(list(bodies))
     expected: Counter[tuple[str, str]] = Counter()
     unfit = set()
     read = _read(text)
@@ -96,14 +96,6 @@ def check_hostile(deployment: Deployment, given: tuple[str, str, str, str]) -> s
     got = Counter((post.connection_id, _unnumbered(post.frame)) for post in deployment.deliverer.posts)
     assert got == expected, f"got {got - expected}, owed {expected - got}"
     return "dead letters only" if not expected else "some updates" if unfit else "updates by all rules"
-
-
-def _push(deployment: Deployment, bodies: list[str]) -> None:
-    """Push messages, and what the push function itself puts on the queue."""
-    while bodies:
-        assert deployment.push(bodies[:10]) == [], deployment.output.getvalue()[-1500:]
-        bodies = bodies[10:] + deployment.queues.queued
-        deployment.queues.queued = []
 
 
 def _in_queue(text: str) -> str:

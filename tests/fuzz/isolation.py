@@ -23,40 +23,36 @@ PUSHES = 20
 """In each trial."""
 
 _SEGMENTS = (
-    *(
-        "a",
-        "A",
-        "b",
-        "",
-        "é",
-        "e\u0301",
-        "ß",
-        "ss",
-        "\ufb01",
-        "fi",
-        "İ",
-        "\U0001f642",
-        "\u202e",
-        "\u200d",
-        "．",
-        ".",
-    ),
-    *(
-        "#",
-        "#everyone",
-        "%",
-        "%23",
-        "%2F",
-        "*",
-        "**",
-        "..",
-        " ",
-        "+",
-        "user",
-        "entity",
-        "CHANNEL#entity",
-        "\\",
-    ),
+    "a",
+    "A",
+    "b",
+    "",
+    "é",
+    "e\u0301",
+    "ß",
+    "ss",
+    "\ufb01",
+    "fi",
+    "İ",
+    "\U0001f642",
+    "\u202e",
+    "\u200d",
+    "．",
+    ".",
+    "#",
+    "#everyone",
+    "%",
+    "%23",
+    "%2F",
+    "*",
+    "**",
+    "..",
+    " ",
+    "+",
+    "user",
+    "entity",
+    "CHANNEL#entity",
+    "\\",
 )
 _ANY_IDS = st.one_of(
     st.lists(st.sampled_from(_SEGMENTS), min_size=1, max_size=4).map("/".join),
@@ -196,15 +192,13 @@ def check_isolation(deployment: Deployment, trial: Trial) -> str:
             party.channels.remove(wanted)
     bodies, owed = [], Counter[tuple[str, str, str]]()
     for number, (kind, name) in enumerate(trial.pushes):
-        body, whom = _message(kind, name, f"isolation-{number}")
-        bodies.append(body)
+        message, whom = _message(kind, name, f"isolation-{number}")
+        bodies.append(json.dumps(message))
         for place, party in enumerate(trial.parties):
             owed.update(
                 (_connection(place), f"isolation-{number}", for_) for for_ in whom if _is_for(party, for_)
             )
-    while bodies:
-        assert deployment.push(bodies[:10]) == [], deployment.output.getvalue()[-1500:]
-        bodies, deployment.queues.queued = bodies[10:] + deployment.queues.queued, []
+    deployment.push_all(bodies)
     assert not deployment.queues.dead
     parties = {_connection(number) for number in range(len(trial.parties))}
     got = Counter(_heard(post) for post in deployment.deliverer.posts if post.connection_id in parties)
@@ -244,34 +238,24 @@ def _ask(deployment: Deployment, number: int, action: str, wanted: str) -> Any:
     return strictly_json(deployment.call(action, request)["body"])
 
 
-def _message(kind: str, name: str, event_id: str) -> tuple[str, list[str]]:
+def _message(kind: str, name: str, event_id: str) -> tuple[Any, list[str]]:
     """Return a queue message, and the audiences that its update names."""
+    of_entity, of_user = f"entity {name}", f"user {name}"
     match kind:
         case "entity":
-            return _put("Entity Updated", {"entityId": name, "message": f"entity {name}"}, event_id), [
-                f"entity {name}"
-            ]
+            return event("Entity Updated", {"entityId": name, "message": of_entity}, event_id), [of_entity]
         case "several":
-            both = [name, f"{name}/x"] if is_entity_id(f"{name}/x") else [name]
-            return _put("Entity Updated", {"entityIds": both}, event_id), [f"entity {one}" for one in both]
+            both = [one for one in (name, f"{name}/x") if is_entity_id(one)]
+            return event("Entity Updated", {"entityIds": both}, event_id), [f"entity {one}" for one in both]
         case "user":
-            detail = {"userId": name, "message": f"user {name}"}
-            return _put("Send User Push Notification", detail, event_id), [f"user {name}"]
-        case "everyone":
-            return _put("Broadcast", {"message": "everyone"}, event_id), ["everyone"]
-    rule, detail = (
-        ("user", {"user": name, "message": f"user {name}"}) if kind == "own user" else ("any", {"id": name})
-    )
-    own = {"rule": rule, "event": event("Own", detail, event_id)}
-    return _in_queue(own), [f"user {name}" if kind == "own user" else f"entity {name}"]
-
-
-def _put(detail_type: str, detail: Any, event_id: str) -> str:
-    return _in_queue(event(detail_type, detail, event_id))
-
-
-def _in_queue(value: Any) -> str:
-    return json.dumps(value)
+            detail = {"userId": name, "message": of_user}
+            return event("Send User Push Notification", detail, event_id), [of_user]
+        case "own user":
+            own = event("Own", {"user": name, "message": of_user}, event_id)
+            return {"rule": "user", "event": own}, [of_user]
+        case "own":
+            return {"rule": "any", "event": event("Own", {"id": name}, event_id)}, [of_entity]
+    return event("Broadcast", {"message": "everyone"}, event_id), ["everyone"]
 
 
 def _is_for(party: Party, whom: str) -> bool:

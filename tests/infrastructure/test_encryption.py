@@ -7,7 +7,7 @@ import pytest
 from aws_cdk import assertions
 
 from tests.infrastructure.conftest import make_stack, of_type
-from tests.infrastructure.policies import as_list, role_statements
+from tests.infrastructure.policies import are_of_own_rules, as_list, role_statements
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +119,7 @@ def test_every_rule_still_writes_to_its_own_queue_only(encrypted: dict[str, Any]
         if statement["Effect"] == "Allow"
     ]
     assert len(allowed) == 2
-    for statement in allowed:
-        assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-        assert "*" not in as_list(statement["Condition"]["ArnLike"]["aws:SourceArn"])
+    assert all(are_of_own_rules(statement["Condition"]) for statement in allowed)
 
 
 def test_a_role_uses_the_key_only_through_the_services_that_it_may_call(

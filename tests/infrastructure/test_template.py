@@ -10,6 +10,7 @@ from entity_push.runtime.environment import ENVIRONMENTS
 
 from tests.infrastructure.conftest import make_stack, of_type
 from tests.infrastructure.linters import findings_of_cfn_lint, raise_findings_of_cdk_nag
+from tests.infrastructure.policies import are_of_own_rules, as_list
 
 TABLE_ACTIONS: dict[str, set[str]] = {
     "authorize": set(),
@@ -43,10 +44,6 @@ def statements(resources: dict[str, Any], module: str) -> list[dict[str, Any]]:
         if {"Ref": role} in policy["Roles"]
         for statement in policy["PolicyDocument"]["Statement"]
     ]
-
-
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def test_the_table(template: assertions.Template) -> None:
@@ -155,14 +152,6 @@ def test_queues(resources: dict[str, Any]) -> None:
     assert queues[dead]["MessageRetentionPeriod"] == 14 * 24 * 3600
     assert len(queues) == 3
     assert all(item["SqsManagedSseEnabled"] for item in queues.values())
-
-
-def are_of_own_rules(condition: dict[str, Any]) -> bool:
-    """Tell whether a condition lets only rules of this account and of this deployment through."""
-    arns = as_list(condition["ArnLike"]["aws:SourceArn"])
-    named = [arn for arn in arns if "Fn::GetAtt" in arn or "rule/EntityPush" in json.dumps(arn)]
-    account = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-    return named == arns and condition.get("StringEquals") == account
 
 
 def test_eventbridge_may_write_to_the_queue_and_to_the_targets_dead_letters(
