@@ -40,9 +40,10 @@ _HEADER_NAMES = st.one_of(
 _HEADERS = st.lists(st.tuples(_HEADER_NAMES, st.text(max_size=12)), max_size=2)
 _QUERIES = st.lists(
     st.tuples(
-        st.sampled_from(("roomId", "roomId", "access_token", "x")),
+        st.sampled_from(("roomId", "roomId", "roomId", "access_token", "x")),
         st.sampled_from(("7", "eu/7", "", "a\nb", "/", "*", "é")) | st.text(max_size=8),
     ),
+    min_size=1,
     max_size=2,
 )
 _CASED = {
