@@ -408,8 +408,8 @@ DEFENCES = [
     Mutant(
         "a function may do all with the table",
         "stacks/web_socket.py",
-        '[f"dynamodb:{action}" for action in handler.table]',
-        '["dynamodb:*"]',
+        "self._table, handler.table, handler.items",
+        'self._table, ["*"], handler.items',
         "tests/infrastructure/test_template.py::test_a_function_may_do_its_own_job_only",
     ),
     Mutant(
@@ -451,8 +451,15 @@ DEFENCES = [
     Mutant(
         "a function may do all with the table (deployed)",
         "stacks/web_socket.py",
-        '[f"dynamodb:{action}" for action in handler.table]',
-        '["dynamodb:*"]',
+        "self._table, handler.table, handler.items",
+        'self._table, ["*"], handler.items',
+        "tests/e2e/test_least_privilege.py",
+    ),
+    Mutant(
+        "a function may do its actions with all items (deployed)",
+        "stacks/function.py",
+        '[f"{prefix}*" for prefix in prefixes]',
+        '["*"]',
         "tests/e2e/test_least_privilege.py",
     ),
     Mutant(

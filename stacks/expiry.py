@@ -37,7 +37,7 @@ class Expiry(Construct):
             environment=ExpireEnvironment(table_name=table.table_name, callback_url=stage.callback_url),
             timeout=Duration.seconds(55),  # so that runs do not meet
         )
-        self.function.allow(("dynamodb:Query", "dynamodb:BatchWriteItem"), table.table_arn)
+        self.function.allow_items(table, ("Query", "BatchWriteItem"), ("EXPIRES#",))
         self.function.allow_connections(stage, "DELETE")
         events.Rule(
             self,

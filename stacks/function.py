@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from aws_cdk import CfnElement, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -102,12 +103,26 @@ class AppFunction(Construct):
             "The runtime is the Python that compiled the bytecode; all that may be set are supported.",
         )
 
-    def allow(self, actions: Sequence[str], *resources: str) -> None:
+    def allow(
+        self, actions: Sequence[str], *resources: str, conditions: Mapping[str, Any] | None = None
+    ) -> None:
         """Let the function do these actions on these ARNs, and use the key of what it finds there."""
         self.role.add_to_principal_policy(
-            iam.PolicyStatement(actions=list(actions), resources=list(resources))
+            iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)
         )
         Encryption.of(self).let_use(self.role, actions)
+
+    def allow_items(self, table: dynamodb.ITable, actions: Sequence[str], prefixes: Sequence[str]) -> None:
+        """Let the function do these actions of DynamoDB on a table's items whose partition key begins so.
+
+        Source: DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control".
+        """
+        keys = {"dynamodb:LeadingKeys": [f"{prefix}*" for prefix in prefixes]}
+        self.allow(
+            [f"dynamodb:{action}" for action in actions],
+            table.table_arn,
+            conditions={"ForAllValues:StringLike": keys},
+        )
 
     def allow_connections(self, stage: apigatewayv2.WebSocketStage, *methods: str) -> None:
         """Let the function post to (POST) or close (DELETE) connections of a stage."""

@@ -122,12 +122,13 @@ class PushPipeline(Construct):
             recursive_loop=lambda_.RecursiveLoop.ALLOW,
             files=_rules_file(self._settings),
         )
-        push.allow(
+        push.allow_items(
+            table,
             (
-                *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
-                *("dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"),
+                *("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+                *("Query", "BatchGetItem", "BatchWriteItem"),
             ),
-            table.table_arn,
+            ("CONNECTION#", "CHANNEL#", "EXPIRES#"),
         )
         push.allow(("sqs:SendMessage",), self.queue.queue_arn, self.dead_letters.queue_arn)
         push.allow_connections(stage, "POST", "DELETE")

@@ -33,6 +33,9 @@ ACCESS_LOG_FIELDS = {
 }
 
 
+_OF_CONNECTIONS = ("CONNECTION#", "CHANNEL#", "EXPIRES#")
+
+
 class WebSocket(Construct):
     """API Gateway WebSocket API with one function per route.
 
@@ -74,9 +77,13 @@ class WebSocket(Construct):
             api_name=name,
             route_selection_expression="$request.body.action",
         )
-        self.connect = self._function(Handler("connect", table=("BatchWriteItem", "Query", "DeleteItem")))
+        self.connect = self._function(
+            Handler("connect", table=("BatchWriteItem", "Query", "DeleteItem"), items=_OF_CONNECTIONS)
+        )
         self._add_route("$connect", self.connect, authorizer)
-        disconnect = self._function(Handler("disconnect", table=("DeleteItem", "BatchWriteItem")))
+        disconnect = self._function(
+            Handler("disconnect", table=("DeleteItem", "BatchWriteItem"), items=_OF_CONNECTIONS)
+        )
         self._add_route("$disconnect", disconnect)
         self._add_actions()
         self._add_route("$default", self._function(Handler("default")))
@@ -104,7 +111,7 @@ class WebSocket(Construct):
             timeout=Duration.seconds(15),  # API Gateway itself gives up after 29
         )
         if handler.table:
-            function.allow([f"dynamodb:{action}" for action in handler.table], self._table.table_arn)
+            function.allow_items(self._table, handler.table, handler.items)
         if handler.bus:
             function.allow([f"events:{action}" for action in handler.bus], self._bus.event_bus_arn)
         return function

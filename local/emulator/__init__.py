@@ -7,7 +7,8 @@
 - `functions`: the way a function's code runs; `interpreters`: its Python.
 - `websocket`: the client's side of a WebSocket API.
 - `authorizer`: the events and refusals of Lambda authorizers.
-- `permissions`: the rights of SQS that cover several messages at once.
+- `permissions`: the rights of SQS that cover several messages at once, and the keys that rights of DynamoDB
+  look at.
 - `queries`: the cost of a DynamoDB query; `orders`: the places of its items.
 - `edge`: the front of every AWS endpoint.
 - `server`: puts the parts together and serves.

@@ -19,19 +19,24 @@ CALLS_TO_TABLE = {
     **{"put": "PutItem", "update": "UpdateItem", "delete": "DeleteItem", "batch write": "BatchWriteItem"},
 }
 
+ITEMS = ("CONNECTION", "CHANNEL", "EXPIRES")
+
+
+def _each(items: tuple[str, ...], *calls: str) -> set[str]:
+    return {f"{call} {item}" for call in calls for item in items}
+
+
 MAY: dict[str, set[str]] = {
     "authorize": {"secret"},
-    "connect": {"batch write", "query", "delete"},
+    "connect": _each(ITEMS, "batch write", "query", "delete"),
     "default": set(),
-    "disconnect": {"batch write", "delete"},
-    "expire": {"batch write", "query", "close"},
-    "publish": {"get", "put event"},
-    "push": {
-        *("get", "query", "batch get", "put", "update", "delete", "batch write", "post", "close"),
-        *("send", "receive", "give up"),
-    },
-    "subscribe": {"get", "query", "put", "update"},
-    "unsubscribe": {"get", "update", "delete"},
+    "disconnect": _each(ITEMS, "batch write", "delete"),
+    "expire": _each(("EXPIRES",), "batch write", "query") | {"close"},
+    "publish": {"get CONNECTION", "put event"},
+    "push": _each(ITEMS, "get", "query", "batch get", "put", "update", "delete", "batch write")
+    | {"post", "close", "send", "receive", "give up"},
+    "subscribe": _each(("CONNECTION", "CHANNEL"), "get", "query", "put", "update"),
+    "unsubscribe": _each(("CONNECTION", "CHANNEL"), "get", "update", "delete"),
 }
 """What each function needs for its job, and nothing else."""
 
@@ -85,8 +90,12 @@ def _calls(app: App) -> dict[str, dict[str, Any]]:
             name: _call("events", "PutEvents", {"Entries": [{**entry, "EventBusName": bus}]})
             for name, bus in buses.items()
         },
-        **_calls_to_table(app.outputs.table_name),
-        **{f"{name} another table": call for name, call in _calls_to_table("Another").items()},
+        **{
+            f"{name} {item}": call
+            for item in (*ITEMS, "other items")
+            for name, call in _calls_to_table(app.outputs.table_name, item).items()
+        },
+        **{f"{name} another table": call for name, call in _calls_to_table("Another", "CHANNEL").items()},
         **{name: _call("sqs", *call) for name, call in sqs.items()},
         **{name: _call("secretsmanager", *call) for name, call in secrets.items()},
         **{
@@ -96,10 +105,10 @@ def _calls(app: App) -> dict[str, dict[str, Any]]:
     }
 
 
-def _calls_to_table(table: str) -> dict[str, dict[str, Any]]:
-    key = {"pk": {"S": "PROBE"}, "sk": {"S": "PROBE"}}
+def _calls_to_table(table: str, item: str) -> dict[str, dict[str, Any]]:
+    key = {"pk": {"S": f"{item}#probe"}, "sk": {"S": "PROBE"}}
     of_table = {"TableName": table}
-    values = {":pk": {"S": "PROBE"}}
+    values = {":pk": key["pk"]}
     parameters: dict[str, dict[str, Any]] = {
         "GetItem": {**of_table, "Key": key},
         "Query": {

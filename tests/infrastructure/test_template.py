@@ -27,6 +27,13 @@ TABLE_ACTIONS: dict[str, set[str]] = {
     },
 }
 
+TABLE_ITEMS = {
+    **dict.fromkeys(("connect", "disconnect", "push"), ("CONNECTION", "CHANNEL", "EXPIRES")),
+    **dict.fromkeys(("subscribe", "unsubscribe"), ("CONNECTION", "CHANNEL")),
+    "publish": ("CONNECTION",),
+    "expire": ("EXPIRES",),
+}
+
 
 def functions(resources: dict[str, Any]) -> dict[str, Any]:
     return {
@@ -112,6 +119,11 @@ def test_a_function_may_do_its_own_job_only(resources: dict[str, Any], module: s
         if any(action.startswith("dynamodb:") for action in actions):
             assert statement["Resource"] == {"Fn::GetAtt": [table, "Arn"]}
             allowed |= set(actions)
+            assert statement["Condition"] == {
+                "ForAllValues:StringLike": {
+                    "dynamodb:LeadingKeys": [f"{prefix}#*" for prefix in TABLE_ITEMS[module]]
+                }
+            }
         if statement["Resource"] == "*":
             assert set(actions) == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
         assert not [action for action in actions if "*" in action]

@@ -13,11 +13,14 @@ class Handler(NamedTuple):
         module: the module in `lambdas/`.
         table: DynamoDB's actions on the table. A transaction needs those of the single writes in it
             (DynamoDB Developer Guide, "Amazon DynamoDB Transactions: How it works", IAM).
+        items: what the partition keys begin with that these actions may name. A transaction's keys stand
+            together: no source says whether IAM looks at each of them alone.
         bus: EventBridge's actions on the bus.
     """
 
     module: str
     table: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
     bus: tuple[str, ...] = ()
 
 
@@ -36,11 +39,19 @@ class Action(NamedTuple):
 CHAT_ACTIONS = ("onMessage", "message")
 """Two names of the same: chats and messengers that are written for API Gateway use either."""
 
-_PUBLISH = Handler("publish", table=("GetItem",), bus=("PutEvents",))
+_OF_SUBSCRIPTIONS = ("CONNECTION#", "CHANNEL#")
+
+_PUBLISH = Handler("publish", table=("GetItem",), items=("CONNECTION#",), bus=("PutEvents",))
 
 ACTIONS = (
-    Action("subscribe", Handler("subscribe", table=("UpdateItem", "PutItem", "GetItem", "Query"))),
-    Action("unsubscribe", Handler("unsubscribe", table=("UpdateItem", "DeleteItem", "GetItem"))),
+    Action(
+        "subscribe",
+        Handler("subscribe", table=("UpdateItem", "PutItem", "GetItem", "Query"), items=_OF_SUBSCRIPTIONS),
+    ),
+    Action(
+        "unsubscribe",
+        Handler("unsubscribe", table=("UpdateItem", "DeleteItem", "GetItem"), items=_OF_SUBSCRIPTIONS),
+    ),
     Action("publish", _PUBLISH),
     *(Action(name, _PUBLISH) for name in CHAT_ACTIONS),
     Action("ping", None),
