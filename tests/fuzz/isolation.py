@@ -60,11 +60,15 @@ _ANY_IDS = st.one_of(
 )
 
 
-def _confusable(name: str) -> Iterator[str]:
-    """Yield ids that some program could take for another one."""
+def _spellings(name: str) -> Iterator[str]:
+    """Yield other spellings of an id, by case and by Unicode's normal forms."""
     for form in ("NFC", "NFD", "NFKC", "NFKD"):
         yield unicodedata.normalize(form, name)
     yield from (name.lower(), name.upper(), name.swapcase(), name.casefold())
+
+
+def _confusable(name: str) -> Iterator[str]:
+    """Yield ids that some program could take for another one."""
     yield from (name + "/", "/" + name, name.replace("/", "//"), name.replace("//", "/"), name.rstrip("/"))
     yield from (
         quote(name, safe="/"),
@@ -95,7 +99,8 @@ def _confusable(name: str) -> Iterator[str]:
 def _names(draw: st.DrawFn) -> list[str]:
     """Return some ids that resemble each other, and none twice."""
     first = draw(_ANY_IDS)
-    others = st.sampled_from(sorted(set(_confusable(first)))) | _ANY_IDS
+    spellings = st.sampled_from(sorted(set(_spellings(first))))
+    others = st.one_of(spellings, st.sampled_from(sorted(set(_confusable(first)))), _ANY_IDS)
     names = [first, *draw(st.lists(others, min_size=3, max_size=6))]
     return list(dict.fromkeys(filter(is_entity_id, names))) or ["a"]
 
@@ -138,8 +143,8 @@ def _trials(draw: st.DrawFn) -> Trial:
     parties = [
         Party(
             user,
-            draw(st.lists(asked, max_size=4)),
-            draw(st.lists(asked, max_size=5)),
+            draw(st.just(["*"]) | st.lists(asked, max_size=4)),
+            draw(st.lists(ids | asked, max_size=5)),
             draw(st.integers(0, 1)),
         )
         for user in draw(
