@@ -19,6 +19,7 @@ from entity_push.routes.message_route import Request, message_route
 from entity_push.routes.replay import Retelling
 from entity_push.runtime import aws
 from entity_push.runtime.environment import SubscribeEnvironment
+from entity_push.table.calls import one_by_one
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
 from entity_push.table.subscriptions import (
@@ -33,7 +34,7 @@ environment = SubscribeEnvironment.read()
 client = aws.client("dynamodb")
 connections = Connections(client, environment.table_name)
 subscriptions = Subscriptions(client, environment.table_name)
-history = History.kept(client, environment)
+history = History.kept(environment)
 limit = environment.subscriptions_per_connection
 forbidden = Forbidden(environment.deployment_name)
 
@@ -59,7 +60,7 @@ def handler(request: Request) -> Frame:
         asked = list(zip(questions, refusals, strict=True))
         forbidden.count(connection, "subscribe", _without_grant(asked))
         subscribed = _subscribe(connection, [one.interest.channel for one, refusal in asked if not refusal])
-        past = Retelling(history, room) if history else None
+        past = Retelling(history, one_by_one(client), room) if history else None
         named: set[str] = set()
         answers = []
         for question, refusal in asked:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from entity_push.protocol import frames, strict_json
@@ -24,6 +25,17 @@ CLIENT_SOURCE = "entity-push.client"
 """Source of the events that clients publish; only they have a `from`: the user who published."""
 
 MAX_TEXT_LENGTH = 256
+
+MAX_VERSION = 2**53 - 1
+"""The highest version: the highest whole number that JavaScript tells from the next."""
+
+MAX_OWN_ID_LENGTH = 128
+
+Identity = tuple[str, str]
+"""What tells an update from others of its channel: the event's id, and the rule that read it."""
+
+OwnId = tuple[str, str]
+"""A sender, and the id that the sender gave an update."""
 
 MAX_ENTITIES = 100
 """Entities that one event may name."""
@@ -52,7 +64,7 @@ class Update:
     rule: str = ""
 
     @property
-    def identity(self) -> tuple[str, str]:
+    def identity(self) -> Identity:
         """What tells the update from others of its channel: two rules make two updates of one event."""
         return self.event_id, self.rule
 
@@ -67,6 +79,7 @@ class Event:
         frame: what is pushed, without sequence and cursor.
         sent_at: when EventBridge put it on the queue, in milliseconds since 1970.
         rule: name of the rule that reads it as an update; empty for the documented events.
+        sender: who gave it an id of its own: a user or a source; empty if nobody did.
     """
 
     channel: str
@@ -74,11 +87,27 @@ class Event:
     frame: Frame
     sent_at: int
     rule: str = ""
+    sender: str = ""
 
     @property
-    def identity(self) -> tuple[str, str]:
+    def identity(self) -> Identity:
         """What tells the event's update from others of its channel."""
         return self.event_id, self.rule
+
+    @property
+    def version(self) -> int | None:
+        """The version of the entity's state that it tells of, if it says so."""
+        return self.frame.get("version")
+
+    @property
+    def own_id(self) -> OwnId | None:
+        """The id that its sender gave it, with the sender, so that nobody's id means anybody else's."""
+        return (self.sender, self.frame["ownId"]) if self.sender else None
+
+    @property
+    def time(self) -> float:
+        """When it was put, in seconds since 1970, as EventBridge or the producer says."""
+        return seconds_of(self.frame["time"])
 
     def at(self, cursor: Cursor | None) -> Update:
         """Return the event as the update with this number; without one, if updates are not numbered."""
@@ -117,6 +146,14 @@ class EventOfSeveral:
             strict_json.for_queue({**self.event, "detail": {**rest, "entityId": entity_id}})
             for entity_id in self.entity_ids
         ]
+
+
+def seconds_of(time: str) -> float:
+    """Return a time as EventBridge writes it (RFC 3339) in seconds since 1970; 0 if it can't be read."""
+    try:
+        return datetime.fromisoformat(time).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event | EventOfSeveral:

@@ -6,7 +6,7 @@ questions, a `requestId` that the answer repeats. docs/reference/protocol.md is 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict, Unpack
+from typing import Any, NotRequired, TypedDict, Unpack
 
 from entity_push.protocol import strict_json
 from entity_push.protocol.cursors import Cursor
@@ -112,12 +112,16 @@ class Pushed(TypedDict):
         time: when the event was put, as EventBridge gives it (RFC 3339, whole seconds, UTC).
         detail: the event's detail; its `message`, any JSON value, is passed on if there is one.
         sender: the user whose client published it; None if a service put the event.
+        version: the version of the entity's state; None if it has none.
+        own_id: the id that the sender gave it; None if it has none.
     """
 
     event_id: str
     time: str
     detail: Mapping[str, Any]
     sender: str | None
+    version: NotRequired[int | None]
+    own_id: NotRequired[str | None]
 
 
 def encode(frame: Frame) -> bytes:
@@ -198,21 +202,24 @@ def broadcast(**pushed: Unpack[Pushed]) -> Frame:
 
 
 def _pushed(
-    frame: Frame, *passed_on: str, event_id: str, time: str, detail: Mapping[str, Any], sender: str | None
+    frame: Frame,
+    *passed_on: str,
+    event_id: str,
+    time: str,
+    detail: Mapping[str, Any],
+    sender: str | None,
+    version: int | None = None,
+    own_id: str | None = None,
 ) -> Frame:
     fields = {name: detail[name] for name in ("message", *passed_on) if name in detail}
-    from_whom = {} if sender is None else {"from": sender}
-    return {**frame, **fields, **from_whom, "id": event_id, "time": time}
+    others = {"from": sender, "version": version, "ownId": own_id}
+    known = {name: value for name, value in others.items() if value is not None}
+    return {**frame, **fields, **known, "id": event_id, "time": time}
 
 
 def numbered(frame: Frame, cursor: Cursor) -> Frame:
     """Return a frame with its number in the channel, and the cursor of a client that has seen it."""
     return {**frame, "sequence": cursor.sequence, "cursor": str(cursor)}
-
-
-def small(wire: bytes, most: int) -> bytes:
-    """Return a frame as it is if it has at most so many bytes, else without its message."""
-    return wire if len(wire) <= most else encode(without_message(strict_json.loads(wire.decode())))
 
 
 def without_message(frame: Frame) -> Frame:

@@ -14,7 +14,9 @@ from entity_push.push.messages import NO_RULES, Chunk, Rest, UnknownRuleError, r
 from entity_push.push.metrics import PushMetrics
 from entity_push.push.queue import Message, Queue
 from entity_push.runtime.telemetry import logger
-from entity_push.table.subscribers import Subscribers
+from entity_push.table.calls import MakeCalls, each, run_together
+from entity_push.table.history import Appended
+from entity_push.table.subscribers import NOBODY, Page, Subscribers
 
 if TYPE_CHECKING:  # rules cost a cold start, and most deployments have none
     from entity_push.protocol.event_rules import EventRule
@@ -23,8 +25,8 @@ if TYPE_CHECKING:  # rules cost a cold start, and most deployments have none
 class Numbers(Protocol):
     """Numbers a channel's events (`History`, `NoHistory`)."""
 
-    def append(self, events: Sequence[Event]) -> list[Update]:
-        """Return events of one channel as updates, each event once, in the order of their numbers."""
+    async def append(self, events: Sequence[Event]) -> Appended:
+        """Number events of one channel, each event once; return what became of them."""
 
 
 class Batch:
@@ -33,6 +35,7 @@ class Batch:
     Args:
         subscribers: reads the subscribers.
         numbers: numbers and stores updates.
+        make: makes their calls.
         queue: takes chunks.
         dead_letters: takes what can't be pushed.
         rules: the rules for own events, by their names.
@@ -42,11 +45,12 @@ class Batch:
         self,
         subscribers: Subscribers,
         numbers: Numbers,
+        make: MakeCalls,
         queue: Queue,
         dead_letters: DeadLetters,
         rules: Mapping[str, "EventRule"] = NO_RULES,
     ):
-        self._subscribers, self._numbers = subscribers, numbers
+        self._subscribers, self._numbers, self._make = subscribers, numbers, make
         self._queue, self._dead_letters, self._own_rules = queue, dead_letters, rules
         self._events: dict[str, dict[str, Event]] = defaultdict(dict)
         self._rests: dict[str, Rest] = {}
@@ -61,8 +65,8 @@ class Batch:
         """
         try:
             self._add(record)
-        except Exception:
-            self.fail([record["messageId"]], "the message could not be read")
+        except Exception as error:
+            self.fail([record["messageId"]], "the message could not be read", error)
 
     def prepare(self, *, until: float) -> None:
         """Store the events, then read the subscribers. This order leaves no gap between past and present.
@@ -70,16 +74,15 @@ class Batch:
         Args:
             until: the `time.monotonic()` after which no further work is begun; its records come back.
         """
-        for channel, events in self._events.items():
-            self._prepare_apart(channel, events, until)
+        self._prepare_all([(channel, events) for channel, events in self._events.items()], until)
         for record_id, rest in self._rests.items():
             if self._in_time([record_id], until):
                 self._split({record_id: rest.update}, until, rest)
 
-    def fail(self, record_ids: Iterable[str], what: str) -> None:
-        """Let records come back, and log the current exception."""
+    def fail(self, record_ids: Iterable[str], what: str, error: Exception) -> None:
+        """Let records come back, and log the error."""
         failed = list(record_ids)
-        logger.exception(what, message_ids=failed)
+        logger.error(what, exc_info=error, message_ids=failed)
         self.failed += failed
 
     def _add(self, record: Mapping[str, Any]) -> None:
@@ -117,27 +120,36 @@ class Batch:
         self.failed += failed
         return False
 
-    def _prepare_apart(self, channel: str, events: Mapping[str, Event], until: float) -> None:
-        """Prepare a channel's events together; after a failure one by one, so that only the culprit fails."""
-        if not self._in_time(events, until):
-            return
-        try:
-            self._prepare(channel, events, until)
-        except Exception:
-            if len(events) == 1:
-                self.fail(events, "the event could not be prepared")
-                return
-            for record_id, event in events.items():
-                self._prepare_apart(channel, {record_id: event}, until)
+    def _prepare_all(self, several: Sequence[tuple[str, Mapping[str, Event]]], until: float) -> None:
+        """Prepare channels at once; after a failure the channel's events apart, so that only the culprit fails."""
+        begun = [(channel, events) for channel, events in several if self._in_time(events, until)]
+        results = run_together([self._number(channel, events) for channel, events in begun], self._make)
+        apart: list[tuple[str, Mapping[str, Event]]] = []
+        for (channel, events), found in zip(begun, results, strict=True):
+            if not isinstance(found, Exception):
+                self._deliver(events, *found, until)
+            elif len(events) == 1:
+                self.fail(events, "the event could not be prepared", found)
+            else:
+                apart += [(channel, {record_id: event}) for record_id, event in events.items()]
+        if apart:
+            self._prepare_all(apart, until)
 
-    def _prepare(self, channel: str, events: Mapping[str, Event], until: float) -> None:
-        updates = self._numbers.append(list(events.values()))
-        first = next(self._subscribers.pages(channel))
+    async def _number(self, channel: str, events: Mapping[str, Event]) -> tuple[Appended, Page]:
+        """Number a channel's events, then read the first page of its subscribers."""
+        appended = await self._numbers.append(list(events.values()))
+        if not appended.updates:
+            return appended, NOBODY
+        return appended, await anext(self._subscribers.pages(channel))
+
+    def _deliver(self, events: Mapping[str, Event], appended: Appended, first: Page, until: float) -> None:
         # The same event may be in two records of a batch; one of them delivers it.
         record_ids = {event.identity: record_id for record_id, event in events.items()}
-        by_record = {record_ids[update.identity]: update for update in updates}
-        self.metrics.updates += len(updates)
-        self.metrics.oversize += sum(update.oversize for update in updates)
+        by_record = {record_ids[update.identity]: update for update in appended.updates}
+        self.metrics.updates += len(appended.updates)
+        self.metrics.superseded += appended.superseded
+        self.metrics.repeated += appended.repeated
+        self.metrics.oversize += sum(update.oversize for update in appended.updates)
         if first.last:
             for record_id, update in by_record.items():
                 self.metrics.subscribers.append(len(first.subscribers))
@@ -149,8 +161,8 @@ class Batch:
         """Put chunks on the queue for a channel's updates, by record; when time is up, put a rest."""
         try:
             total = self._send_chunks(list(updates.values()), until, rest)
-        except Exception:
-            self.fail(updates, "the updates could not be split")
+        except Exception as error:
+            self.fail(updates, "the updates could not be split", error)
             return
         if total is not None:
             self.metrics.subscribers += [total] * len(updates)
@@ -159,7 +171,7 @@ class Batch:
         """Send chunks page by page; return the number of subscribers, or None if a rest was sent."""
         channel = updates[0].channel
         total, after = (rest.before, rest.after) if rest else (0, None)
-        for page in self._subscribers.pages(channel, after=after):
+        for page in each(self._subscribers.pages(channel, after=after), self._make):
             self._queue.send(
                 Message(chunk.to_message())
                 for update in updates

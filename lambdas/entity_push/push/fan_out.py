@@ -17,6 +17,7 @@ from entity_push.push.messages import NO_RULES
 from entity_push.push.queue import Queue
 from entity_push.push.sequencer import Sequencer
 from entity_push.push.settlement import Disconnects, Forgets, Settlement
+from entity_push.table.calls import MakeCalls
 from entity_push.table.subscribers import Subscribers
 
 if TYPE_CHECKING:  # rules cost a cold start, and most deployments have none
@@ -37,6 +38,7 @@ class FanOut:
         subscribers: knows the subscribers.
         connections: forgets those that are gone.
         numbers: numbers and stores updates, or sees to it that nobody relies on old numbers.
+        make: makes the calls of both (`DynamoDbClient.at_once`).
         deliverer: posts frames.
         queue: takes chunks.
         dead_letters: takes what can't be pushed.
@@ -50,13 +52,14 @@ class FanOut:
         subscribers: Subscribers,
         connections: Forgets,
         numbers: Numbers,
+        make: MakeCalls,
         deliverer: Delivers,
         queue: Queue,
         dead_letters: DeadLetters,
         deployment_name: str,
         rules: Mapping[str, "EventRule"] = NO_RULES,
     ):
-        self._subscribers, self._numbers = subscribers, numbers
+        self._subscribers, self._numbers, self._make = subscribers, numbers, make
         self._deliverer, self._queue, self._dead_letters = deliverer, queue, dead_letters
         self._deployment_name, self._rules = deployment_name, rules
         self._settlement = Settlement(connections, deliverer, queue, dead_letters)
@@ -72,7 +75,9 @@ class FanOut:
             The message ids of the records that have to come back. All other records are done.
         """
         ends = time.monotonic() + seconds
-        batch = Batch(self._subscribers, self._numbers, self._queue, self._dead_letters, self._rules)
+        batch = Batch(
+            self._subscribers, self._numbers, self._make, self._queue, self._dead_letters, self._rules
+        )
         for record in records:
             batch.add(record)
         batch.prepare(until=ends - retries.PREPARE_RESERVE_SECONDS)
@@ -82,8 +87,8 @@ class FanOut:
         for delivery in batch.deliveries:
             try:
                 self._settlement.settle(delivery, batch.metrics, ends=ends)
-            except Exception:
-                batch.fail([delivery.record_id], "the delivery could not be settled")
+            except Exception as error:
+                batch.fail([delivery.record_id], "the delivery could not be settled", error)
         failed = set(batch.failed)
         self._queue.come_back_soon(record for record in records if record["messageId"] in failed)
         batch.metrics.flush(self._deployment_name)

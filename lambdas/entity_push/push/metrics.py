@@ -20,6 +20,8 @@ class PushMetrics:
         expired: posts that the end of the connection's right to updates came before.
         abandoned: connections closed because they could not be reached.
         oversize: updates that went without their message.
+        superseded: events whose version was not above the last one.
+        repeated: events whose own id another update of their sender had.
         dead_letters: messages sent to the dead-letter queue.
         subscribers: the number of subscribers of each update.
         times_to_last_post: milliseconds from the event's arrival on the queue to the settling of a delivery;
@@ -34,6 +36,8 @@ class PushMetrics:
     expired: int = 0
     abandoned: int = 0
     oversize: int = 0
+    superseded: int = 0
+    repeated: int = 0
     dead_letters: int = 0
     subscribers: list[int] = field(default_factory=list)
     times_to_last_post: list[int] = field(default_factory=list)
@@ -51,6 +55,8 @@ class PushMetrics:
             "Expired": self.expired,
             "Abandoned": self.abandoned,
             "Oversize": self.oversize,
+            "Superseded": self.superseded,
+            "Repeated": self.repeated,
             "DeadLetters": self.dead_letters,
         }
         for name, value in counts.items():

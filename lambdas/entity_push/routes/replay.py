@@ -4,18 +4,15 @@
 too early, another epoch, or a cursor from the future make `recovered` false. Nothing is guessed.
 """
 
-import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Protocol
 
 from entity_push.protocol import frames
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.frames import CatchUp, Frame
-from entity_push.table.history import Head
-
-MAX_REPLAYED_BYTES = 24 * 1024
-"""A larger frame is replayed without its message, since the answer must stay below 32 KB."""
+from entity_push.table.calls import MakeCalls, run
+from entity_push.table.history import Tail
 
 LEAST_ROOM = 200
 """No frame on the wire is smaller than this: with less room, nothing is read."""
@@ -24,14 +21,11 @@ LEAST_ROOM = 200
 class Past(Protocol):
     """A channel's history as catching up needs it (`History`)."""
 
-    def head(self, channel: str) -> Head | None:
-        """Return how far a channel has got; None if it has no history."""
+    async def tail(self, channel: str, *, begin: bool) -> Tail | None:
+        """Return how far a channel has got; None if it has no history, and none is begun."""
 
-    def begin(self, channel: str) -> Head:
-        """Return a channel's head; make one if there is none."""
-
-    def since(self, channel: str, cursor: Cursor, head: Head) -> Iterator[tuple[int, bytes]]:
-        """Yield the stored updates after a cursor, up to a head, as (number, frame), in order."""
+    def since(self, channel: str, cursor: Cursor, tail: Tail) -> AsyncIterator[tuple[int, Frame]]:
+        """Yield the updates after a cursor, up to a tail, as (number, frame), in order."""
 
 
 class Retelling:
@@ -41,11 +35,12 @@ class Retelling:
 
     Args:
         past: the histories.
+        make: makes their calls.
         room: how many bytes the past may take in all answers together.
     """
 
-    def __init__(self, past: Past, room: int):
-        self._past, self._room = past, room
+    def __init__(self, past: Past, make: MakeCalls, room: int):
+        self._past, self._make, self._room = past, make, room
         self._told: dict[str, CatchUp] = {}
 
     def of(self, channel: str, since: Cursor | None, *, begin: bool) -> CatchUp:
@@ -63,7 +58,7 @@ class Retelling:
         elif since is not None and room < LEAST_ROOM:
             found = _unread(since)
         else:
-            found = catch_up(self._past, channel, since, room=room, begin=begin)
+            found = run(catch_up(self._past, channel, since, room=room, begin=begin), self._make)
         self._told.setdefault(channel, found)
         self._room = 0 if found.more else self._room - _size(found)
         return found
@@ -85,7 +80,7 @@ def _left_out(told: CatchUp, since: Cursor | None) -> CatchUp:
     return replace(told, latest=frames.without_message(told.latest) if told.latest else None)
 
 
-def catch_up(
+async def catch_up(
     past: Past, channel: str, since: Cursor | None, *, room: int = frames.UPDATES_ROOM, begin: bool = True
 ) -> CatchUp:
     """Return what to tell a client that has subscribed: call it after the subscription was written.
@@ -97,27 +92,29 @@ def catch_up(
         room: how many bytes of frames there may be.
         begin: whether a history is begun if there is none, so that there is a cursor.
     """
-    head = past.begin(channel) if begin else past.head(channel)
-    if head is None:
+    tail = await past.tail(channel, begin=begin)
+    if tail is None:
         return CatchUp()
-    if since is None or since.epoch != head.epoch or since.sequence > head.sequence:
-        return _start_anew(head, room)
+    if since is None or since.epoch != tail.cursor.epoch or since.sequence > tail.sequence:
+        return _start_anew(tail, room)
     updates: list[Frame] = []
     left, place = room, since.sequence
-    if place < head.sequence:
-        for number, wire in past.since(channel, since, head):
+    if place < tail.sequence:
+        async for number, frame in past.since(channel, since, tail):
             if number != place + 1:
-                return _start_anew(head, room)
-            frame = frames.small(wire, MAX_REPLAYED_BYTES)
-            if len(frame) + 1 > left:
-                return CatchUp(Cursor(head.epoch, place), recovered=True, updates=updates, more=True)
-            updates.append(json.loads(frame))
-            left, place = left - len(frame) - 1, number
-    if place != head.sequence:
-        return _start_anew(head, room)
-    return CatchUp(head.cursor, recovered=True, updates=updates)
+                return _start_anew(tail, room)
+            size = len(frames.encode(frame)) + 1
+            if size > left:
+                return CatchUp(Cursor(since.epoch, place), recovered=True, updates=updates, more=True)
+            updates.append(frame)
+            left, place = left - size, number
+    if place != tail.sequence:
+        return _start_anew(tail, room)
+    return CatchUp(tail.cursor, recovered=True, updates=updates)
 
 
-def _start_anew(head: Head, room: int) -> CatchUp:
-    latest = frames.small(head.latest, room) if head.latest else None
-    return CatchUp(head.cursor, latest=json.loads(latest) if latest else None)
+def _start_anew(tail: Tail, room: int) -> CatchUp:
+    latest = tail.latest
+    if latest is not None and len(frames.encode(latest)) > room:
+        latest = frames.without_message(latest)
+    return CatchUp(tail.cursor, latest=latest)

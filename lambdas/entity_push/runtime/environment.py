@@ -139,7 +139,6 @@ class SubscribeEnvironment(AdmittingEnvironment):
     deployment_name: str
     subscriptions_per_connection: int
     replay_seconds: int
-    head_seconds: int
 
 
 class PublishEnvironment(AdmittingEnvironment):
@@ -155,7 +154,6 @@ class PushEnvironment(Environment):
     deployment_name: str
     table_name: str
     replay_seconds: int
-    head_seconds: int
     callback_url: str
     queue_url: str
     dead_letter_queue_url: str

@@ -2,14 +2,13 @@
 
 That machinery takes 1 to 2 ms of CPU per call, whatever the size of the answer: as much as pushing to 50
 connections. Here botocore signs, `http.client` sends over kept-alive connections, and the answer's JSON stays
-as it is. Methods take and return the same as the botocore client's methods of the same name. `queries` is
-this module's own.
+as it is: bytes in base64. Several calls are made at once without threads.
 
 The wire format is in the Amazon DynamoDB Developer Guide, "DynamoDB low-level API". The errors worth another
 try are in the same guide, "Error handling with DynamoDB".
 """
 
-import contextlib
+import base64
 import http.client
 import json
 import socket
@@ -17,7 +16,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth
@@ -26,6 +25,7 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, HTTPClientError
 
 from entity_push.runtime.tls import default_ca_file, trusting
+from entity_push.table.calls import Call
 from entity_push.table.conflicts import ConflictRetries
 from entity_push.table.keys import Item
 
@@ -35,6 +35,18 @@ TRIES = 4
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 2.0
 IDLE_SECONDS = 60.0
+
+MOST_LANES = 16
+"""The most HTTP connections, and calls made at once."""
+
+_OPERATIONS = {
+    "get_item": "GetItem",
+    "put_item": "PutItem",
+    "query": "Query",
+    "transact_write_items": "TransactWriteItems",
+}
+
+_UNASKED: Item = {}
 
 _PASSING = frozenset(
     (
@@ -50,26 +62,19 @@ _PASSING = frozenset(
 
 
 class _Lane:
-    """One kept-alive HTTP connection, with one request under way at a time."""
+    """One kept-alive HTTP connection, with one request under way at a time.
+
+    Attributes:
+        is_kept: whether the request under way went over a connection that an earlier one had opened.
+        timed_out: whether the last failure was a time-out: no sign of a connection closed meanwhile.
+    """
+
+    is_kept = timed_out = False
 
     def __init__(self, endpoint_url: str):
         self._connection = _connection(endpoint_url)
         self._used_at = 0.0
         self._path = urlsplit(endpoint_url).path or "/"
-
-    def exchange(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        """Send a request; return the status and body of its answer.
-
-        A kept-alive connection may have been closed meanwhile, above all while the function was frozen. A
-        request that meets a closed connection is sent again on a new one, and does not count as a try.
-        """
-        if self._connection.sock is not None:
-            with contextlib.suppress(ConnectionError):  # RemoteDisconnected is one
-                self.begin(body, headers)
-                return self.finish()
-            self.close()
-        self.begin(body, headers)
-        return self.finish()
 
     def begin(self, body: bytes, headers: dict[str, str]) -> None:
         """Send a request over the open connection, or over a new one after a long idle time.
@@ -81,7 +86,8 @@ class _Lane:
         self._used_at = now
         if now - idle_since > IDLE_SECONDS:
             self.close()
-        if self._connection.sock is None:
+        self.is_kept = self._connection.sock is not None
+        if not self.is_kept:
             self._connect()
         self._connection.request("POST", self._path, body, headers)
 
@@ -107,10 +113,6 @@ class _Lane:
 class DynamoDbClient:
     """Calls DynamoDB. Not thread-safe.
 
-    Raises, from every call:
-        ClientError: DynamoDB answered with an error, whose code it has; throttling and 5xx in `TRIES` tries.
-        HTTPClientError: DynamoDB could not be reached, or did not answer, in `TRIES` tries.
-
     Args:
         endpoint_url: the endpoint, as in the botocore client's `meta`.
         region: the Region to sign for.
@@ -128,80 +130,77 @@ class DynamoDbClient:
         self._url, self._lanes = endpoint_url, [_Lane(endpoint_url)]
         self._region, self._credentials, self._retries = region, credentials, ConflictRetries(pause)
 
-    def get_item(self, **parameters: Any) -> Item:
-        """Read an item."""
-        return self._call("GetItem", parameters)
+    def at_once(self, calls: Sequence[Call]) -> list[Item | Exception]:
+        """Make several calls at once; return an answer or an error for each, in their order.
 
-    def query(self, **parameters: Any) -> Item:
-        """Read items of one partition."""
-        return self._call("Query", parameters)
+        Each call has an HTTP connection of its own, up to `MOST_LANES`. A call that is tried again is the same
+        transaction. A put whose first answer was lost may find its own item.
 
-    def queries(self, several: Sequence[Item]) -> list[Item]:
-        """Make several queries at once; return the answers in the order of the queries.
-
-        Each query has an HTTP connection of its own. A query that fails is tried again by itself.
+        Returns:
+            An error is a ClientError (DynamoDB's answer: its code; throttling and 5xx in all tries), or an
+            HTTPClientError (DynamoDB could not be reached, or did not answer, in all tries).
         """
-        while len(self._lanes) < len(several):
+        requests = list(map(_request, calls))
+        answers: list[Item | Exception] = [_UNASKED] * len(requests)
+        left = list(range(len(requests)))
+        for tries in range(TRIES):
+            for start in range(0, len(left), MOST_LANES):
+                numbers = left[start : start + MOST_LANES]
+                for number, answer in zip(numbers, self._wave([requests[n] for n in numbers]), strict=True):
+                    answers[number] = answer
+            left = [number for number in left if _passing(answers[number])]
+            if not left:
+                break
+            if tries < TRIES - 1:
+                self._retries.back_off(tries)
+        return answers
+
+    def _wave(self, requests: Sequence["_Request"]) -> list[Item | Exception]:
+        """Make calls once. A call that met a closed connection is made again: it was not really tried."""
+        while len(self._lanes) < len(requests):
             self._lanes.append(_Lane(self._url))
-        lanes = self._lanes[: len(several)]
+        lanes = self._lanes[: len(requests)]
+        answers = self._exchange(list(zip(lanes, requests, strict=True)))
+        stale = [
+            number
+            for number, (lane, answer) in enumerate(zip(lanes, answers, strict=True))
+            if isinstance(answer, HTTPClientError) and lane.is_kept and not lane.timed_out
+        ]
+        again = self._exchange([(lanes[number], requests[number]) for number in stale])
+        for number, answer in zip(stale, again, strict=True):
+            answers[number] = answer
+        return answers
+
+    def _exchange(self, pairs: Sequence[tuple[_Lane, "_Request"]]) -> list[Item | Exception]:
         try:
-            begun = [self._begin(lane, parameters) for lane, parameters in zip(lanes, several, strict=True)]
-            done = [self._finish(lane) if began else None for lane, began in zip(lanes, begun, strict=True)]
+            failures = [self._begin(lane, request) for lane, request in pairs]
+            return [
+                failure or self._finish(lane, request)
+                for (lane, request), failure in zip(pairs, failures, strict=True)
+            ]
         except BaseException:
-            for lane in lanes:  # unread answers would become those of the next requests
+            for lane, _ in pairs:  # unread answers would become those of the next requests
                 lane.close()
             raise
-        return [
-            self.query(**parameters) if answer is None else answer
-            for answer, parameters in zip(done, several, strict=True)
-        ]
 
-    def transact_write_items(self, **parameters: Any) -> Item:
-        """Write all or nothing, and only once, even if the answer to the first try is lost."""
-        return self._call("TransactWriteItems", {"ClientRequestToken": str(uuid.uuid4()), **parameters})
-
-    def _call(self, operation: str, parameters: Item) -> Item:
-        body = json.dumps(parameters, separators=(",", ":")).encode()
-        tries = 0
-        while True:
-            try:
-                return self._try(operation, body)
-            except (ClientError, HTTPClientError) as error:
-                if tries == TRIES - 1 or not _passing(error):
-                    raise
-            self._retries.back_off(tries)
-            tries += 1
-
-    def _try(self, operation: str, body: bytes) -> Item:
-        headers = self._signed(operation, body)
+    def _begin(self, lane: _Lane, request: "_Request") -> HTTPClientError | None:
+        """Send a request; return why that failed, if it did."""
         try:
-            status, answer = self._lanes[0].exchange(body, headers)
+            lane.begin(request.body, self._signed(*request))
         except (OSError, http.client.HTTPException) as error:
-            self._lanes[0].close()
-            raise HTTPClientError(error=f"{operation}: {error!r}") from error
+            return _unanswered(lane, request, error)
+        return None
+
+    def _finish(self, lane: _Lane, request: "_Request") -> Item | Exception:
+        """Return the answer to the begun request, or its error."""
+        try:
+            status, answer = lane.finish()
+        except (OSError, http.client.HTTPException) as error:
+            return _unanswered(lane, request, error)
         if status == 200:
             found: Item = json.loads(answer)
             return found
-        raise _error(operation, status, answer)
-
-    def _begin(self, lane: _Lane, parameters: Item) -> bool:
-        """Send a query; tell whether sending worked."""
-        body = json.dumps(parameters, separators=(",", ":")).encode()
-        try:
-            lane.begin(body, self._signed("Query", body))
-        except (OSError, http.client.HTTPException):
-            lane.close()
-            return False
-        return True
-
-    def _finish(self, lane: _Lane) -> Item | None:
-        """Return the answer to the begun query; None if there is no answer, or if it is an error."""
-        try:
-            status, answer = lane.finish()
-        except (OSError, http.client.HTTPException):
-            lane.close()
-            return None
-        return json.loads(answer) if status == 200 else None
+        return _error(request.operation, status, answer)
 
     def _signed(self, operation: str, body: bytes) -> dict[str, str]:
         """Return a request's headers, with its signature."""
@@ -212,6 +211,30 @@ class DynamoDbClient:
         request = AWSRequest("POST", self._url, headers=headers, data=body)
         SigV4Auth(self._credentials(), "dynamodb", self._region).add_auth(request)
         return dict(request.headers.items())
+
+
+class _Request(NamedTuple):
+    """A request: DynamoDB's name of the operation, and the body."""
+
+    operation: str
+    body: bytes
+
+
+def _request(call: Call) -> _Request:
+    operation, parameters = _OPERATIONS[call.operation], call.parameters
+    if operation == "TransactWriteItems":  # so the transaction is done once, even if an answer is lost
+        parameters = {"ClientRequestToken": str(uuid.uuid4()), **parameters}
+    return _Request(operation, json.dumps(parameters, separators=(",", ":"), default=_base64).encode())
+
+
+def _unanswered(lane: _Lane, request: _Request, error: Exception) -> HTTPClientError:
+    lane.timed_out = isinstance(error, TimeoutError)
+    lane.close()
+    return HTTPClientError(error=f"{request.operation}: {error!r}")
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
 
 
 def _error(operation: str, status: int, answer: bytes) -> ClientError:
@@ -239,9 +262,9 @@ def _connection(endpoint_url: str) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(host, parts.port, timeout=CONNECT_SECONDS)
 
 
-def _passing(error: ClientError | HTTPClientError) -> bool:
-    """Tell whether the same call may succeed soon."""
-    if isinstance(error, HTTPClientError):
-        return True
+def _passing(error: Item | Exception) -> bool:
+    """Tell whether a call failed, and the same call may succeed soon."""
+    if not isinstance(error, ClientError):
+        return isinstance(error, HTTPClientError)
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     return status >= 500 or status == 429 or error.response["Error"]["Code"] in _PASSING

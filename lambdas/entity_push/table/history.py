@@ -1,308 +1,316 @@
-"""A channel's history: its head, its stored updates, and the markers of events that have their number.
+"""A channel's history: every update has a number, numbers have no holes, and an event keeps its number.
 
-Storing is one transaction. The head moves from n to n + k, on the condition that it is still at n. Updates
-n + 1 to n + k are put. A marker for each event is put, on the condition that there is none. So numbers have
-no holes, and an event that comes twice keeps its number. The loser of a race learns from the failed condition
-what the winner wrote, and tries again from there.
+The history is a log. A worker appends a segment right after the tail that it knows, on the condition that
+the number is free. So of two workers one wins. The other learns the winner's segment from the refusal, and
+goes on after it. There is no head to move, and an update costs one write.
+
+The rules by number are in docs/explanation/data-model.md. Each has a history that breaks without it.
 """
 
+import random
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from botocore.exceptions import ClientError
 
-from entity_push.protocol import frames
-from entity_push.protocol.cursors import Cursor, new_epoch
-from entity_push.protocol.events import Event, Update
+from entity_push.protocol.cursors import Cursor
+from entity_push.protocol.events import Event, Identity, Update
+from entity_push.protocol.frames import Frame
 from entity_push.runtime.environment import PushEnvironment, SubscribeEnvironment
-from entity_push.table import keys
-from entity_push.table.conflicts import ConflictRetries, StillConflictingError, reasons
-from entity_push.table.keys import Item
+from entity_push.runtime.telemetry import logger
+from entity_push.table.calls import pause
+from entity_push.table.conflicts import StillConflictingError, is_passing
+from entity_push.table.log import MAX_SEGMENT_BYTES, Life, LifeOverError, Log, Segment, Stored
+from entity_push.table.memory import EVERYTHING, Memories, Memory
 
-MARKER_SECONDS = 23 * 24 * 60 * 60
-"""A marker's life: longer than a message's time on the queue (4 days), as a dead letter (14), and on the
-queue again (4)."""
+TRUST_SECONDS = 60.0
+"""How long a worker goes on from a tail that it has not looked at (rule 4)."""
 
-MAX_LATEST_BYTES = 16 * 1024
-"""The head keeps a larger last frame without its message. A subscribe's answer has to stay small, and every
-update would pay for writing the message twice."""
+FORGOTTEN_SECONDS = 10 * 60.0
+"""From this age on a memory is not brought up to date, but read anew."""
 
-PAGE_ITEMS = 25
-"""Updates read at once for a subscribe's answer of at most 32 KB."""
+SLACK_SECONDS = 5 * 60
+"""How much earlier than an event its first delivery is looked for: clocks differ, times may lie (rule 8)."""
 
-_RACES = 100  # tries against other workers that number the same channel
-_PASSING = frozenset(
-    ("ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
-)
-_REMEMBERED = 1000
+OWN_ID_SECONDS = 5 * 60
+"""How long the same own id of the same sender means the same update."""
+
+MOST_LOOKED_BACK = 500
+"""Segments that one append looks back over: mostly some thousand updates (rule 8)."""
+
+SEGMENTS_AT_ONCE = 4
+"""Segments read at once for an answer of at most 32 KB."""
+
+PUT_SECONDS = 0.010
+"""About what a put takes: the time in which two workers can meet."""
+
+MOST_CROWD = 100.0
+CROWD_SECONDS = 5.0
+"""How long a worker that was refused reckons with the others."""
+
+_RACES = 200  # refusals by other workers that number the same channel
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """A channel's head.
+class Tail:
+    """How far a channel's log has got.
 
     Attributes:
-        epoch: the name of the head's life.
-        sequence: the last number given; 0 before the first update.
-        latest: the last frame, as bytes on the wire; None before the first update.
+        life: the life.
+        segment: the last segment; None before the first update.
     """
 
-    epoch: str
-    sequence: int
-    latest: bytes | None = None
+    life: Life
+    segment: Segment | None
+
+    @property
+    def sequence(self) -> int:
+        """The last number given; 0 before the first update."""
+        return self.segment.last if self.segment else 0
 
     @property
     def cursor(self) -> Cursor:
         """The cursor of a client that has the last update."""
-        return Cursor(self.epoch, self.sequence)
+        return Cursor(self.life.epoch, self.sequence)
+
+    @property
+    def latest(self) -> Frame | None:
+        """The last frame; None before the first update."""
+        return self.segment.numbered()[-1][1] if self.segment else None
+
+
+@dataclass(slots=True)
+class Appended:
+    """What became of events.
+
+    Attributes:
+        updates: those that have a number, in the order of their numbers.
+        superseded: how many are not above the last version.
+        repeated: how many have an own id that another update of theirs has.
+    """
+
+    updates: list[Update] = field(default_factory=list)
+    superseded: int = 0
+    repeated: int = 0
 
 
 class History:
-    """Stores and replays updates.
+    """Numbers, stores and replays updates. All methods are tasks (`calls`).
 
     Args:
-        client: a DynamoDB client: botocore's, boto3's, or for `append` also a `DynamoDbClient`.
         name: the table's name.
-        replay_seconds: the life of a stored update, in seconds.
-        head_seconds: the life of a head after its last update, in seconds.
-        pause: sleeps for a number of seconds between tries; tests replace it.
+        replay_seconds: how long at least updates can be replayed, in seconds.
     """
 
-    def __init__(
-        self,
-        client: Any,
-        name: str,
-        *,
-        replay_seconds: int,
-        head_seconds: int,
-        pause: Callable[[float], None] = time.sleep,
-    ):
-        self._client, self._name = client, name
-        self._replay_seconds, self._head_seconds = replay_seconds, head_seconds
-        self._retries = ConflictRetries(pause)
-        # The cursor at which this worker left a channel, and whether this worker alone moved the head last
-        # time. If so, the head need not be read. A wrong guess costs a failed transaction, more than a read.
-        self._left: OrderedDict[str, tuple[Cursor, bool]] = OrderedDict()
+    def __init__(self, name: str, *, replay_seconds: int):
+        self._log = Log(name)
+        self._replay_seconds = replay_seconds
+        self._memories = Memories()
 
     @classmethod
-    def kept(cls, client: Any, environment: SubscribeEnvironment | PushEnvironment) -> "History | None":
+    def kept(cls, environment: SubscribeEnvironment | PushEnvironment) -> "History | None":
         """Return the history as the stack sets it up; None if nothing is stored (`replayHours` = 0)."""
         if not environment.replay_seconds:
             return None
-        return cls(
-            client,
-            environment.table_name,
-            replay_seconds=environment.replay_seconds,
-            head_seconds=environment.head_seconds,
-        )
+        return cls(environment.table_name, replay_seconds=environment.replay_seconds)
 
-    def head(self, channel: str) -> Head | None:
-        """Return a channel's head, strongly consistent; None if there is none, or none any more."""
-        answer = self._client.get_item(TableName=self._name, Key=keys.head(channel), ConsistentRead=True)
-        return _head(answer["Item"]) if "Item" in answer else None
+    async def tail(self, channel: str, *, begin: bool = True) -> Tail | None:
+        """Return how far a channel has got; None if it has no living log and none is begun.
 
-    def begin(self, channel: str) -> Head:
-        """Return a channel's head; make one, at number 0, if there is none.
-
-        So even a channel without updates has a cursor, with which a client that comes back misses nothing. A
-        new head lives as long as an update would: no client can use the cursor after that.
-
-        Raises:
-            StillConflictingError: other writers were at the head in every try.
+        So even a channel without updates has a cursor, with which a client that comes back misses nothing.
         """
-        found = self.head(channel)
-        if found is not None:
-            return found
-        made = Head(new_epoch(), 0)
-        item = {
-            **keys.head(channel),
-            "epoch": {"S": made.epoch},
-            "sequence": {"N": "0"},
-            "ttl": {"N": str(int(time.time()) + self._replay_seconds)},
-        }
-        try:
-            self._retries.call(
-                self._client.put_item,
-                TableName=self._name,
-                Item=item,
-                ConditionExpression="attribute_not_exists(pk)",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            answer: Any = error.response
-            return _head(answer["Item"])  # another writer made the head meanwhile
-        return made
+        over: str | None = None
+        while True:
+            life = await self._log.life(channel)
+            if life is None or life.ends <= time.time() or life.epoch == over:
+                if not begin:
+                    return None
+                life = await self._begin(channel, over)
+            segment = await self._log.tail(channel, life.epoch)
+            if segment is None or not segment.is_seal:
+                return Tail(life, segment)
+            over = life.epoch  # (rule 5)
 
-    def append(self, events: Sequence[Event]) -> list[Update]:
-        """Store events of one channel; return them as updates in the order of their numbers.
+    async def since(self, channel: str, cursor: Cursor, tail: Tail) -> AsyncIterator[tuple[int, Frame]]:
+        """Yield the updates after a cursor of the tail's life, up to the tail, as (number, frame), in order.
 
-        A stored event keeps its number. An event given twice is returned once.
+        The tail goes first: mostly it is all (rule 9). Updates whose ttl is over may be missing. The caller
+        looks at the numbers.
+        """
+        if tail.segment is None:
+            return
+        epoch, place = cursor.epoch, cursor.sequence
+        if tail.segment.first > place + 1:
+            holding = await self._log.holding(channel, epoch, place + 1)
+            if holding is None:
+                return
+            for number, frame in holding.numbered(place):
+                yield number, frame
+            begun, ends = holding.last + 1, tail.segment.first - 1
+            async for segment in self._log.between(channel, epoch, begun, ends, at_a_time=SEGMENTS_AT_ONCE):
+                for number, frame in segment.numbered():
+                    yield number, frame
+        for number, frame in tail.segment.numbered(place):
+            yield number, frame
+
+    async def append(self, events: Sequence[Event]) -> Appended:
+        """Number and store events of one channel; an event that is stored already keeps its number.
 
         Args:
-            events: at least one event, all of the same channel.
+            events: at least one event, all of the same channel. They get their numbers by their times.
 
         Raises:
-            StillConflictingError: other workers were faster in every try; no new event was stored.
+            StillConflictingError: other workers were faster in every try; some events may be stored.
         """
         channel = events[0].channel
-        known: dict[tuple[str, str], Update] = {}
-        new = {event.identity: event for event in events}
-        left, alone = self._left.pop(channel, (None, False))
-        place = left if left and alone else self._read_place(channel)
-        alone = place == left
-        for attempt in range(_RACES):
-            if not new:
-                break
-            updates = [
-                event.at(Cursor(place.epoch, number))
-                for number, event in enumerate(new.values(), place.sequence + 1)
-            ]
-            outcome = self._store(channel, place, updates)
-            if outcome is None:
-                known |= {update.identity: update for update in updates}
-                place = Cursor(place.epoch, place.sequence + len(updates))
-                new = {}
-                continue
-            for identity, cursor in outcome.markers.items():
-                known[identity] = new.pop(identity).at(cursor)
-            if outcome.head_moved:
-                alone = False
-                place = outcome.head or self._read_place(channel)
-            elif not outcome.markers:  # another transaction was at the head, which takes milliseconds
-                self._retries.back_off(min(attempt, 3))
-        if new:
-            raise StillConflictingError(f"other workers kept numbering {channel}")
-        self._remember(channel, place, alone)
-        return sorted(known.values(), key=lambda update: update.sequence)
+        todo = {event.identity: event for event in sorted(events, key=lambda one: (one.time, one.sent_at))}
+        appended = Appended()
+        memory = await self._recall(channel)
+        for _ in range(_RACES):
+            await self._look_back(channel, memory, todo.values())
+            while part := _judge(memory, todo, appended):
+                segment = self._segment(memory, part)
+                if not await self._put(channel, memory, segment):
+                    memory = await self._after_others(channel, memory)
+                    break
+            else:
+                self._memories.keep(channel, memory)  # (rule 10)
+                appended.updates.sort(key=lambda update: update.sequence)
+                return appended
+        raise StillConflictingError(f"other workers kept numbering {channel}")
 
-    def since(self, channel: str, cursor: Cursor, head: Head) -> Iterator[tuple[int, bytes]]:
-        """Yield the stored updates after a cursor, up to a head, as (number, frame), in order.
-
-        Updates whose ttl is over may be missing. The caller looks at the numbers.
-        """
-        query = {
-            "TableName": self._name,
-            "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
-            "ExpressionAttributeValues": {
-                ":pk": keys.head(channel)["pk"],
-                ":first": keys.update(channel, cursor.epoch, cursor.sequence + 1)["sk"],
-                ":last": keys.update(channel, cursor.epoch, head.sequence)["sk"],
-            },
-            "ConsistentRead": True,
-            "Limit": PAGE_ITEMS,
-        }
-        while True:
-            page = self._client.query(**query)
-            for item in page["Items"]:
-                yield keys.sequence_of(item), item["frame"]["S"].encode()
-            if "LastEvaluatedKey" not in page:
-                return
-            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
-    def _read_place(self, channel: str) -> Cursor:
-        head = self.head(channel)
-        return head.cursor if head else Cursor(new_epoch(), 0)
-
-    def _remember(self, channel: str, place: Cursor, alone: bool) -> None:
-        self._left[channel] = place, alone
-        if len(self._left) > _REMEMBERED:
-            self._left.popitem(last=False)
-
-    def _store(self, channel: str, place: Cursor, updates: Sequence[Update]) -> "_Refusal | None":
-        """Store updates after a cursor; return None when done, else the reason why not."""
+    async def _begin(self, channel: str, over: str | None) -> Life:
         now = int(time.time())
-        actions = [self._move_head(channel, place, updates, now)]
-        for number, update in enumerate(updates, place.sequence + 1):
-            actions += [self._put_update(place.epoch, number, update, now)]
-        for number, update in enumerate(updates, place.sequence + 1):
-            actions += [self._put_marker(Cursor(place.epoch, number), update, now)]
+        return await self._log.begin(channel, after=over, now=now, ends=now + 2 * self._replay_seconds)
+
+    async def _recall(self, channel: str) -> Memory:
+        """Return what is known of a channel, brought up to date where it can't be trusted."""
+        memory = self._memories.take(channel)
+        now = time.time()
+        if memory is None or now - memory.at > FORGOTTEN_SECONDS:
+            return await self._read(channel)
+        if now - memory.at > TRUST_SECONDS:
+            life = await self._log.life(channel)
+            if life is None or life.ends <= now or life.epoch != memory.epoch:
+                return await self._read(channel)
+            memory.ends = max(memory.ends, life.ends)
+            return await self._read_on(channel, memory)
+        if now - memory.refused_at < CROWD_SECONDS:
+            return await self._read_on(channel, memory)  # (rule 13)
+        return memory
+
+    async def _read(self, channel: str) -> Memory:
+        tail = await self.tail(channel)
+        assert tail is not None  # it was begun
+        return Memory.of(tail.life, tail.segment, time.time())
+
+    async def _read_on(self, channel: str, memory: Memory) -> Memory:
+        """Bring a memory up to date: read what other workers have appended since (rules 5, 8)."""
+        now = time.time()
+        async for segment in self._log.between(channel, memory.epoch, memory.last + 1, at_a_time=50):
+            if segment.is_seal or segment.first != memory.last + 1:
+                return await self._read(channel)
+            memory.add(segment)
+        memory.at = now
+        return memory
+
+    async def _look_back(self, channel: str, memory: Memory, events: Iterable[Event]) -> None:
+        """Read so far back that every event that is in the log is known to be (rule 8)."""
+        new = [event for event in events if memory.number_of(event) is None]
+        until = min(map(_first_delivered, new), default=memory.reaches)
+        most = 8
+        looked = 0
+        while until <= memory.reaches and memory.earliest > 1:
+            if looked >= MOST_LOOKED_BACK:
+                logger.warning("looked back no further", channel=channel, segments=looked)
+                memory.reaches = EVERYTHING
+                return
+            earlier = await self._log.before(channel, memory.epoch, memory.earliest, most=most)
+            memory.add_earlier(earlier)
+            looked, most = looked + len(earlier), min(4 * most, MOST_LOOKED_BACK)
+            memory.reaches = min(memory.reaches, earlier[-1].at) if earlier else EVERYTHING
+
+    def _segment(self, memory: Memory, events: Sequence[Event]) -> Segment:
+        """Return the segment that stores events after a tail, with the end of life that it asks for (rule 2)."""
+        now = time.time()
+        lasts = memory.ends >= now + self._replay_seconds
+        ends = memory.ends if lasts else int(now) + 2 * self._replay_seconds
+        versions = [version for event in events if (version := event.version) is not None]
+        highest = max([*versions, memory.version or 0]) if versions else memory.version
+        stored = [Stored.of(event) for event in events]
+        return Segment(memory.epoch, memory.last + 1, stored, now, ends, highest)
+
+    async def _put(self, channel: str, memory: Memory, segment: Segment) -> bool:
+        """Put a segment after the tail, and remember it; tell whether it is the log's."""
+        refreshes = segment.life_ends != memory.ends
+        append = self._log.append_and_refresh if refreshes else self._log.append
+        other: Segment | None = None
         try:
-            self._client.transact_write_items(TransactItems=actions)
+            other = await append(channel, segment)
+        except LifeOverError:
+            memory.at = EVERYTHING  # nothing of it holds any more
         except ClientError as error:
-            found = reasons(error)
-            if not any(reason.get("Code") in _PASSING for reason in found):
+            if not is_passing(error):
                 raise
-            return _refusal(found, updates)
-        return None
+        else:
+            if other is None:
+                memory.add(segment)
+                memory.at, memory.crowd = segment.at, max(0.0, memory.crowd - 1)
+                return True
+        memory.refused_at, memory.crowd = time.time(), min(MOST_CROWD, memory.crowd + 1)
+        if other is not None and other.is_seal:
+            memory.at = EVERYTHING
+        elif other is not None:
+            memory.add(other)
+        return False
 
-    def _move_head(self, channel: str, place: Cursor, updates: Sequence[Update], now: int) -> Item:
-        latest = frames.small(updates[-1].frame, MAX_LATEST_BYTES)
-        unmoved = "(epoch = :epoch AND #sequence = :old)"
-        return {
-            "Update": {
-                "TableName": self._name,
-                "Key": keys.head(channel),
-                "UpdateExpression": "SET epoch = :epoch, #sequence = :new, latest = :latest, #ttl = :ttl",
-                "ConditionExpression": unmoved
-                if place.sequence
-                else f"attribute_not_exists(pk) OR {unmoved}",
-                "ExpressionAttributeNames": {"#sequence": "sequence", "#ttl": "ttl"},
-                "ExpressionAttributeValues": {
-                    ":epoch": {"S": place.epoch},
-                    ":new": {"N": str(place.sequence + len(updates))},
-                    ":latest": {"S": latest.decode()},
-                    ":ttl": {"N": str(now + self._head_seconds)},
-                    ":old": {"N": str(place.sequence)},
-                },
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }
-        }
-
-    def _put_update(self, epoch: str, number: int, update: Update, now: int) -> Item:
-        item = {
-            **keys.update(update.channel, epoch, number),
-            "frame": {"S": update.frame.decode()},
-            "ttl": {"N": str(now + self._replay_seconds)},
-        }
-        return {"Put": {"TableName": self._name, "Item": item}}
-
-    def _put_marker(self, cursor: Cursor, update: Update, now: int) -> Item:
-        item = {
-            **keys.marker(update.channel, *update.identity),
-            "cursor": {"S": str(cursor)},
-            "ttl": {"N": str(now + max(MARKER_SECONDS, self._replay_seconds))},
-        }
-        return {
-            "Put": {
-                "TableName": self._name,
-                "Item": item,
-                "ConditionExpression": "attribute_not_exists(pk)",
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }
-        }
+    async def _after_others(self, channel: str, memory: Memory) -> Memory:
+        """Return the memory with which to try again after a refusal."""
+        if memory.at == EVERYTHING:
+            return await self._read(channel)
+        # Waiting as long as there seem to be others makes refusals rare, and reading costs less than they do.
+        await pause(random.uniform(0, memory.crowd) * PUT_SECONDS)  # noqa: S311 - not for secrets
+        return await self._read_on(channel, memory)
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """The reason why a transaction was cancelled.
+def _first_delivered(event: Event) -> float:
+    """Return the time before which an event can't have been stored, nor another one with its own id."""
+    slack = SLACK_SECONDS + (OWN_ID_SECONDS if event.own_id else 0)
+    return min(event.time, event.sent_at / 1000) - slack
 
-    Attributes:
-        head_moved: whether the head was at another number, or in another epoch, than expected.
-        head: the moved head's cursor; None if the head has not moved, or there is none.
-        markers: the cursors of events that have their number already, by event id.
+
+def _judge(memory: Memory, todo: dict[Identity, Event], appended: Appended) -> list[Event]:
+    """Settle the events that what is stored decides about; return those to store next.
+
+    Only what is stored counts, not a neighbour (rule 7): an event that a neighbour would supersede or repeat
+    waits until the neighbour is stored.
     """
+    part: list[Event] = []
+    own_ids = set()
+    version, size = memory.version, 0
+    for identity, event in list(todo.items()):
+        number = memory.number_of(event)
+        repeated = memory.repeated_id(event, OWN_ID_SECONDS)
+        if number is not None:  # ids go first (rule 6)
+            appended.updates.append(event.at(Cursor(memory.epoch, number)))
+        elif repeated:  # it may say something else, and the first one's own message pushes that (rule 12)
+            appended.repeated += 1
+        elif _superseded(event.version, memory.version):
+            appended.superseded += 1
+        else:
+            waits = _superseded(event.version, version) or (event.own_id and event.own_id in own_ids)
+            if not waits and size + (more := Stored.of(event).size()) > MAX_SEGMENT_BYTES and part:
+                break
+            if not waits:
+                part.append(event)
+                size += more
+                own_ids.add(event.own_id)
+                version = event.version if event.version is not None else version
+            continue
+        del todo[identity]
+    return part
 
-    head_moved: bool
-    head: Cursor | None
-    markers: dict[tuple[str, str], Cursor]
 
-
-def _refusal(found: Sequence[Item], updates: Sequence[Update]) -> _Refusal:
-    head, markers = found[0], found[1 + len(updates) :]
-    moved = head.get("Code") == "ConditionalCheckFailed"
-    known = {
-        update.identity: Cursor.parse(marker["Item"]["cursor"]["S"])
-        for update, marker in zip(updates, markers, strict=True)
-        if marker.get("Code") == "ConditionalCheckFailed"
-    }
-    return _Refusal(moved, _head(head["Item"]).cursor if moved and head.get("Item") else None, known)
-
-
-def _head(item: Item) -> Head:
-    latest = item.get("latest", {}).get("S")
-    return Head(item["epoch"]["S"], int(item["sequence"]["N"]), latest.encode() if latest else None)
+def _superseded(version: int | None, last: int | None) -> bool:
+    return version is not None and last is not None and version <= last

@@ -7,9 +7,12 @@ Item = dict[str, Any]
 CONNECTION = "CONNECTION#"
 CHANNEL = "CHANNEL#"
 SUBSCRIBER = "SUBSCRIBER#"
-UPDATE = "UPDATE#"
-EVENT = "EVENT#"
+LIFE = "LIFE"
+LOG = "LOG#"
 EXPIRES = "EXPIRES#"
+
+MOST = 10**16 - 1
+"""The highest number that a key has room for."""
 
 
 def _key(pk: str, sk: str) -> Item:
@@ -26,35 +29,19 @@ def subscription(channel: str, connection_id: str) -> Item:
     return _key(f"{CHANNEL}{channel}", f"{SUBSCRIBER}{connection_id}")
 
 
-def head(channel: str) -> Item:
-    """Return the key of a channel's head."""
-    return _key(f"{CHANNEL}{channel}", "HEAD")
+def life(channel: str) -> Item:
+    """Return the key of a channel's life."""
+    return _key(f"{CHANNEL}{channel}", LIFE)
 
 
-def update(channel: str, epoch: str, sequence: int) -> Item:
-    """Return the key of a channel's update. 16 digits make keys sort as numbers do."""
-    return _key(f"{CHANNEL}{channel}", f"{UPDATE}{epoch}#{sequence:016}")
+def segment(channel: str, epoch: str, first: int) -> Item:
+    """Return the key of the segment that begins with a number. 16 digits make keys sort as numbers do."""
+    return _key(f"{CHANNEL}{channel}", f"{LOG}{epoch}#{first:016}")
 
 
 def channels_of(connection: Item) -> frozenset[str]:
     """Return the channels in a connection's item; none for an empty item."""
     return frozenset(connection.get("channels", {}).get("SS", ()))
-
-
-def sequence_of(item: Item) -> int:
-    """Return the number of an update item."""
-    return int(item["sk"]["S"].rpartition("#")[2])
-
-
-def marker(channel: str, event_id: str, rule: str = "") -> Item:
-    """Return the key of what tells that an event, as a rule reads it, has its number already."""
-    of_rule = f"#{_part(rule)}" if rule else ""
-    return _key(f"{CHANNEL}{channel}", f"{EVENT}{_part(event_id)}{of_rule}")
-
-
-def _part(text: str) -> str:
-    """Return a text as a part of a key: without the sign that separates parts."""
-    return text.replace("%", "%25").replace("#", "%23")
 
 
 def expiration(minute: int, connection_id: str) -> Item:

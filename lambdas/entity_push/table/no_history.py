@@ -1,36 +1,57 @@
 """Updates that are neither numbered nor stored (setting `replayHours` = 0)."""
 
+import time
 from collections.abc import Sequence
-from typing import Any
 
-from entity_push.protocol.events import Event, Update
-from entity_push.table import keys
+from botocore.exceptions import ClientError
 
-_REMEMBERED = 10_000
+from entity_push.protocol.events import Event
+from entity_push.table.conflicts import StillConflictingError, is_passing
+from entity_push.table.history import Appended
+from entity_push.table.log import Log, Segment
+
+_RACES = 100  # other workers, of the version before, that still append
 
 
 class NoHistory:
-    """Lets updates through without numbers.
+    """Lets updates through without numbers, and ends logs from the time when updates were stored.
 
-    A channel may have a head from the time when updates were stored. If storing is switched on again, that
-    head would promise clients that nothing happened meanwhile. So the first unstored update removes the head.
-    A worker does that once per channel (it remembers 10,000). Switching on again starts new workers.
+    A log that goes on later would promise that nothing happened meanwhile. So a seal at its end ends its life,
+    before an update passes unstored (rule 5). Nothing is deleted: a worker that still appends meets the seal.
 
     Args:
-        client: a DynamoDB client (botocore or boto3).
         name: the table's name.
     """
 
-    def __init__(self, client: Any, name: str):
-        self._client, self._name = client, name
-        self._without_head: set[str] = set()
+    def __init__(self, name: str):
+        self._log = Log(name)
 
-    def append(self, events: Sequence[Event]) -> list[Update]:
-        """Return events of one channel as updates without numbers, each event once, in the given order."""
-        channel = events[0].channel
-        if channel not in self._without_head:
-            self._client.delete_item(TableName=self._name, Key=keys.head(channel))
-            if len(self._without_head) >= _REMEMBERED:
-                self._without_head.clear()
-            self._without_head.add(channel)
-        return [event.at(None) for event in {event.identity: event for event in events}.values()]
+    async def append(self, events: Sequence[Event]) -> Appended:
+        """Return events of one channel as updates without numbers, each event once, in their order.
+
+        Raises:
+            StillConflictingError: other workers appended in every try.
+        """
+        await self._seal(events[0].channel)
+        in_order = sorted(events, key=lambda event: (event.time, event.sent_at))
+        once = {event.identity: event for event in in_order}
+        return Appended([event.at(None) for event in once.values()])
+
+    async def _seal(self, channel: str) -> None:
+        life = await self._log.life(channel)
+        if life is None:
+            return
+        tail = await self._log.tail(channel, life.epoch)
+        for _ in range(_RACES):
+            if tail is not None and tail.is_seal:
+                return
+            last, ends = (tail.last, max(life.ends, tail.life_ends)) if tail else (0, life.ends)
+            try:
+                tail = await self._log.append(channel, Segment(life.epoch, last + 1, [], time.time(), ends))
+            except ClientError as error:
+                if not is_passing(error):
+                    raise
+            else:
+                if tail is None:
+                    return
+        raise StillConflictingError(f"other workers kept numbering {channel}")

@@ -2,11 +2,12 @@
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from entity_push.protocol.channels import subscriber_lists
 from entity_push.table import keys
+from entity_push.table.calls import Call, at_once
 from entity_push.table.keys import Item
 
 NEVER = 2**53
@@ -26,18 +27,20 @@ class Page:
     last: bool
 
 
+NOBODY = Page({}, last=True)
+
+
 class Subscribers:
     """Reads subscription items.
 
     Args:
-        read: makes DynamoDB queries, all at once, and returns the answers (`DynamoDbClient.queries`).
         name: the table's name.
     """
 
-    def __init__(self, read: Callable[[Sequence[Item]], Sequence[Item]], name: str):
-        self._read, self._name = read, name
+    def __init__(self, name: str):
+        self._name = name
 
-    def pages(self, channel: str, *, after: str | None = None) -> Iterator[Page]:
+    async def pages(self, channel: str, *, after: str | None = None) -> AsyncIterator[Page]:
         """Yield a channel's subscribers page by page, strongly consistent, each connection once.
 
         Subscribers may be in several lists: the channel's own, and those of patterns that cover the channel.
@@ -54,8 +57,8 @@ class Subscribers:
         reached: dict[int, str] = {}  # the last id read, of each list that goes on
         waiting: dict[str, int] = {}
         while True:
+            answers = await at_once(Call("query", queries[number]) for number in to_read)
             with _without_collection():
-                answers = self._read([queries[number] for number in to_read])
                 for number, answer in zip(to_read, answers, strict=True):
                     waiting |= _subscribers(answer["Items"])
                     reached.pop(number, None)

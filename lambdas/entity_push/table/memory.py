@@ -1,0 +1,123 @@
+"""What a worker remembers of a channel's log: its tail, and which updates it holds."""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from entity_push.protocol.events import Event, Identity, OwnId
+from entity_push.table.log import Life, Segment
+
+MOST_KNOWN = 20_000
+"""Updates remembered of one channel: repeats are recognized among the last ones."""
+
+MOST_KNOWN_IN_ALL = 100_000
+"""Updates remembered of all channels together, in some 50 MB."""
+
+EVERYTHING = float("-inf")
+
+
+@dataclass(slots=True)
+class Memory:
+    """A channel's log, as far as a worker knows it.
+
+    Attributes:
+        epoch: the life.
+        ends: the end of the life.
+        at: when this was known to be the whole log, in seconds since 1970.
+        last: the number of the last update; 0 before the first.
+        version: the highest version in the life; None if there was none.
+        reaches: every update that was stored after this time is known, in seconds since 1970.
+        earliest: the number from which on every update is known.
+        crowd: how many other workers seem to append to this channel, as a number of puts to let pass.
+        refused_at: when another worker was last faster, in seconds since 1970.
+    """
+
+    epoch: str
+    ends: int
+    at: float
+    last: int = 0
+    version: int | None = None
+    reaches: float = EVERYTHING
+    earliest: int = 1
+    crowd: float = 0.0
+    refused_at: float = EVERYTHING
+    _numbers: dict[Identity, int] = field(default_factory=dict)
+    _own_ids: dict[OwnId, tuple[Identity, float]] = field(default_factory=dict)
+    _segments: deque[Segment] = field(default_factory=deque)
+
+    @classmethod
+    def of(cls, life: Life, tail: Segment | None, at: float) -> "Memory":
+        """Return the memory of a log of which only the life and the tail were read."""
+        if tail is None:
+            return cls(life.epoch, life.ends, at)
+        memory = cls(life.epoch, life.ends, at, tail.first - 1, reaches=tail.at, earliest=tail.first)
+        memory.add(tail)
+        return memory
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def add(self, segment: Segment) -> None:
+        """Remember the segment that follows the last one. The later end of a life holds (rule 3)."""
+        self._know(segment)
+        for update in segment.updates:
+            if own_id := update.own_id:
+                self._own_ids[own_id] = update.identity, update.time
+        self._segments.append(segment)
+        self.last, self.ends = segment.last, max(self.ends, segment.life_ends)
+        if segment.version is not None:
+            self.version = max(segment.version, self.version or 0)
+        while len(self._numbers) > MOST_KNOWN:
+            self._forget(self._segments.popleft())
+
+    def add_earlier(self, segments: Iterable[Segment]) -> None:
+        """Remember the segments before those that are known, the last one first."""
+        for segment in segments:
+            self._know(segment)
+            self._segments.appendleft(segment)
+            self.earliest = segment.first
+
+    def number_of(self, event: Event) -> int | None:
+        """Return the number of an event that is in the log; None if it is not known to be."""
+        return self._numbers.get(event.identity)
+
+    def repeated_id(self, event: Event, seconds: float) -> Identity | None:
+        """Return the update that has the event's own id, if one of about the same time has; else None."""
+        found = self._own_ids.get(event.own_id) if event.own_id else None
+        if found is None or abs(found[1] - event.time) > seconds:
+            return None
+        return found[0]
+
+    def _know(self, segment: Segment) -> None:
+        for number, update in enumerate(segment.updates, segment.first):
+            self._numbers.setdefault(update.identity, number)
+            if own_id := update.own_id:
+                self._own_ids.setdefault(own_id, (update.identity, update.time))
+
+    def _forget(self, segment: Segment) -> None:
+        for update in segment.updates:
+            self._numbers.pop(update.identity, None)
+            if own_id := update.own_id:
+                self._own_ids.pop(own_id, None)
+
+
+class Memories:
+    """The memories of the channels that a worker has met of late, the last ones."""
+
+    def __init__(self) -> None:
+        self._memories: OrderedDict[str, Memory] = OrderedDict()
+        self._known = 0
+
+    def take(self, channel: str) -> Memory | None:
+        """Take a channel's memory out: after a failure it is as if there were none (rule 10)."""
+        memory = self._memories.pop(channel, None)
+        self._known -= len(memory) + 1 if memory else 0
+        return memory
+
+    def keep(self, channel: str, memory: Memory) -> None:
+        """Put a channel's memory back; forget the channels that were longest without an update."""
+        self._memories[channel] = memory
+        self._known += len(memory) + 1
+        while self._known > MOST_KNOWN_IN_ALL:
+            _, oldest = self._memories.popitem(last=False)
+            self._known -= len(oldest) + 1
