@@ -27,7 +27,6 @@ USUAL: dict[str, Any] = {
     "subscriptions_per_connection": 100,
     "client_frame_bytes": 32 * 1024,
     "replay_seconds": 24 * 3600,
-    "head_seconds": 30 * 24 * 3600,
     "event_bus_name": "default",
     "callback_url": "https://api.execute-api.us-east-1.amazonaws.com/prod",
     "queue_url": "queue",

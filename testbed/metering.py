@@ -23,6 +23,8 @@ def attribute_size(value: Item) -> int:
             return len(content.encode())
         case "N":
             return (len(content.lstrip("-").strip("0")) + 1) // 2 + 1
+        case "B":
+            return len(content)
         case "SS":
             return 3 + sum(len(text.encode()) + 1 for text in content)
     raise NotImplementedError(kind)
@@ -64,6 +66,7 @@ class Metered:
         return self._client.query(**parameters)
 
     def put_item(self, **parameters: Any) -> Any:
+        # A put whose condition fails costs the same.
         self.write_units += self._written(self._stored(parameters["Item"]), parameters["Item"])
         return self._client.put_item(**parameters)
 

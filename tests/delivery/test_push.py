@@ -18,6 +18,7 @@ from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.fan_out import FanOut
 from entity_push.push.metrics import PushMetrics
 from entity_push.push.queue import Queue
+from entity_push.table.calls import each, one_by_one
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
 from entity_push.table.subscribers import Subscribers
@@ -28,7 +29,6 @@ from moto import mock_aws
 from testbed.table_schema import TABLE_SCHEMA
 from tests.delivery import faults
 from tests.delivery.faults import FaultyEndpoint
-from tests.one_by_one import one_by_one
 
 PAGE = 7
 CHUNK = 3
@@ -54,7 +54,7 @@ class SmallPages:
         return getattr(self._client, name)
 
     def query(self, **parameters: Any) -> Any:
-        return self._client.query(**parameters, Limit=PAGE)
+        return self._client.query(**{"Limit": PAGE, **parameters})
 
 
 class MemoryQueue:
@@ -153,8 +153,8 @@ def test_whatever_happens_every_connection_is_accounted_for(
             TableName="table",
             **TABLE_SCHEMA,
         )
-        subscribers = Subscribers(one_by_one(SmallPages(dynamodb)), "table")
-        history = History(dynamodb, "table", replay_seconds=86400, head_seconds=10**6)
+        subscribers = Subscribers("table")
+        make = one_by_one(SmallPages(dynamodb))
         ends = {f"c{number:02}=": script for number, script in enumerate(scripts)}
         endpoint.scripts = dict(ends)
         # A connection that is disconnected in the end answers its DELETE whatever its posts meet.
@@ -184,7 +184,8 @@ def test_whatever_happens_every_connection_is_accounted_for(
         fan_out = FanOut(
             subscribers=subscribers,
             connections=Connections(dynamodb, "table", pause=lambda _seconds: None),
-            numbers=history,
+            numbers=History("table", replay_seconds=86400),
+            make=make,
             deliverer=deliverer,
             queue=Queue(queue, "queue"),
             dead_letters=DeadLetters(queue, "dead"),
@@ -194,7 +195,7 @@ def test_whatever_happens_every_connection_is_accounted_for(
             queue.put(event(message))
         total = push_until_quiet(fan_out, queue)
         deliverer.close()
-        left = {name for page in subscribers.pages("entity/e1") for name in page.subscribers}
+        left = {name for page in each(subscribers.pages("entity/e1"), make) for name in page.subscribers}
         for name in list(ends)[:expired]:
             del ends[name]
             assert endpoint.requests[name] == [], "its right had ended"

@@ -9,8 +9,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from entity_push.posting.posts import NOT_YET, NotYet, Outcome, Post, Result
+from entity_push.table.calls import Call, one_by_one
+from entity_push.table.keys import Item
 
 from testbed.function_variables import USUAL
+from testbed.metering import item_size
 from tests.model.moto_tables import MotoTables
 
 _MAX_FRAME_BYTES = 128 * 1024
@@ -52,9 +55,9 @@ class Table:
         self._moto = moto
         self.writes = 0
 
-    def queries(self, some: Sequence[dict[str, Any]]) -> list[Any]:
-        """Make queries, as `DynamoDbClient.queries` does."""
-        return [self.query(**query) for query in some]
+    def at_once(self, calls: Sequence[Call]) -> Sequence[Item | Exception]:
+        """Make calls, as `DynamoDbClient.at_once` does."""
+        return one_by_one(self)(calls)
 
     def __getattr__(self, name: str) -> Any:
         def call(**parameters: Any) -> Any:
@@ -88,7 +91,7 @@ def _problem_of_item(value: dict[str, Any]) -> str | None:
     for name, most in _MAX_KEY_BYTES.items():
         if name in value and not 1 <= len(value[name]["S"].encode(errors="replace")) <= most:
             return f"the key {name} is empty or too long"
-    if "Item" in value and len(json.dumps(value["Item"], ensure_ascii=False)) > _MAX_ITEM_BYTES:
+    if "Item" in value and item_size(value["Item"]) > _MAX_ITEM_BYTES:
         return "the item is too large"
     if "N" in value and len(str(value["N"]).lstrip("-")) > 38:
         return "a number has more than 38 digits"

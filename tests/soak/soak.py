@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from entity_push.table import keys
+from entity_push.table.log import Segment
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -177,14 +179,15 @@ def _stored(aws: LocalAws, outputs: Outputs, names: list[str]) -> dict[str, list
     for name in names:
         pages = dynamodb.get_paginator("query").paginate(
             TableName=outputs.table_name,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :update)",
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :log)",
             ExpressionAttributeValues={
                 ":pk": {"S": f"CHANNEL#entity/{name}"},
-                ":update": {"S": "UPDATE#"},
+                ":log": {"S": keys.LOG},
             },
             ConsistentRead=True,
         )
-        found[name] = [json.loads(item["frame"]["S"]) for page in pages for item in page["Items"]]
+        segments = [Segment.from_item(item) for page in pages for item in page["Items"]]
+        found[name] = [frame for segment in segments for _, frame in segment.numbered()]
     return found
 
 

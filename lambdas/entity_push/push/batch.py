@@ -26,7 +26,7 @@ class Numbers(Protocol):
     """Numbers a channel's events (`History`, `NoHistory`)."""
 
     async def append(self, events: Sequence[Event]) -> Appended:
-        """Number events of one channel, each event once; return what became of them."""
+        """Give numbers to events of one channel, each event once; return what became of them."""
 
 
 class Batch:
@@ -43,6 +43,7 @@ class Batch:
 
     def __init__(
         self,
+        *,
         subscribers: Subscribers,
         numbers: Numbers,
         make: MakeCalls,
@@ -121,7 +122,7 @@ class Batch:
         return False
 
     def _prepare_all(self, several: Sequence[tuple[str, Mapping[str, Event]]], until: float) -> None:
-        """Prepare channels at once; after a failure the channel's events apart, so that only the culprit fails."""
+        """Prepare channels at once; after a channel's failure each event apart, so that one fails alone."""
         begun = [(channel, events) for channel, events in several if self._in_time(events, until)]
         results = run_together([self._number(channel, events) for channel, events in begun], self._make)
         apart: list[tuple[str, Mapping[str, Event]]] = []
@@ -136,7 +137,7 @@ class Batch:
             self._prepare_all(apart, until)
 
     async def _number(self, channel: str, events: Mapping[str, Event]) -> tuple[Appended, Page]:
-        """Number a channel's events, then read the first page of its subscribers."""
+        """Give numbers to a channel's events, then read the first page of its subscribers."""
         appended = await self._numbers.append(list(events.values()))
         if not appended.updates:
             return appended, NOBODY

@@ -76,7 +76,12 @@ class FanOut:
         """
         ends = time.monotonic() + seconds
         batch = Batch(
-            self._subscribers, self._numbers, self._make, self._queue, self._dead_letters, self._rules
+            subscribers=self._subscribers,
+            numbers=self._numbers,
+            make=self._make,
+            queue=self._queue,
+            dead_letters=self._dead_letters,
+            rules=self._rules,
         )
         for record in records:
             batch.add(record)

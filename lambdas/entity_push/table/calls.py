@@ -1,7 +1,8 @@
 """Tasks that call DynamoDB side by side, without threads.
 
-A task is a coroutine. It awaits `call`, `at_once` or `pause`. `run_together` gathers what all tasks wait for,
-makes their calls at once, and lets each task go on with its own answers. So ten channels take the time of one.
+A task is a coroutine. It awaits `call`, `at_once` or `pause`. `run_together` gathers what all tasks wait
+for, makes their calls at once, and lets each task go on with its own answers. So ten channels take the time
+of one.
 """
 
 import time

@@ -133,8 +133,8 @@ class DynamoDbClient:
     def at_once(self, calls: Sequence[Call]) -> list[Item | Exception]:
         """Make several calls at once; return an answer or an error for each, in their order.
 
-        Each call has an HTTP connection of its own, up to `MOST_LANES`. A call that is tried again is the same
-        transaction. A put whose first answer was lost may find its own item.
+        Each call has an HTTP connection of its own, up to `MOST_LANES`. A call that is tried again is the
+        same transaction. A put whose first answer was lost may find its own item.
 
         Returns:
             An error is a ClientError (DynamoDB's answer: its code; throttling and 5xx in all tries), or an

@@ -9,7 +9,7 @@ The rules by number are in docs/explanation/data-model.md. Each has a history th
 
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from botocore.exceptions import ClientError
@@ -155,7 +155,7 @@ class History:
             yield number, frame
 
     async def append(self, events: Sequence[Event]) -> Appended:
-        """Number and store events of one channel; an event that is stored already keeps its number.
+        """Store events of one channel with numbers; an event that is stored already keeps its number.
 
         Args:
             events: at least one event, all of the same channel. They get their numbers by their times.
@@ -232,7 +232,7 @@ class History:
             memory.reaches = min(memory.reaches, earlier[-1].at) if earlier else EVERYTHING
 
     def _segment(self, memory: Memory, events: Sequence[Event]) -> Segment:
-        """Return the segment that stores events after a tail, with the end of life that it asks for (rule 2)."""
+        """Return the segment that stores events after a tail, with the end that it asks for (rule 2)."""
         now = time.time()
         lasts = memory.ends >= now + self._replay_seconds
         ends = memory.ends if lasts else int(now) + 2 * self._replay_seconds

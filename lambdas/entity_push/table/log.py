@@ -24,7 +24,7 @@ from entity_push.table.conflicts import reasons
 from entity_push.table.keys import Item
 
 MAX_SEGMENT_BYTES = 8 * 1024
-"""Updates in one segment, as JSON: the tail is read for a number alone. One larger update is alone in its own."""
+"""Updates in one segment, as JSON: the tail is read for a number alone. A larger update is alone in one."""
 
 MAX_STORED_BYTES = 24 * 1024
 """A larger frame is stored without its message: an answer of 32 KB could not replay it."""
@@ -223,29 +223,29 @@ class Log:
 
     async def tail(self, channel: str, epoch: str) -> Segment | None:
         """Return the last segment of a life, strongly consistent; None if there is none."""
-        found = await self._query(channel, epoch, backwards=True, most=1)
+        found, _ = await self._query(channel, epoch, backwards=True, most=1)
         return found[0] if found else None
 
     async def holding(self, channel: str, epoch: str, number: int) -> Segment | None:
         """Return the segment that begins at a number, or nearest before it; None if there is none."""
-        found = await self._query(channel, epoch, last=number, backwards=True, most=1)
+        found, _ = await self._query(channel, epoch, last=number, backwards=True, most=1)
         return found[0] if found else None
 
     async def between(
         self, channel: str, epoch: str, first: int, last: int = keys.MOST, *, at_a_time: int
     ) -> AsyncIterator[Segment]:
         """Yield the segments that begin between two numbers, these included, in order."""
-        while first <= last:
-            page = await self._query(channel, epoch, first=first, last=last, most=at_a_time)
+        goes_on = first <= last
+        while goes_on:
+            page, goes_on = await self._query(channel, epoch, first=first, last=last, most=at_a_time)
             for segment in page:
+                first = segment.first + 1
                 yield segment
-            if not page:
-                return
-            first = page[-1].first + 1
 
     async def before(self, channel: str, epoch: str, number: int, *, most: int) -> list[Segment]:
         """Return at most so many segments that begin before a number, the last one first."""
-        return await self._query(channel, epoch, last=number - 1, backwards=True, most=most)
+        found, _ = await self._query(channel, epoch, last=number - 1, backwards=True, most=most)
+        return found
 
     async def append(self, channel: str, segment: Segment) -> Segment | None:
         """Put a segment if its number is free; return None when done, else the segment that has the number.
@@ -309,10 +309,8 @@ class Log:
         last: int = keys.MOST,
         most: int,
         backwards: bool = False,
-    ) -> list[Segment]:
-        """Return one page of segments that begin between two numbers, these included."""
-        if last < first:
-            return []
+    ) -> tuple[list[Segment], bool]:
+        """Return a page of segments that begin between two numbers, inclusive, and whether it goes on."""
         answer = await call(
             "query",
             TableName=self._name,
@@ -326,7 +324,7 @@ class Log:
             ScanIndexForward=not backwards,
             Limit=most,
         )
-        return list(map(Segment.from_item, answer["Items"]))
+        return list(map(Segment.from_item, answer["Items"])), "LastEvaluatedKey" in answer
 
 
 class LifeOverError(Exception):

@@ -16,8 +16,9 @@ _RACES = 100  # other workers, of the version before, that still append
 class NoHistory:
     """Lets updates through without numbers, and ends logs from the time when updates were stored.
 
-    A log that goes on later would promise that nothing happened meanwhile. So a seal at its end ends its life,
-    before an update passes unstored (rule 5). Nothing is deleted: a worker that still appends meets the seal.
+    A log that goes on later would promise that nothing happened meanwhile. So a seal at its end ends its
+    life, before an update passes unstored (rule 5). Nothing is deleted: a worker that still appends meets
+    the seal.
 
     Args:
         name: the table's name.

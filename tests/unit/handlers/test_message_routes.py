@@ -7,6 +7,7 @@ from entity_push.auth.bearer import ANONYMOUS
 from entity_push.protocol import frames
 from entity_push.protocol.channels import everyone_list
 from entity_push.protocol.events import Event
+from entity_push.table.calls import one_by_one, run
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
 
@@ -286,9 +287,13 @@ def test_names_that_take_too_much_together_are_told_so(
     assert "65,536 bytes" in answers[-1]["message"]
 
 
-def heads(dynamodb: Any) -> int:
+def append(dynamodb: Any, event: Event) -> None:
+    run(History(TABLE_NAME, replay_seconds=86_400).append([event]), one_by_one(dynamodb))
+
+
+def lives(dynamodb: Any) -> int:
     items = dynamodb.scan(TableName=TABLE_NAME, ConsistentRead=True)["Items"]
-    return sum(item["sk"]["S"] == "HEAD" for item in items)
+    return sum(item["sk"]["S"] == "LIFE" for item in items)
 
 
 def test_coming_and_going_begins_so_many_histories_and_no_more(send: Send, dynamodb: Any) -> None:
@@ -300,13 +305,13 @@ def test_coming_and_going_begins_so_many_histories_and_no_more(send: Send, dynam
             answers = send("subscribe", {"action": "subscribe", **frame})["answers"]
             cursors += [item["cursor"] for item in answers]
         send("unsubscribe", {"action": "unsubscribe", **frame})
-    assert heads(dynamodb) == 6, "twice the limit of subscriptions"
+    assert lives(dynamodb) == 6, "twice the limit of subscriptions"
     assert all(cursors[:12])
     assert set(cursors[12:]) == {None}
     for channel in ("user", "everyone"):
         assert send("subscribe", {"action": "subscribe", "channel": channel})["cursor"]
-    history = History(dynamodb, TABLE_NAME, replay_seconds=86_400, head_seconds=86_400)
-    history.append([Event("entity/busy", "1", {"type": "Entity Updated", "entityId": "busy"}, NOW * 1000)])
+    frame = {"type": "Entity Updated", "entityId": "busy", "id": "1", "time": "2026-11-22T18:43:48Z"}
+    append(dynamodb, Event("entity/busy", "1", frame, NOW * 1000))
     assert send("subscribe", {"action": "subscribe", "entityId": "busy"})["cursor"].endswith(".1")
 
 
@@ -334,10 +339,11 @@ def test_an_answer_for_several_fits_one_message_and_what_does_not_follows(
     ids = [f"{'e' * 250}{number}" for number in range(25)]
     first = send("subscribe", {"action": "subscribe", "entityIds": ids, "requestId": "r" * 128})
     since = {answer["entityId"]: answer["cursor"] for answer in first["answers"]}
-    history = History(dynamodb, TABLE_NAME, replay_seconds=86_400, head_seconds=86_400)
+    time = "2026-11-22T18:43:48Z"
     for entity_id in ids:
-        frame = {"type": "Entity Updated", "entityId": entity_id, "message": "x" * 15_000, "id": entity_id}
-        history.append([Event(f"entity/{entity_id}", entity_id, frame, NOW * 1000)])
+        frame = {"type": "Entity Updated", "entityId": entity_id, "message": "x" * 15_000}
+        frame |= {"id": entity_id, "time": time}
+        append(dynamodb, Event(f"entity/{entity_id}", entity_id, frame, NOW * 1000))
     for more in ({"since": since}, {}):
         answer = send("subscribe", {"action": "subscribe", "entityIds": ids, "requestId": "r" * 128, **more})
         assert len(frames.encode(answer)) <= 128 * 1024

@@ -158,17 +158,6 @@ def test_frames_are_on_the_wire_as_documented(frame: frames.Frame, wire: str) ->
     assert frames.encode(frame).decode() == wire
 
 
-def test_a_small_frame_stays_as_it_is_and_a_large_one_loses_its_message() -> None:
-    wire = frames.encode({"type": "Entity Updated", "entityId": "e1", "message": "x" * 100, "id": "i"})
-    assert frames.small(wire, len(wire)) == wire
-    assert json.loads(frames.small(wire, len(wire) - 1)) == {
-        "type": "Entity Updated",
-        "entityId": "e1",
-        "id": "i",
-        "oversize": True,
-    }
-
-
 def test_a_frame_may_be_nested_a_hundred_levels_deep() -> None:
     text = '{"a":' + "[" * 99 + "]" * 99 + "}"
     assert parse_client_frame(text).fields == json.loads(text)

@@ -19,12 +19,12 @@ from entity_push.push.fan_out import FanOut
 from entity_push.push.messages import Chunk
 from entity_push.push.queue import Queue
 from entity_push.push.retries import MAX_AGE_SECONDS, MAX_ROUNDS, UNKNOWN_RULE_SECONDS
+from entity_push.table.calls import one_by_one
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
 from entity_push.table.no_history import NoHistory
 from entity_push.table.subscribers import NEVER, Subscribers
 
-from tests.one_by_one import one_by_one
 from tests.unit.conftest import TABLE_NAME, all_items
 
 Verdict = Callable[[str], Outcome]
@@ -106,8 +106,8 @@ class Bench:
     def __init__(self, dynamodb: Any) -> None:
         self.dynamodb = dynamodb
         self.engine, self.sqs = Engine(), Sqs()
-        self.history = History(dynamodb, TABLE_NAME, replay_seconds=86400, head_seconds=10**6)
-        self.subscribers = Subscribers(one_by_one(dynamodb), TABLE_NAME)
+        self.history = History(TABLE_NAME, replay_seconds=86400)
+        self.subscribers, self.make = Subscribers(TABLE_NAME), one_by_one(dynamodb)
         self.queue = Queue(self.sqs, "queue", pause=lambda _seconds: None)
         self.dead_letters = DeadLetters(self.sqs, "dead")
         self.fan_out = self.with_numbers(self.history)
@@ -117,6 +117,7 @@ class Bench:
             subscribers=self.subscribers,
             connections=Connections(self.dynamodb, TABLE_NAME, pause=lambda _seconds: None),
             numbers=numbers,
+            make=self.make,
             deliverer=self.engine,
             queue=self.queue,
             dead_letters=self.dead_letters,
@@ -125,7 +126,13 @@ class Bench:
         )
 
     def batch(self) -> Batch:
-        return Batch(self.subscribers, self.history, self.queue, self.dead_letters)
+        return Batch(
+            subscribers=self.subscribers,
+            numbers=self.history,
+            make=self.make,
+            queue=self.queue,
+            dead_letters=self.dead_letters,
+        )
 
     def subscribe(
         self, channel: str, *connection_ids: str, age: float = 3600, expires: int | None = None
@@ -232,7 +239,7 @@ def test_an_event_that_comes_twice_in_one_batch_is_pushed_once_and_later_again_w
 
 def test_without_a_history_updates_go_as_they_come_and_have_no_number(bench: Bench) -> None:
     bench.subscribe("entity/e1", "a")
-    bench.fan_out = bench.with_numbers(NoHistory(bench.dynamodb, TABLE_NAME))
+    bench.fan_out = bench.with_numbers(NoHistory(TABLE_NAME))
     bench.push(event("e1", 1), event("e1", 2))
     frames = [json.loads(frame) for _, frame in bench.engine.posted]
     assert [frame["message"] for frame in frames] == [1, 2]
@@ -333,10 +340,10 @@ def test_a_table_that_can_not_forget_brings_nobody_a_duplicate(
 def test_one_event_that_can_not_be_stored_fails_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     append = bench.history.append
 
-    def picky(events: Any) -> Any:
+    async def picky(events: Any) -> Any:
         if any(item.event_id == "e1-2" for item in events):
             raise RecursionError
-        return append(events)
+        return await append(events)
 
     monkeypatch.setattr(bench.history, "append", picky)
     bench.subscribe("entity/e1", "a")

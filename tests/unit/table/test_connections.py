@@ -6,11 +6,11 @@ import pytest
 from entity_push.auth.bearer import ANONYMOUS, Bearer
 from entity_push.auth.grants import Grants
 from entity_push.protocol.channels import everyone_list
+from entity_push.table.calls import each, one_by_one
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.subscribers import Subscribers
 from entity_push.table.subscriptions import Subscriptions
 
-from tests.one_by_one import one_by_one
 from tests.unit.conftest import TABLE_NAME, all_items
 
 CONNECTED_AT = 1_700_000_000_123
@@ -114,7 +114,7 @@ def test_a_push_that_comes_while_a_connection_opens_does_not_forget_it(dynamodb:
             for request in reversed(RequestItems[TABLE_NAME]):  # in whatever order DynamoDB likes
                 dynamodb.batch_write_item(RequestItems={TABLE_NAME: [request]})
                 other = Connections(dynamodb, TABLE_NAME)
-                pages = Subscribers(one_by_one(dynamodb), TABLE_NAME).pages("entity/e1")
+                pages = each(Subscribers(TABLE_NAME).pages("entity/e1"), one_by_one(dynamodb))
                 found = [name for page in pages for name in page.subscribers]
                 assert other.forget(found, "entity/e1", opened_before=CONNECTED_AT - 29_000) == found
             return {}

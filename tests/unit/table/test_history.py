@@ -1,203 +1,397 @@
-import threading
+import json
+import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.events import Event
+from entity_push.table import history as history_module
+from entity_push.table import keys
+from entity_push.table.calls import Call, MakeCalls, each, one_by_one, run
 from entity_push.table.conflicts import StillConflictingError
-from entity_push.table.history import MAX_LATEST_BYTES, History
+from entity_push.table.history import Appended, History, Tail
+from entity_push.table.log import MARGIN_SECONDS, MAX_STORED_BYTES, Segment, Stored
 from entity_push.table.no_history import NoHistory
 
 from tests.unit.conftest import TABLE_NAME
 
 CHANNEL = "entity/e1"
+DAY = 86_400
+NOW = 1_800_000_000.0
 
 
-def history(client: Any) -> History:
-    return History(client, TABLE_NAME, replay_seconds=86_400, head_seconds=10**6, pause=lambda _seconds: None)
+class Clock:
+    """The time, as the log reads it."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
 
 
-def event(number: int, message: str = "x") -> Event:
-    frame = {"type": "Entity Updated", "entityId": "e1", "message": message, "id": f"id-{number}"}
-    return Event(CHANNEL, f"id-{number}", frame, 7)
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    for module in ("history", "no_history"):
+        monkeypatch.setattr(f"entity_push.table.{module}.time", found)
+    return found
 
 
-def places(updates: Any) -> list[tuple[str, str]]:
-    return [(update.event_id, update.frame.decode().rpartition('"cursor":"')[2][:-2]) for update in updates]
+class Worker:
+    """A history with its calls, as a function has it.
+
+    Attributes:
+        calls: the operations so far.
+    """
+
+    def __init__(self, dynamodb: Any):
+        self.history = History(TABLE_NAME, replay_seconds=DAY)
+        self.calls: list[str] = []
+        self._make = one_by_one(dynamodb)
+
+    def make(self, calls: Sequence[Call]) -> Any:
+        self.calls += [call.operation for call in calls]
+        return self._make(calls)
+
+    def append(self, *events: Event) -> Appended:
+        return run(self.history.append(events), self.make, sleep=lambda _seconds: None)
+
+    def places(self, *events: Event) -> list[tuple[str, int]]:
+        return [(update.event_id, update.sequence) for update in self.append(*events).updates]
+
+    def tail(self) -> Tail:
+        tail = run(self.history.tail(CHANNEL), self.make)
+        assert tail is not None
+        return tail
+
+    def stored(self, after: int = 0) -> list[tuple[int, str]]:
+        tail = self.tail()
+        since = self.history.since(CHANNEL, Cursor(tail.life.epoch, after), tail)
+        return [(number, frame["id"]) for number, frame in each(since, self.make)]
 
 
-def stored(client: Any, found: History) -> list[int]:
-    assert client is not None
-    head = found.head(CHANNEL)
-    assert head is not None
-    return [number for number, _ in found.since(CHANNEL, Cursor(head.epoch, 0), head)]
+@pytest.fixture
+def worker(dynamodb: Any) -> Worker:
+    return Worker(dynamodb)
 
 
-def test_updates_are_numbered_and_stored_in_order(dynamodb: Any) -> None:
-    found = history(dynamodb)
-    first = found.append([event(1), event(2)])
-    second = found.append([event(3)])
-    head = found.head(CHANNEL)
-    assert head is not None
-    assert places([*first, *second]) == [(f"id-{n}", f"{head.epoch}.{n}") for n in (1, 2, 3)]
-    assert head.sequence == 3
-    assert head.latest == second[0].frame
-    replayed = list(found.since(CHANNEL, Cursor(head.epoch, 1), head))
-    assert replayed == [(2, first[1].frame), (3, second[0].frame)]
+def event(
+    number: int,
+    message: str = "x",
+    *,
+    seconds: float = 0,
+    version: int | None = None,
+    own_id: tuple[str, str] | None = None,
+) -> Event:
+    """Return an event that is put so many seconds after `NOW`."""
+    time = f"2027-01-15T{8 + int(seconds) // 3600:02}:{int(seconds) // 60 % 60:02}:{int(seconds) % 60:02}Z"
+    frame: dict[str, Any] = {"type": "Entity Updated", "entityId": "e1", "message": message}
+    frame |= {"id": f"id-{number}", "time": time}
+    if version is not None:
+        frame["version"] = version
+    if own_id:
+        frame["ownId"] = own_id[1]
+    sender = own_id[0] if own_id else ""
+    return Event(CHANNEL, f"id-{number}", frame, round((NOW + seconds) * 1000), sender=sender)
 
 
-def test_a_head_begins_before_the_first_update_and_is_the_same_for_all(dynamodb: Any) -> None:
-    one, other = history(dynamodb), history(dynamodb)
-    made = one.begin(CHANNEL)
+def test_updates_are_numbered_and_stored_in_order(worker: Worker) -> None:
+    first = worker.append(event(1), event(2)).updates
+    second = worker.append(event(3)).updates
+    tail = worker.tail()
+    assert [json.loads(update.frame)["cursor"] for update in (*first, *second)] == [
+        f"{tail.life.epoch}.{n}" for n in (1, 2, 3)
+    ]
+    assert (tail.sequence, tail.latest) == (3, json.loads(second[0].frame))
+    since = worker.history.since(CHANNEL, Cursor(tail.life.epoch, 1), tail)
+    replayed = list(each(since, worker.make))
+    assert replayed == [(2, json.loads(first[1].frame)), (3, json.loads(second[0].frame))]
+
+
+def test_updates_of_a_batch_are_numbered_by_their_times(worker: Worker) -> None:
+    late, early = event(1, seconds=30), event(2, seconds=1)
+    assert worker.places(late, early) == [("id-2", 1), ("id-1", 2)]
+
+
+def test_a_life_begins_before_the_first_update_and_is_the_same_for_all(dynamodb: Any) -> None:
+    one, other = Worker(dynamodb), Worker(dynamodb)
+    made = one.tail()
     assert (made.sequence, made.latest) == (0, None)
-    assert other.begin(CHANNEL) == made
-    assert places(other.append([event(1)])) == [("id-1", f"{made.epoch}.1")]
-    assert one.begin(CHANNEL) == other.head(CHANNEL)
+    assert other.tail() == made
+    assert other.places(event(1)) == [("id-1", 1)]
+    assert one.tail().life == made.life
 
 
-def test_two_that_begin_at_once_get_the_same_head(dynamodb: Any) -> None:
+def test_two_that_begin_at_once_get_the_same_life(dynamodb: Any) -> None:
     class Blind:
         """A client whose reads miss what somebody else has just written."""
 
         def __getattr__(self, name: str) -> Any:
             return (lambda **_parameters: {}) if name == "get_item" else getattr(dynamodb, name)
 
-    made = history(dynamodb).begin(CHANNEL)
-    assert history(Blind()).begin(CHANNEL) == made
-    assert places(history(Blind()).append([event(1)])) == [("id-1", f"{made.epoch}.1")]
+    made = Worker(dynamodb).tail()
+    assert Worker(Blind()).tail() == made
+    assert Worker(Blind()).append(event(1)).updates[0].frame.decode().endswith(f'"{made.life.epoch}.1"}}')
 
 
-def test_the_steady_state_reads_nothing(dynamodb: Any) -> None:
-    class Counting:
-        reads = 0
+def test_the_steady_state_is_one_put_for_each_batch(worker: Worker) -> None:
+    worker.append(event(0))
+    worker.calls.clear()
+    for number in range(1, 6):
+        worker.append(event(number), event(number + 100))
+    assert worker.calls == ["put_item"] * 5
 
-        def __getattr__(self, name: str) -> Any:
-            Counting.reads += name in ("get_item", "query", "batch_get_item")
-            return getattr(dynamodb, name)
 
-    found = history(Counting())
-    for number in range(5):
-        found.append([event(number)])
-    assert Counting.reads == 2, "the second read shows that nobody else is there"
-    other = history(dynamodb)
-    for number in range(10, 20, 2):
-        found.append([event(number)])
-        other.append([event(number + 1)])
-    assert Counting.reads == 2 + 3, "with others about it looks first, once it has noticed them"
+def test_with_others_about_it_looks_first_once_it_has_noticed_them(dynamodb: Any) -> None:
+    one, other = Worker(dynamodb), Worker(dynamodb)
+    one.append(event(1))
+    other.append(event(2))
+    one.calls.clear()
+    one.append(event(3))
+    assert one.calls == ["put_item", "query", "put_item"]
+    other.append(event(4))
+    one.calls.clear()
+    one.append(event(5))
+    assert one.calls == ["query", "put_item"]
 
 
 def test_a_redelivered_event_keeps_its_number_in_any_worker_and_any_company(dynamodb: Any) -> None:
-    first = history(dynamodb).append([event(1), event(2)])
-    again = history(dynamodb).append([event(3), event(2), event(1), event(4)])
-    assert places(again)[:2] == places(first)
-    assert [name for name, _ in places(again)] == ["id-1", "id-2", "id-3", "id-4"]
-    assert stored(dynamodb, history(dynamodb)) == [1, 2, 3, 4]
+    first = Worker(dynamodb).places(event(1), event(2))
+    again = Worker(dynamodb).places(event(3), event(2), event(1), event(4))
+    assert again[:2] == first
+    assert [name for name, _ in again] == ["id-1", "id-2", "id-3", "id-4"]
+    assert [number for number, _ in Worker(dynamodb).stored()] == [1, 2, 3, 4]
 
 
-def test_an_event_given_twice_is_one_update(dynamodb: Any) -> None:
-    assert len(history(dynamodb).append([event(1), event(1)])) == 1
+def test_a_redelivered_event_is_looked_for_as_far_back_as_it_is_old(dynamodb: Any, clock: Clock) -> None:
+    one = Worker(dynamodb)
+    first = one.places(event(1))
+    for number in range(2, 80):
+        clock.now += 60
+        one.append(event(number, seconds=clock.now - NOW))
+    assert Worker(dynamodb).places(event(1)) == first
 
 
-def test_a_worker_whose_head_is_out_of_date_goes_on_from_the_others(dynamodb: Any) -> None:
-    one, other = history(dynamodb), history(dynamodb)
-    for number in range(0, 12, 2):
-        one.append([event(number)])
-        other.append([event(number + 1)])
-    assert stored(dynamodb, one) == list(range(1, 13))
+def test_an_event_given_twice_is_one_update(worker: Worker) -> None:
+    assert len(worker.append(event(1), event(1)).updates) == 1
 
 
-def test_two_workers_at_once_give_contiguous_numbers_and_none_twice(dynamodb: Any) -> None:
-    # moto's transactions are not atomic under threads; DynamoDB's are.
-    lock = threading.Lock()
-
-    class Atomic:
-        def __getattr__(self, name: str) -> Any:
-            def call(**parameters: Any) -> Any:
-                with lock:
-                    return getattr(dynamodb, name)(**parameters)
-
-            return call
-
-    given: list[str] = []
-
-    def work(start: int) -> None:
-        worker = history(Atomic())
-        for number in range(start, start + 40, 4):
-            given.extend(cursor for _, cursor in places(worker.append([event(number + i) for i in range(4)])))
-
-    threads = [threading.Thread(target=work, args=(start,)) for start in (0, 100, 200)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(int(cursor.rpartition(".")[2]) for cursor in given) == list(range(1, 121))
-    assert stored(dynamodb, history(dynamodb)) == list(range(1, 121))
+def test_workers_that_take_turns_leave_no_hole(dynamodb: Any) -> None:
+    workers = [Worker(dynamodb) for _ in range(3)]
+    chance = random.Random(7)
+    for number in range(40):
+        chance.choice(workers).append(event(number))
+    assert workers[0].stored() == [(number + 1, f"id-{number}") for number in range(40)]
 
 
-def test_conflicts_are_tried_again_and_end_as_an_error(dynamodb: Any) -> None:
+def conflicting(dynamodb: Any, times: list[int]) -> Any:
+    """Return a client whose puts meet somebody else's transaction so many times."""
+
     class Conflicting:
-        left = 3
-
         def __getattr__(self, name: str) -> Any:
             return getattr(dynamodb, name)
 
-        def transact_write_items(self, **parameters: Any) -> Any:
-            Conflicting.left -= 1
-            if Conflicting.left < 0:
-                return dynamodb.transact_write_items(**parameters)
-            reasons = [{"Code": "TransactionConflict"}] + [{"Code": "None"}] * (
-                len(parameters["TransactItems"]) - 1
-            )
-            error = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
-            raise ClientError(error, "TransactWriteItems")  # type: ignore[arg-type]
+        def put_item(self, **parameters: Any) -> Any:
+            times[0] -= 1
+            if times[0] < 0:
+                return dynamodb.put_item(**parameters)
+            raise ClientError({"Error": {"Code": "TransactionConflictException"}}, "PutItem")
 
-    assert len(history(Conflicting()).append([event(1)])) == 1
-    Conflicting.left = 10**6
+    return Conflicting()
+
+
+def test_conflicts_are_tried_again_and_end_as_an_error(dynamodb: Any) -> None:
+    Worker(dynamodb).append(event(0))
+    assert Worker(conflicting(dynamodb, [3])).places(event(1)) == [("id-1", 2)]
     with pytest.raises(StillConflictingError):
-        history(Conflicting()).append([event(2)])
-    assert stored(dynamodb, history(dynamodb)) == [1]
+        Worker(conflicting(dynamodb, [10**6])).append(event(2))
+    assert [name for _, name in Worker(dynamodb).stored()] == ["id-0", "id-1"]
 
 
-def test_a_head_that_is_lost_begins_another_epoch(dynamodb: Any) -> None:
-    found = history(dynamodb)
-    found.append([event(1), event(2)])
-    before = found.head(CHANNEL)
-    dynamodb.delete_item(TableName=TABLE_NAME, Key={"pk": {"S": f"CHANNEL#{CHANNEL}"}, "sk": {"S": "HEAD"}})
-    found.append([event(3)])
-    after = found.head(CHANNEL)
-    assert before is not None
-    assert after is not None
-    assert after.sequence == 1
-    assert after.epoch != before.epoch
+def test_a_failed_append_is_forgotten(dynamodb: Any) -> None:
+    """Rule 10: what a lost answer was about is unknown, so the log is read again."""
+    lose = [False]
 
+    class Losing:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(dynamodb, name)
 
-def test_a_large_latest_frame_is_kept_without_its_message(dynamodb: Any) -> None:
-    found = history(dynamodb)
-    (update,) = found.append([event(1, "x" * MAX_LATEST_BYTES)])
-    head = found.head(CHANNEL)
-    assert head is not None
-    assert head.latest is not None
-    assert b'"oversize":true' in head.latest
-    assert list(found.since(CHANNEL, Cursor(head.epoch, 0), head)) == [(1, update.frame)]
+        def put_item(self, **parameters: Any) -> Any:
+            answer = dynamodb.put_item(**parameters)
+            if lose[0]:
+                raise ClientError({"Error": {"Code": "InternalServerError"}}, "PutItem")
+            return answer
+
+    worker = Worker(Losing())
+    worker.append(event(1))
+    lose[0] = True
+    with pytest.raises(ClientError):
+        worker.append(event(2))
+    lose[0] = False
+    assert worker.places(event(2), event(3)) == [("id-2", 2), ("id-3", 3)]
 
 
 def test_other_errors_are_not_swallowed(dynamodb: Any) -> None:
     dynamodb.delete_table(TableName=TABLE_NAME)
     with pytest.raises(ClientError):
-        history(dynamodb).append([event(1)])
+        Worker(dynamodb).append(event(1))
 
 
-def test_switching_storing_off_and_on_again_begins_another_epoch(dynamodb: Any) -> None:
-    found = history(dynamodb)
-    found.append([event(1)])
-    before = found.head(CHANNEL)
-    (update,) = NoHistory(dynamodb, TABLE_NAME).append([event(2)])
+def test_a_life_that_is_lost_is_followed_by_another(dynamodb: Any, worker: Worker, clock: Clock) -> None:
+    worker.append(event(1), event(2))
+    before = worker.tail()
+    dynamodb.delete_item(TableName=TABLE_NAME, Key=keys.life(CHANNEL))
+    clock.now += history_module.TRUST_SECONDS + 1
+    worker.append(event(3))
+    after = worker.tail()
+    assert after.sequence == 1
+    assert after.life.epoch != before.life.epoch
+
+
+def test_a_life_ends_with_silence_and_is_prolonged_by_updates(worker: Worker, clock: Clock) -> None:
+    worker.append(event(1))
+    begun = worker.tail().life
+    assert begun.ends == NOW + 2 * DAY
+    clock.now += DAY + 1
+    worker.append(event(2))
+    prolonged = worker.tail().life
+    assert (prolonged.epoch, prolonged.ends) == (begun.epoch, int(clock.now) + 2 * DAY)
+    clock.now += 2 * DAY
+    worker.append(event(3))
+    assert worker.tail().life.epoch != begun.epoch
+    assert worker.stored() == [(1, "id-3")]
+
+
+def test_segments_outlive_their_life_and_none_is_kept_for_ever(dynamodb: Any, worker: Worker) -> None:
+    worker.append(event(1))
+    (segment,) = (item for item in scan(dynamodb) if item["sk"]["S"].startswith("LOG#"))
+    assert int(segment["ttl"]["N"]) == worker.tail().life.ends + MARGIN_SECONDS
+
+
+def scan(dynamodb: Any) -> list[Any]:
+    return list(dynamodb.scan(TableName=TABLE_NAME, ConsistentRead=True)["Items"])
+
+
+@pytest.mark.parametrize("message", ["x" * 3000, "", "é\u2028\U0001f642"])
+def test_a_segment_is_read_as_it_was_written(message: str) -> None:
+    stored = [Stored.of(event(1, message)), Stored.of(event(2, own_id=("user:alice", "a")))]
+    segment = Segment("abc", 7, stored, NOW, 5, 9)
+    assert Segment.from_item(segment.to_item(CHANNEL)) == segment
+
+
+def test_what_compresses_to_fewer_write_units_is_compressed() -> None:
+    def updates(message: str) -> bytes:
+        found: bytes = Segment("a", 1, [Stored.of(event(1, message))], NOW, 5).to_item(CHANNEL)["updates"][
+            "B"
+        ]
+        return found
+
+    assert updates("x" * 500).startswith(b"[")
+    assert len(updates("x" * 5000)) < 200
+    noise = random.Random(1).randbytes(2000).hex()
+    assert len(updates(noise)) < 2400
+
+
+def test_a_frame_that_no_answer_could_hold_is_stored_without_its_message(worker: Worker) -> None:
+    (update,) = worker.append(event(1, "x" * MAX_STORED_BYTES)).updates
+    assert b"oversize" not in update.frame, "it is pushed whole"
+    latest = worker.tail().latest
+    assert latest is not None
+    assert latest["oversize"] is True
+    assert "message" not in latest
+
+
+def test_large_updates_of_a_batch_are_divided_among_segments(dynamodb: Any, worker: Worker) -> None:
+    worker.append(*(event(number, "x" * 5000) for number in range(4)))
+    assert sum(item["sk"]["S"].startswith("LOG#") for item in scan(dynamodb)) == 4
+    assert [number for number, _ in worker.stored()] == [1, 2, 3, 4]
+    assert worker.stored(after=2) == [(3, "id-2"), (4, "id-3")]
+
+
+def test_a_version_that_is_not_above_the_last_is_superseded(dynamodb: Any, worker: Worker) -> None:
+    assert worker.append(event(1, version=5), event(2)).superseded == 0
+    other = Worker(dynamodb)
+    told = other.append(event(3, version=5), event(4, version=6), event(5, version=4))
+    assert [update.event_id for update in told.updates] == ["id-4"]
+    assert told.superseded == 2
+    assert worker.places(event(6)) == [("id-6", 4)], "an update without a version is never superseded"
+
+
+def test_a_redelivered_version_keeps_its_number_although_a_higher_one_came(worker: Worker) -> None:
+    """Rule 6: ids go first, or a lost acknowledgement would lose the frame."""
+    worker.append(event(1, version=5))
+    worker.append(event(2, version=6))
+    again = worker.append(event(1, version=5))
+    assert [(update.event_id, update.sequence) for update in again.updates] == [("id-1", 1)]
+    assert again.superseded == 0
+
+
+def test_of_versions_in_one_batch_only_what_is_stored_supersedes(worker: Worker) -> None:
+    told = worker.append(event(1, version=6, seconds=0), event(2, version=5, seconds=1))
+    assert [update.event_id for update in told.updates] == ["id-1"]
+    assert told.superseded == 1
+
+
+def test_an_own_id_means_the_same_update_for_its_sender_alone(dynamodb: Any, worker: Worker) -> None:
+    worker.append(event(1, own_id=("user:alice", "a")))
+    other = Worker(dynamodb)
+    told = other.append(event(2, own_id=("user:alice", "a")), event(3, own_id=("user:mallory", "a")))
+    assert [update.event_id for update in told.updates] == ["id-3"]
+    assert told.repeated == 1
+
+
+def test_an_own_id_is_remembered_for_five_minutes(worker: Worker, clock: Clock) -> None:
+    worker.append(event(1, own_id=("user:alice", "a")))
+    clock.now += history_module.OWN_ID_SECONDS + 1
+    later = event(2, seconds=history_module.OWN_ID_SECONDS + 1, own_id=("user:alice", "a"))
+    assert worker.places(later) == [("id-2", 2)]
+
+
+def unstored(*events: Event) -> Any:
+    return NoHistory(TABLE_NAME).append(events)
+
+
+def test_switching_storing_off_and_on_again_begins_another_life(dynamodb: Any, worker: Worker) -> None:
+    """Rule 5: a client with the old cursor would be told that it missed nothing."""
+    worker.append(event(1))
+    before = worker.tail()
+    (update,) = run(unstored(event(2)), one_by_one(dynamodb)).updates
     assert (update.sequence, b"cursor" in update.frame) == (0, False)
-    after = history(dynamodb).begin(CHANNEL)
-    assert before is not None
-    assert after.epoch != before.epoch, "a client with the old cursor would be told that it missed nothing"
+    assert worker.places(event(3)) == [("id-3", 1)], "a warm worker meets the seal"
+    assert worker.tail().life.epoch != before.life.epoch
+
+
+def test_a_life_without_updates_is_sealed_as_well(dynamodb: Any, worker: Worker) -> None:
+    before = worker.tail()
+    for _ in range(2):
+        run(unstored(event(2)), one_by_one(dynamodb))
+    assert worker.tail().life.epoch != before.life.epoch
 
 
 def test_without_a_history_an_event_given_twice_is_one_update(dynamodb: Any) -> None:
-    assert len(NoHistory(dynamodb, TABLE_NAME).append([event(1), event(1), event(2)])) == 2
+    made: MakeCalls = one_by_one(dynamodb)
+    assert len(run(unstored(event(1), event(1), event(2)), made).updates) == 2
+    assert scan(dynamodb) == []
+
+
+def test_what_the_version_before_stored_is_left_alone_and_its_cursors_are_of_another_life(
+    dynamodb: Any, worker: Worker
+) -> None:
+    old = {
+        "pk": keys.life(CHANNEL)["pk"],
+        "ttl": {"N": str(int(NOW) + 10**6)},
+        "epoch": {"S": "5f0c1d2e3a4b"},
+    }
+    frame = {"B": b"x"}
+    for sk in ("HEAD", "UPDATE#5f0c1d2e3a4b#0000000000000007", "EVENT#id-7"):
+        dynamodb.put_item(TableName=TABLE_NAME, Item={**old, "sk": {"S": sk}, "frame": frame})
+    before = scan(dynamodb)
+    assert worker.places(event(8)) == [("id-8", 1)]
+    assert worker.tail().life.epoch != "5f0c1d2e3a4b"
+    assert [item for item in scan(dynamodb) if item in before] == before

@@ -1,19 +1,23 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 from entity_push.protocol.channels import subscriber_lists
+from entity_push.table.calls import Call, MakeCalls, each, one_by_one
 from entity_push.table.dynamodb_client import DynamoDbClient
 from entity_push.table.subscribers import NEVER, Page, Subscribers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.one_by_one import one_by_one
 from tests.unit.conftest import TABLE_NAME
 from tests.unit.table.standin_dynamodb import StandIn, answer
 
 CHANNEL = "user/alice"  # one list alone
+
+
+def pages_of(channel: str, make: MakeCalls, after: str | None = None) -> Iterator[Page]:
+    return each(Subscribers(TABLE_NAME).pages(channel, after=after), make)
 
 
 def put(dynamodb: Any, channel: str, ends: dict[str, int | None]) -> None:
@@ -34,26 +38,26 @@ def put(dynamodb: Any, channel: str, ends: dict[str, int | None]) -> None:
 def test_subscribers_are_those_of_the_channel_alone_with_the_end_of_their_right(dynamodb: Any) -> None:
     put(dynamodb, CHANNEL, {"c1": 1_800_000_000, "c2": None})
     put(dynamodb, f"{CHANNEL}/x", {"c3": 1_800_000_000})
-    for sk in ("HEAD", "UPDATE#x#1", "EVENT#x"):
+    for sk in ("LIFE", "LOG#x#1", "SEAL"):
         dynamodb.put_item(TableName=TABLE_NAME, Item={"pk": {"S": f"CHANNEL#{CHANNEL}"}, "sk": {"S": sk}})
-    (page,) = Subscribers(one_by_one(dynamodb), TABLE_NAME).pages(CHANNEL)
+    (page,) = pages_of(CHANNEL, one_by_one(dynamodb))
     assert page == Page({"c1": 1_800_000_000, "c2": NEVER}, last=True)
 
 
 def test_a_channel_without_subscribers_has_one_empty_page(dynamodb: Any) -> None:
-    assert list(Subscribers(one_by_one(dynamodb), TABLE_NAME).pages(CHANNEL)) == [Page({}, last=True)]
+    assert list(pages_of(CHANNEL, one_by_one(dynamodb))) == [Page({}, last=True)]
 
 
 def test_2500_subscribers_are_read_over_more_than_one_page_in_the_tables_order(dynamodb: Any) -> None:
     # 2,500 items of over 420 bytes are more than the 1 MB that one Query returns.
     ids = [f"{number:04}{'x' * 400}" for number in range(2500)]
     put(dynamodb, CHANNEL, dict.fromkeys(ids))
-    table = Subscribers(one_by_one(dynamodb), TABLE_NAME)
-    pages = list(table.pages(CHANNEL))
+    make = one_by_one(dynamodb)
+    pages = list(pages_of(CHANNEL, make))
     assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True]
     assert len(pages) > 1
     assert [name for page in pages for name in page.subscribers] == ids
-    behind = [name for page in table.pages(CHANNEL, after=ids[100]) for name in page.subscribers]
+    behind = [name for page in pages_of(CHANNEL, make, ids[100]) for name in page.subscribers]
     assert behind == ids[101:]
 
 
@@ -68,7 +72,7 @@ def test_pages_over_the_wire_are_read_as_they_are_asked_for(subscribers: int) ->
     behind = {"pk": {"S": "x"}, "sk": {"S": "y"}}
     with StandIn([page(1, LastEvaluatedKey=behind), page(2)]) as standin:
         client = DynamoDbClient(standin.url, "eu-west-1", lambda: ReadOnlyCredentials("a", "b", None))
-        pages = Subscribers(client.queries, "table").pages(CHANNEL)
+        pages = pages_of(CHANNEL, client.at_once)
         first = next(pages)
         assert len(standin.calls) == 1
         second = next(pages)
@@ -93,8 +97,8 @@ def test_several_lists_are_merged_each_connection_once_and_any_page_may_be_the_l
     names = subscriber_lists("entity/a/b")
     stored = {name: sorted(ends) for name, ends in zip(names, lists, strict=True)}
 
-    def read(queries: Sequence[Any]) -> list[Any]:
-        return [one_page(query) for query in queries]
+    def read(calls: Sequence[Call]) -> list[Any]:
+        return [one_page(call.parameters) for call in calls]
 
     def one_page(query: Any) -> Any:
         ids = stored[query["ExpressionAttributeValues"][":pk"]["S"].removeprefix("CHANNEL#")]
@@ -104,9 +108,8 @@ def test_several_lists_are_merged_each_connection_once_and_any_page_may_be_the_l
         more = {"LastEvaluatedKey": items[-1]} if len(behind) >= size else {}
         return {"Items": items, **more}
 
-    table = Subscribers(read, TABLE_NAME)
     expected = sorted({name for ids in stored.values() for name in ids if start is None or name > start})
-    pages = list(table.pages("entity/a/b", after=start))
+    pages = list(pages_of("entity/a/b", read, start))
     assert sorted(name for page in pages for name in page.subscribers) == expected
     assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True]
     seen: list[str] = []
@@ -114,16 +117,16 @@ def test_several_lists_are_merged_each_connection_once_and_any_page_may_be_the_l
         seen += page.subscribers
         assert seen == expected[: len(seen)], "in order, so that one can go on after the last"
         if page.subscribers:
-            rest = [name for more in table.pages("entity/a/b", after=seen[-1]) for name in more.subscribers]
+            rest = [name for more in pages_of("entity/a/b", read, seen[-1]) for name in more.subscribers]
             assert sorted(rest) == expected[len(seen) :]
 
 
 def test_the_lists_of_a_channel_are_read_at_once() -> None:
     asked: list[int] = []
 
-    def read(queries: Sequence[Any]) -> list[Any]:
-        asked.append(len(queries))
-        return [{"Items": []} for _ in queries]
+    def read(calls: Sequence[Call]) -> list[Any]:
+        asked.append(len(calls))
+        return [{"Items": []} for _ in calls]
 
-    assert list(Subscribers(read, TABLE_NAME).pages("entity/a/b/c/d/e")) == [Page({}, last=True)]
+    assert list(pages_of("entity/a/b/c/d/e", read)) == [Page({}, last=True)]
     assert asked == [6]

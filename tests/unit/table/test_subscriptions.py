@@ -5,6 +5,7 @@ import pytest
 from botocore.exceptions import ClientError
 from entity_push.auth.bearer import ANONYMOUS
 from entity_push.protocol.channels import everyone_list
+from entity_push.table.calls import each, one_by_one
 from entity_push.table.conflicts import StillConflictingError
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.subscribers import Subscribers
@@ -18,7 +19,6 @@ from entity_push.table.subscriptions import (
     channels_bytes,
 )
 
-from tests.one_by_one import one_by_one
 from tests.unit.conftest import TABLE_NAME, all_items
 
 CONNECTED_AT = 1_700_000_000_123
@@ -57,7 +57,7 @@ def outcomes(table: Subscriptions, connection: Connection, *channels: str, limit
 
 
 def subscribers(dynamodb: Any, channel: str) -> list[str]:
-    pages = Subscribers(one_by_one(dynamodb), TABLE_NAME).pages(channel)
+    pages = each(Subscribers(TABLE_NAME).pages(channel), one_by_one(dynamodb))
     return [name for page in pages for name in page.subscribers]
 
 
