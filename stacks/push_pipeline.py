@@ -109,7 +109,6 @@ class PushPipeline(Construct):
                 deployment_name=self._name,
                 table_name=table.table_name,
                 replay_seconds=self._settings.replay_seconds,
-                head_seconds=self._settings.head_seconds,
                 callback_url=stage.callback_url,
                 queue_url=self.queue.queue_url,
                 dead_letter_queue_url=self.dead_letters.queue_url,
@@ -124,10 +123,7 @@ class PushPipeline(Construct):
         )
         push.allow_items(
             table,
-            (
-                *("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
-                *("Query", "BatchGetItem", "BatchWriteItem"),
-            ),
+            ("GetItem", "PutItem", "UpdateItem", "Query", "BatchGetItem", "BatchWriteItem"),
             ("CONNECTION#", "CHANNEL#", "EXPIRES#"),
         )
         push.allow(("sqs:SendMessage",), self.queue.queue_arn, self.dead_letters.queue_arn)

@@ -7,7 +7,7 @@ import difflib
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, InitVar, dataclass, field, fields
 from typing import Any, Self
 
 from entity_push.protocol.event_rules import EVENT_RULES_RULE, EventRule, InvalidRuleError, read_rules
@@ -23,6 +23,13 @@ SUPPORTED_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 class SettingError(ValueError):
     """A setting is unknown or has a value that is not allowed; the message says what is."""
 
+
+_GONE = {
+    "headDays": "The setting headDays is gone: leave it out. A channel's cursors and its latest update now "
+    "end with its life, one to two times replayHours after its last update. Raise replayHours if that is too "
+    "short."
+}
+"""Settings of earlier versions, with what replaced them."""
 
 _CLAIM = matching(r"[!-~]{1,256}", "1 to 256 printable characters without spaces")
 
@@ -126,14 +133,9 @@ class Settings:
     replay_hours: int = setting_field(
         24,
         whole(0, 24 * 30),
-        "How long updates are kept for clients that come back. 0 stores and numbers nothing: frames have no "
-        "sequence, and clients can't catch up.",
-    )
-    head_days: int = setting_field(
-        30,
-        whole(1, 365),
-        "How long a channel's last number and frame are kept after its last update; at least as long as "
-        "replayHours.",
+        "How long updates are kept for clients that come back. A channel's cursors and its latest update are "
+        "kept as long, and at most twice as long. 0 stores and numbers nothing: frames have no sequence, and "
+        "clients can't catch up.",
     )
     throttle_rate: int = setting_field(
         1000,
@@ -186,16 +188,12 @@ class Settings:
         "Least level that the functions log. Above INFO, Lambda would drop the metrics too.",
     )
     log_retention_days: int = setting_field(30, one_of_numbers(*LOG_RETENTIONS), "Days that logs are kept.")
+    head_days: InitVar[None] = None  # gone; a TypeError would not say what replaced it
 
     @property
     def replay_seconds(self) -> int:
         """How long updates are kept."""
         return self.replay_hours * 3600
-
-    @property
-    def head_seconds(self) -> int:
-        """How long a channel's last number and frame are kept."""
-        return self.head_days * 24 * 3600
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Self:
@@ -205,7 +203,7 @@ class Settings:
         and are passed over.
 
         Raises:
-            SettingError: a name is unknown, or a value is not allowed.
+            SettingError: a name is unknown or gone, or a value is not allowed.
         """
         known = {context_name(setting): setting.name for setting in fields(cls)}
         values = {}
@@ -213,23 +211,20 @@ class Settings:
             if not re.fullmatch(r"[A-Za-z0-9]+", name):
                 continue
             if name not in known:
-                raise SettingError(_unknown(name, list(known)))
+                raise SettingError(_GONE.get(name) or _unknown(name, list(known)))
             values[known[name]] = value
         return cls(**values)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, head_days: None) -> None:
         """Check the values, from the context or from an object.
 
         Raises:
-            SettingError: a value is not allowed.
+            SettingError: a value is not allowed, or a setting is gone.
         """
+        if head_days is not None:
+            raise SettingError(_GONE["headDays"])
         for setting in fields(self):
             object.__setattr__(self, setting.name, _read(setting, getattr(self, setting.name)))
-        if self.head_days * 24 < self.replay_hours:
-            raise SettingError(
-                f"The setting headDays is {self.head_days}; with replayHours {self.replay_hours} it "
-                f"has to be at least {-(-self.replay_hours // 24)}."
-            )
         self._check_issuer()
 
     def _check_issuer(self) -> None:

@@ -69,7 +69,6 @@ class WebSocket(Construct):
             "client_frame_bytes": settings.client_frame_kilobytes * 1024,
             "subscriptions_per_connection": settings.subscriptions_per_connection,
             "replay_seconds": settings.replay_seconds,
-            "head_seconds": settings.head_seconds,
         }
         self.api = apigatewayv2.WebSocketApi(
             self,

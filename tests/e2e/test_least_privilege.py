@@ -33,7 +33,7 @@ MAY: dict[str, set[str]] = {
     "disconnect": _each(ITEMS, "batch write", "delete"),
     "expire": _each(("EXPIRES",), "batch write", "query") | {"close"},
     "publish": {"get CONNECTION", "put event"},
-    "push": _each(ITEMS, "get", "query", "batch get", "put", "update", "delete", "batch write")
+    "push": _each(ITEMS, "get", "query", "batch get", "put", "update", "batch write")
     | {"post", "close", "send", "receive", "give up"},
     "subscribe": _each(("CONNECTION", "CHANNEL"), "get", "query", "put", "update"),
     "unsubscribe": _each(("CONNECTION", "CHANNEL"), "get", "update", "delete"),

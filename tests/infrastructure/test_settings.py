@@ -96,7 +96,7 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(name: str, v
         ({"route_throttles": (("subscribe", 0),)}, "The setting routeThrottles is"),
         ({"event_rules": ({"pattern": {}, "entityId": "x"},)}, 'The setting eventRules: a rule has a "name"'),
         ({"authorization": "oidc"}, "With authorization oidc, the setting tokenIssuer is needed."),
-        ({"head_days": 1, "replay_hours": 48}, "has to be at least 2"),
+        ({"head_days": 30}, "The setting headDays is gone: leave it out."),
     ],
     ids=str,
 )
@@ -118,9 +118,11 @@ def test_the_name_of_the_stack_is_a_setting_of_our_app_alone() -> None:
         Settings.from_context({"stackName": "Orders"})
 
 
-def test_a_head_must_live_as_long_as_its_updates() -> None:
-    with pytest.raises(SettingError, match=r"headDays is 1; with replayHours 48 it has to be at least 2"):
-        AppSettings.from_context({"headDays": 1, "replayHours": 48})
+@pytest.mark.parametrize("value", ["30", 30, None])
+def test_a_setting_that_is_gone_is_refused_with_what_replaced_it(value: Any) -> None:
+    with pytest.raises(SettingError, match=r"headDays is gone: leave it out\..*Raise replayHours"):
+        AppSettings.from_context({"headDays": value})
+    assert "headDays" not in as_markdown()
 
 
 def test_the_documentation_lists_the_settings_as_they_are() -> None:

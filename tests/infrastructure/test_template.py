@@ -22,7 +22,7 @@ TABLE_ACTIONS: dict[str, set[str]] = {
     "expire": {"dynamodb:Query", "dynamodb:BatchWriteItem"},
     "default": set(),
     "push": {
-        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
         *("dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"),
     },
 }
