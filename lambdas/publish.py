@@ -31,7 +31,11 @@ def handler(request: Request) -> Frame:
         raise ProtocolError(
             ErrorCode.FORBIDDEN, f"Your token has no grant to publish to {publication.grant}."
         )
-    sender = {} if bearer.user_id is None else {"from": bearer.user_id}
+    sender = {}
+    if bearer.user_id is not None:
+        sender = {"from": bearer.user_id}
+    elif publication.own_id is not None:
+        sender = {"connection": request.connection_id}  # an id of one's own counts for its sender alone
     try:
         event_id = bus.put(publication.detail_type, {**publication.detail, **sender})
     except NotPutError as error:
@@ -39,4 +43,4 @@ def handler(request: Request) -> Frame:
         raise ProtocolError(
             ErrorCode.NOT_PUBLISHED, "EventBridge did not take the event. Try again after a pause."
         ) from error
-    return frames.published(publication.named, event_id)
+    return frames.published(publication.named, event_id, publication.own_id)

@@ -37,6 +37,10 @@ ADVICE: Mapping[Reason, str] = {
     "Redriving can't help: the event stays as it is.",
     Reason.INVALID_USER_ID: "Mend the service that puts the event, and let it put the event again. "
     "Redriving can't help: the event stays as it is.",
+    Reason.INVALID_VERSION: "Mend the service that puts the event, and let it put the event again. "
+    "Redriving can't help: the event stays as it is.",
+    Reason.INVALID_ID: "Mend the service that puts the event, and let it put the event again. "
+    "Redriving can't help: the event stays as it is.",
     Reason.UNFIT_EVENT: "Correct the rule in eventRules, or the service that puts the event. The letter has "
     "the whole event: after deploying a corrected rule, redrive.",
     Reason.UNKNOWN_RULE: "The rule that it came by was taken away, or has another name now. Deploy a rule of "

@@ -154,10 +154,16 @@ def described(outcome: Event | UnusableMessageError) -> list[str]:
         json.dumps(outcome.frame["message"], ensure_ascii=False) if "message" in outcome.frame else "none"
     )
     shown = visible(message[:MOST_SHOWN]) + "…" * (len(message) > MOST_SHOWN)
+    said = [
+        f"  {what + ':':<8} {visible(str(outcome.frame[name]))}"
+        for what, name in (("version", "version"), ("id", "ownId"))
+        if name in outcome.frame
+    ]
     too_large = "; too large, so it goes without its message" if update.oversize else ""
     return [
         f"update of {visible(outcome.channel)}",
         f"  message: {shown}",
+        *said,
         f"  size:    {len(update.frame):,} bytes{too_large}",
     ]
 

@@ -12,6 +12,8 @@ class Reason(enum.StrEnum):
     INVALID_ENTITY_ID = "invalid_entity_id"
     INVALID_ENTITY_IDS = "invalid_entity_ids"
     INVALID_USER_ID = "invalid_user_id"
+    INVALID_VERSION = "invalid_version"
+    INVALID_ID = "invalid_id"
     UNFIT_EVENT = "unfit_event"
     UNKNOWN_RULE = "unknown_rule"
     INVALID_CHUNK = "invalid_chunk"

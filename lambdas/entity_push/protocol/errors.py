@@ -20,6 +20,7 @@ class ErrorCode(enum.StrEnum):
     INVALID_CHANNEL = "invalid_channel"
     TOO_MANY_ENTITIES = "too_many_entities"
     INVALID_MESSAGE = "invalid_message"
+    INVALID_ID = "invalid_id"
     NOT_PUBLISHED = "not_published"
     CONNECTION_GONE = "connection_gone"
     INTERNAL_ERROR = "internal_error"

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from entity_push.protocol.event_patterns import checked_pattern
-from entity_push.protocol.events import MAX_ENTITIES
+from entity_push.protocol.events import MAX_ENTITIES, InvalidVersionError, checked_version
+from entity_push.protocol.ids import InvalidOwnIdError, checked_own_id
 from entity_push.protocol.json_paths import JsonPath, Template, UnfitValueError, text_of
 
 _NAME = re.compile(r"[A-Za-z0-9-]{1,32}")
 _AUDIENCES = ("entityId", "entityIds", "userId", "broadcast")
-_FIELDS = {"name", "pattern", "message", *_AUDIENCES}
+_FIELDS = {"name", "pattern", "message", "version", "id", *_AUDIENCES}
 
 EVENT_RULES_RULE = (
     'a list of objects such as {"name":"shipped","pattern":{"source":["shop"],'
@@ -30,7 +31,7 @@ class InvalidRuleError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class EventRule:
-    """A rule: its events, the audience of their updates, and the updates' message.
+    """A rule: its events, the audience of their updates, and what the updates say.
 
     Attributes:
         name: tells it from the other rules of the deployment; messages on the queue carry it.
@@ -38,6 +39,8 @@ class EventRule:
         entities: templates of entities' ids, or a path to a list of ids; None for another audience.
         user: template of a user's id; None for another audience.
         message: path of the update's message, or paths of its members; None for updates without one.
+        version: path of the update's version; None for updates without one.
+        own_id: path of the id that the event's sender gives the update; None for updates without one.
         written: the rule as the setting has it.
     """
 
@@ -46,6 +49,8 @@ class EventRule:
     entities: tuple[Template, ...] | JsonPath | None
     user: Template | None
     message: JsonPath | Mapping[str, JsonPath] | None
+    version: JsonPath | None
+    own_id: JsonPath | None
     written: Mapping[str, Any]
 
     @classmethod
@@ -80,6 +85,8 @@ class EventRule:
             _entities(value),
             Template.parse(value["userId"]) if "userId" in value else None,
             _message(value.get("message")),
+            JsonPath.parse(value["version"]) if "version" in value else None,
+            JsonPath.parse(value["id"]) if "id" in value else None,
             value,
         )
 
@@ -106,6 +113,32 @@ class EventRule:
         if isinstance(self.message, JsonPath):
             return _found({"message": self.message}, event)
         return {} if self.message is None else {"message": _found(self.message, event)}
+
+    def version_in(self, event: Mapping[str, Any]) -> int | None:
+        """Return the update's version; None if the rule has none.
+
+        Raises:
+            UnfitValueError: the event has none, or no usable one. Without it an old state could pass as new.
+        """
+        if self.version is None:
+            return None
+        try:
+            return checked_version(self.version.find(event))
+        except InvalidVersionError as error:
+            raise UnfitValueError(f"{self.version.text}: {error}") from error
+
+    def own_id_in(self, event: Mapping[str, Any]) -> str | None:
+        """Return the id that the event's sender gives the update; None if the rule has none.
+
+        Raises:
+            UnfitValueError: the event has none, or no usable one.
+        """
+        if self.own_id is None:
+            return None
+        try:
+            return checked_own_id(self.own_id.find_text(event))
+        except InvalidOwnIdError as error:
+            raise UnfitValueError(f"{self.own_id.text}: {error}") from error
 
 
 def read_rules(value: Any) -> tuple[EventRule, ...]:

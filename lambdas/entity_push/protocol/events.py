@@ -12,8 +12,10 @@ from entity_push.protocol.dead_letter_reasons import Reason, UnusableMessageErro
 from entity_push.protocol.frames import Frame, Pushed
 from entity_push.protocol.ids import (
     InvalidEntityIdError,
+    InvalidOwnIdError,
     InvalidUserIdError,
     checked_entity_id,
+    checked_own_id,
     checked_user_id,
 )
 
@@ -22,23 +24,28 @@ USER_NOTIFICATION = "Send User Push Notification"
 BROADCAST = "Broadcast"
 
 CLIENT_SOURCE = "entity-push.client"
-"""Source of the events that clients publish; only they have a `from`: the user who published."""
+"""Source of the events that clients publish. Only they say which client it was: by the user in `from`, or by
+the `connection` of a client without a user."""
 
 MAX_TEXT_LENGTH = 256
 
 MAX_VERSION = 2**53 - 1
 """The highest version: the highest whole number that JavaScript tells from the next."""
 
-MAX_OWN_ID_LENGTH = 128
+VERSION_RULE = f"A version is a whole number from 0 to {MAX_VERSION}."
 
 Identity = tuple[str, str]
 """What tells an update from others of its channel: the event's id, and the rule that read it."""
 
-OwnId = tuple[str, str]
-"""A sender, and the id that the sender gave an update."""
+OwnId = tuple[str, str, str]
+"""A sender, the rule that read the id, and the id that the sender gave an update."""
 
 MAX_ENTITIES = 100
 """Entities that one event may name."""
+
+
+class InvalidVersionError(ValueError):
+    """The value is not a version; the message says what one is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ class Event:
         frame: what is pushed, without sequence and cursor.
         sent_at: when EventBridge put it on the queue, in milliseconds since 1970.
         rule: name of the rule that reads it as an update; empty for the documented events.
-        sender: who gave it an id of its own: a user or a source; empty if nobody did.
+        sender: who gave it an id of its own (`sender_of`); empty if nobody did.
     """
 
     channel: str
@@ -101,8 +108,8 @@ class Event:
 
     @property
     def own_id(self) -> OwnId | None:
-        """The id that its sender gave it, with the sender, so that nobody's id means anybody else's."""
-        return (self.sender, self.frame["ownId"]) if self.sender else None
+        """The id that its sender gave it. Nobody's id means anybody else's, nor that of another rule."""
+        return (self.sender, self.rule, self.frame["ownId"]) if self.sender else None
 
     @property
     def time(self) -> float:
@@ -166,18 +173,22 @@ def parse_event(event: Mapping[str, Any], *, sent_at: int) -> Event | EventOfSev
         sent_at: when it was put on the queue, in milliseconds since 1970.
 
     Raises:
-        UnusableMessageError: not an event, of another kind, or without a usable id of its audience.
+        UnusableMessageError: not an event, of another kind, without a usable id of its audience, or with an
+            unusable version or id.
     """
     kind, event_id, time, detail = envelope(event)
     if kind not in _KINDS:
         text = f"the detail-type is none of {', '.join(map(repr, _KINDS))}"
         raise UnusableMessageError(Reason.UNKNOWN_DETAIL_TYPE, text)
-    sender = _sender(event)
+    publisher, version, own_id = _publisher(event), _version(detail), _own_id(detail)
+    sender = "" if own_id is None else sender_of(event)
     if kind == ENTITY_UPDATED and "entityIds" in detail:
         return EventOfSeveral(event, _entity_ids(detail))
-    pushed = Pushed(event_id=event_id, time=time, detail=detail, sender=sender)
+    pushed = Pushed(
+        event_id=event_id, time=time, detail=detail, sender=publisher, version=version, own_id=own_id
+    )
     channel, frame = _KINDS[kind](pushed)
-    return Event(channel, event_id, frame, sent_at)
+    return Event(channel, event_id, frame, sent_at, sender=sender)
 
 
 def envelope(event: Mapping[str, Any]) -> tuple[str, str, str, Mapping[str, Any]]:
@@ -195,6 +206,57 @@ def envelope(event: Mapping[str, Any]) -> tuple[str, str, str, Mapping[str, Any]
         Reason.NOT_AN_EVENT,
         "the message is not an EventBridge event (detail-type, id, time and an object as detail)",
     )
+
+
+def sender_of(event: Mapping[str, Any]) -> str:
+    """Return whose ids of their own an event's is one of: a user's, a connection's, or a source's.
+
+    What comes before the slash keeps the three apart: a user may have the name of a source.
+
+    Raises:
+        UnusableMessageError: nobody can have sent it.
+    """
+    if (user_id := _publisher(event)) is not None:
+        return f"user/{user_id}"
+    match event.get("source"), event["detail"].get("connection"):
+        case str(source), str(connection_id) if source == CLIENT_SOURCE and _is_short(connection_id):
+            return f"connection/{connection_id}"
+        case str(source), _ if 1 <= len(source) <= MAX_TEXT_LENGTH:
+            return f"source/{source}"
+    text = f"the event has an id of its own, but no source of 1 to {MAX_TEXT_LENGTH} characters"
+    raise UnusableMessageError(Reason.NOT_AN_EVENT, text)
+
+
+def checked_version(value: object) -> int:
+    """Return a version as it is.
+
+    Args:
+        value: what an event has as the version; anything at all.
+
+    Raises:
+        InvalidVersionError: it is not a whole number in the documented range.
+    """
+    if type(value) is int and 0 <= value <= MAX_VERSION:  # a bool is an int, too
+        return value
+    raise InvalidVersionError(f"This one is {value!r:.50}. {VERSION_RULE}")
+
+
+def _version(detail: Mapping[str, Any]) -> int | None:
+    if "version" not in detail:
+        return None
+    try:
+        return checked_version(detail["version"])
+    except InvalidVersionError as error:
+        raise UnusableMessageError(Reason.INVALID_VERSION, f"detail.version: {error}") from error
+
+
+def _own_id(detail: Mapping[str, Any]) -> str | None:
+    if "id" not in detail:
+        return None
+    try:
+        return checked_own_id(detail["id"])
+    except InvalidOwnIdError as error:
+        raise UnusableMessageError(Reason.INVALID_ID, f"detail.id: {error}") from error
 
 
 def _is_short(text: str) -> bool:
@@ -231,7 +293,7 @@ def _of_entity(pushed: Pushed) -> tuple[str, Frame]:
     return entity_channel(entity_id), frames.entity_updated(entity_id, **pushed)
 
 
-def _sender(event: Mapping[str, Any]) -> str | None:
+def _publisher(event: Mapping[str, Any]) -> str | None:
     """Return the user whose client published an event; None if a service put it."""
     if event.get("source") != CLIENT_SOURCE or "from" not in event["detail"]:
         return None

@@ -164,9 +164,16 @@ def several(answers: Sequence[Frame]) -> Frame:
     return {"type": "answers", "answers": list(answers)}
 
 
-def published(named: Named, event_id: str) -> Frame:
-    """Return the answer to `publish` and `onMessage`: EventBridge has the event, under this id."""
-    return {"type": "published", **named, "id": event_id}
+def published(named: Named, event_id: str, own_id: str | None) -> Frame:
+    """Return the answer to `publish` and `onMessage`: EventBridge has the event, under this id.
+
+    Args:
+        named: the receiver as the client named it.
+        event_id: id of the EventBridge event.
+        own_id: the id that the client gave it; None if it gave none.
+    """
+    own = {} if own_id is None else {"ownId": own_id}
+    return {"type": "published", **named, "id": event_id, **own}
 
 
 def pong() -> Frame:

@@ -1,4 +1,4 @@
-"""The rules for ids: what an entity's id, a pattern and a user's id may look like.
+"""The rules for ids: what an entity's id, a pattern, a user's id and an update's own id may look like.
 
 A check takes anything at all and returns the id as a string, so whatever has passed one is typed.
 """
@@ -12,6 +12,9 @@ MAX_ENTITY_ID_BYTES = 512
 """Bytes of UTF-8 of an entity's id: it is part of keys, and of every item that names it."""
 
 MAX_USER_ID_LENGTH = 256
+
+MAX_OWN_ID_LENGTH = 128
+"""Characters of the id that a sender gives an update."""
 
 EVERY = "*"
 BELOW = "/*"
@@ -42,6 +45,11 @@ PATTERN_RULE = f'A pattern is "*", or at most {MAX_PATTERN_LEVELS} segments of a
 
 USER_ID_RULE = f"A user id is a string of 1 to {MAX_USER_ID_LENGTH} characters without control characters."
 
+OWN_ID_RULE = (
+    f"An id of one's own is a string of 1 to {MAX_OWN_ID_LENGTH} printable characters: "
+    "letters, digits, marks, punctuation, symbols and the space U+0020."
+)
+
 
 class InvalidEntityIdError(ValueError):
     """The value is neither an entity id nor a pattern; the message says what one is."""
@@ -49,6 +57,10 @@ class InvalidEntityIdError(ValueError):
 
 class InvalidUserIdError(ValueError):
     """The value is not a user id; the message says what one is."""
+
+
+class InvalidOwnIdError(ValueError):
+    """The value is not an id that an update can have of its sender; the message says what one is."""
 
 
 def checked_entity_id(value: object) -> str:
@@ -128,4 +140,23 @@ def checked_user_id(value: object) -> str:
         or re.search(_NOT_IN_A_USER_ID, value)
     ):
         raise InvalidUserIdError(USER_ID_RULE)
+    return value
+
+
+def checked_own_id(value: object) -> str:
+    """Return the id that a sender gives an update, as it is.
+
+    Args:
+        value: what a client or an event has as the id; anything at all.
+
+    Raises:
+        InvalidOwnIdError: it is not a string of the documented form; the message says which fault it has.
+    """
+    if not isinstance(value, str):
+        raise InvalidOwnIdError(f"This one is no string. {OWN_ID_RULE}")
+    if not 1 <= len(value) <= MAX_OWN_ID_LENGTH:
+        raise InvalidOwnIdError(f"This one has {len(value)} characters. {OWN_ID_RULE}")
+    if not value.isprintable():
+        wrong = next(char for char in value if not char.isprintable())
+        raise InvalidOwnIdError(f"This one has the character U+{ord(wrong):04X}. {OWN_ID_RULE}")
     return value

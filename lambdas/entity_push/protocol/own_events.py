@@ -7,7 +7,7 @@ from entity_push.protocol import frames
 from entity_push.protocol.channels import EVERYONE, entity_channel, user_channel
 from entity_push.protocol.dead_letter_reasons import Reason, UnusableMessageError
 from entity_push.protocol.event_rules import EventRule
-from entity_push.protocol.events import Event, EventOfSeveral, envelope
+from entity_push.protocol.events import Event, EventOfSeveral, envelope, sender_of
 from entity_push.protocol.frames import Frame, Pushed
 from entity_push.protocol.ids import (
     InvalidEntityIdError,
@@ -33,8 +33,15 @@ def read_own_event(
         UnusableMessageError: the event lacks what the rule needs; the message names the rule and the path.
     """
     _, event_id, time, _ = envelope(event)
-    pushed = Pushed(event_id=event_id, time=time, detail=rule.message_in(event), sender=None)
     try:
+        pushed = Pushed(
+            event_id=event_id,
+            time=time,
+            detail=rule.message_in(event),
+            sender=None,
+            version=rule.version_in(event),
+            own_id=rule.own_id_in(event),
+        )
         if entity_id is None and rule.entities is not None:
             ids = tuple(map(checked_entity_id, rule.entity_ids(event)))
             if len(ids) > 1:
@@ -43,7 +50,8 @@ def read_own_event(
         channel, frame = _addressed(rule, event, entity_id, pushed)
     except (UnfitValueError, InvalidEntityIdError, InvalidUserIdError) as error:
         raise UnusableMessageError(Reason.UNFIT_EVENT, f"rule {rule.name}: {error}") from error
-    return Event(channel, event_id, {**frame, "rule": rule.name}, sent_at, rule.name)
+    sender = "" if rule.own_id is None else sender_of(event)
+    return Event(channel, event_id, {**frame, "rule": rule.name}, sent_at, rule.name, sender)
 
 
 def _addressed(

@@ -7,7 +7,14 @@ from typing import Any
 from entity_push.protocol.actions import CHAT_ACTIONS
 from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.events import BROADCAST, ENTITY_UPDATED
-from entity_push.protocol.ids import ENTITY_ID_RULE, EVERYONE_GRANT, InvalidEntityIdError, checked_entity_id
+from entity_push.protocol.ids import (
+    ENTITY_ID_RULE,
+    EVERYONE_GRANT,
+    InvalidEntityIdError,
+    InvalidOwnIdError,
+    checked_entity_id,
+    checked_own_id,
+)
 
 ROOMS = "rooms/"
 
@@ -28,23 +35,30 @@ class Publication:
     detail_type: str
     detail: Mapping[str, Any]
 
+    @property
+    def own_id(self) -> str | None:
+        """The id that the client gives the update; None if it gives none."""
+        return self.detail.get("id")
+
 
 def publication_in(fields: Mapping[str, Any]) -> Publication:
     """Read a frame whose action is `publish`, `onMessage` or `message`.
 
     Raises:
-        ProtocolError: `invalid_entity_id`, or `invalid_message`.
+        ProtocolError: `invalid_entity_id`, `invalid_message`, or `invalid_id`.
     """
     message = {"message": fields["message"]} if "message" in fields else {}
+    own_id = {"id": _own_id(fields["id"])} if "id" in fields else {}
+    said = {**message, **own_id}
     if fields.get("action") not in CHAT_ACTIONS:
         entity_id = _entity_id(fields.get("entityId"))
-        return _update(entity_id, {"entityId": entity_id}, message)
+        return _update(entity_id, {"entityId": entity_id}, said)
     if not message:
         raise ProtocolError(ErrorCode.INVALID_MESSAGE, 'The frame has no "message". It may be any JSON.')
     if "roomId" not in fields:
-        return Publication({}, EVERYONE_GRANT, BROADCAST, message)
+        return Publication({}, EVERYONE_GRANT, BROADCAST, said)
     entity_id = _entity_id(fields["roomId"], room)
-    return _update(entity_id, {"roomId": entity_id.removeprefix(ROOMS)}, message)
+    return _update(entity_id, {"roomId": entity_id.removeprefix(ROOMS)}, said)
 
 
 def room(room_id: object) -> str:
@@ -68,5 +82,12 @@ def _entity_id(value: object, check: Callable[[object], str] = checked_entity_id
         raise ProtocolError(ErrorCode.INVALID_ENTITY_ID, str(error)) from error
 
 
-def _update(entity_id: str, named: Mapping[str, str], message: Mapping[str, Any]) -> Publication:
-    return Publication(named, entity_id, ENTITY_UPDATED, {"entityId": entity_id, **message})
+def _own_id(value: object) -> str:
+    try:
+        return checked_own_id(value)
+    except InvalidOwnIdError as error:
+        raise ProtocolError(ErrorCode.INVALID_ID, str(error)) from error
+
+
+def _update(entity_id: str, named: Mapping[str, str], said: Mapping[str, Any]) -> Publication:
+    return Publication(named, entity_id, ENTITY_UPDATED, {"entityId": entity_id, **said})

@@ -79,7 +79,7 @@ class Stored:
     @property
     def own_id(self) -> OwnId | None:
         """The id that its sender gave it, with the sender (`Event.own_id`)."""
-        return (self.sender, self.frame["ownId"]) if self.sender else None
+        return (self.sender, self.frame.get("rule", ""), self.frame["ownId"]) if self.sender else None
 
     @property
     def time(self) -> float:

@@ -72,6 +72,20 @@ def test_what_becomes_a_dead_letter_has_its_sentence(
     assert r"update of entity/orders/a\u202eb" in capsys.readouterr().out
 
 
+def test_version_and_id_are_shown_and_unfit_ones_are_told(
+    written: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = {**RULES[0], "version": "$.detail.row", "id": "$.detail.ref"}
+    assert tried(written, {**EVENT, "detail": {"id": 7, "row": 12, "ref": "r 1"}}, [rule]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1].endswith("update of entity/orders/7")
+    assert lines[3:5] == ["version: 12", "id:      r 1"]
+    assert tried(written, EVENT, [rule]) == 1
+    assert "dead letter (unfit_event): rule shipped: $.detail.row is missing" in capsys.readouterr().out
+    assert tried(written, {**EVENT, "detail": {"id": 7, "row": 12, "ref": "\u202e"}}, [rule]) == 1
+    assert "rule shipped: $.detail.ref: This one has the character U+202E" in capsys.readouterr().out
+
+
 def test_an_event_that_no_rule_takes_is_a_failure(written: Any) -> None:
     assert tried(written, {**EVENT, "source": "stock"}) == 1
     assert tried(written, {**EVENT, "detail": {"sum": 101}}, RULES[2:]) == 0

@@ -1,5 +1,6 @@
 import json
 import re
+import unicodedata
 from typing import Any
 
 import pytest
@@ -42,6 +43,17 @@ def test_an_event_becomes_an_update() -> None:
     )
 
 
+JSON = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 2**53 + 2),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=130),
+    st.text(st.characters(), max_size=4),
+    st.sampled_from(["", "x" * 128, "x" * 129, "a\x00", "\u00a0", "\ufdd0", 2**53 - 1, 2**53]),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=2), st.integers(), max_size=2),
+)
 FROM_CLIENT = {"source": "entity-push.client"}
 FOR_USER = {"detail-type": "Send User Push Notification"}
 MANY = [f"e{number}" for number in range(101)]
@@ -90,6 +102,24 @@ MANY = [f"e{number}" for number in range(101)]
             Reason.INVALID_USER_ID,
             "userId",
         ),
+        *(
+            (
+                {"detail": {"entityId": "e1", "version": version}},
+                Reason.INVALID_VERSION,
+                "0 to 9007199254740991",
+            )
+            for version in (-1, 2**53, 7.0, True, "7", None, [7])
+        ),
+        *(
+            ({"detail": {"entityId": "e1", "id": own_id}}, Reason.INVALID_ID, "1 to 128 printable")
+            for own_id in ("", "x" * 129, 7, None, "a\n", "\u202e", "\ud800", ["x"])
+        ),
+        ({"detail": {"entityIds": ["e1", "e2"], "version": "7"}}, Reason.INVALID_VERSION, "detail.version"),
+        ({"detail": {"entityIds": ["e1", "e2"], "id": 7}}, Reason.INVALID_ID, "detail.id"),
+        ({**FOR_USER, "detail": {"userId": "alice", "version": 1e3}}, Reason.INVALID_VERSION, "1000.0"),
+        ({"detail-type": "Broadcast", "detail": {"id": {}}}, Reason.INVALID_ID, "no string"),
+        ({"source": "s" * 257, "detail": {"entityId": "e1", "id": "x"}}, Reason.NOT_AN_EVENT, "source"),
+        ({"source": None, "detail": {"entityIds": ["e1"], "id": "x"}}, Reason.NOT_AN_EVENT, "source"),
     ],
     ids=repr,
 )
@@ -200,3 +230,90 @@ def test_the_messages_of_an_event_of_several_are_no_larger_than_it_and_in_charac
         assert len(body.encode()) < len(json.dumps({**EVENT, "detail": detail}, ensure_ascii=False)) + 1200
         assert not re.search("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", body)
         assert json.loads(body)["detail"]["message"] == detail["message"]
+
+
+KINDS = [
+    ("Entity Updated", {"entityId": "e1"}, "entity/e1"),
+    ("Send User Push Notification", {"userId": "alice"}, "user/alice"),
+    ("Broadcast", {}, "everyone"),
+]
+
+
+@pytest.mark.parametrize(("kind", "detail", "channel"), KINDS)
+@pytest.mark.parametrize("version", [0, 7, 2**53 - 1])
+def test_an_event_of_any_kind_may_have_a_version_and_an_id_of_its_own(
+    kind: str, detail: dict[str, Any], channel: str, version: int
+) -> None:
+    event = only({**EVENT, "detail-type": kind, "detail": {**detail, "version": version, "id": "Order 7/é"}})
+    assert (event.channel, event.version, event.own_id) == (channel, version, ("source/CLI", "", "Order 7/é"))
+    assert (event.frame["version"], event.frame["ownId"]) == (version, "Order 7/é")
+    assert event.frame["id"] == EVENT["id"]
+    assert event.identity == (EVENT["id"], "")
+
+
+@pytest.mark.parametrize(("kind", "detail", "channel"), KINDS)
+def test_an_event_without_them_has_neither(kind: str, detail: dict[str, Any], channel: str) -> None:
+    event = only({**EVENT, "detail-type": kind, "detail": detail})
+    assert (event.channel, event.version, event.own_id) == (channel, None, None)
+    assert not {"version", "ownId"} & event.frame.keys()
+
+
+def test_each_of_several_entities_gets_the_events_version_and_id() -> None:
+    detail = {"entityIds": ["e1", "e2"], "version": 7, "id": "x"}
+    several = parse_event({**EVENT, "detail": detail}, sent_at=7)
+    assert isinstance(several, EventOfSeveral)
+    for body in several.messages():
+        event = read_message(body, sent_at=8)
+        assert isinstance(event, Event)
+        assert (event.version, event.own_id) == (7, ("source/CLI", "", "x"))
+
+
+def own_id_of(source: str, **detail: Any) -> Any:
+    return only({**EVENT, "source": source, "detail": {"entityId": "e1", "id": "x", **detail}}).own_id
+
+
+def test_nobodys_id_is_that_of_another() -> None:
+    client = "entity-push.client"
+    senders = [
+        own_id_of("shop"),
+        own_id_of("shop.eu"),
+        own_id_of(client),
+        own_id_of(client, **{"from": "alice"}),
+        own_id_of(client, **{"from": "mallory"}),
+        own_id_of(client, **{"from": "shop"}),
+        own_id_of(client, **{"from": "source/shop"}),
+        own_id_of(client, **{"from": "c1="}),
+        own_id_of(client, connection="c1="),
+        own_id_of(client, connection="c2="),
+        own_id_of(client, connection="alice"),
+    ]
+    assert len(set(senders)) == len(senders)
+    assert own_id_of(client, **{"from": "alice", "connection": "c1="}) == senders[3]
+
+
+def test_a_service_can_not_speak_for_a_client_by_the_fields_of_its_event() -> None:
+    assert own_id_of("shop", **{"from": "alice", "connection": "c1="}) == own_id_of("shop")
+
+
+@given(st.sampled_from(["version", "id"]), JSON)
+def test_any_value_as_version_or_id_is_taken_as_it_is_or_a_dead_letter(name: str, value: Any) -> None:
+    own = {**EVENT, "detail": {"entityId": "e1", name: value}}
+    if not is_fit(name, value):
+        with pytest.raises(UnusableMessageError, match=rf"^detail\.{name}: ") as raised:
+            parse_event(own, sent_at=7)
+        assert raised.value.reason is {"version": Reason.INVALID_VERSION, "id": Reason.INVALID_ID}[name]
+        return
+    event = only(own)
+    assert event.frame[{"version": "version", "id": "ownId"}[name]] is value
+    assert len(event.frame.keys() & {"version", "ownId"}) == 1
+
+
+def is_fit(name: str, value: Any) -> bool:
+    """Tell whether a version or an id is of the documented form."""
+    if name == "version":
+        return type(value) is int and 0 <= value < 2**53
+    return (
+        isinstance(value, str)
+        and 1 <= len(value) <= 128
+        and all(char == " " or unicodedata.category(char)[0] not in "CZ" for char in value)
+    )

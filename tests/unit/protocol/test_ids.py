@@ -3,8 +3,10 @@ import unicodedata
 import pytest
 from entity_push.protocol.ids import (
     InvalidEntityIdError,
+    InvalidOwnIdError,
     InvalidUserIdError,
     checked_entity_id,
+    checked_own_id,
     checked_pattern,
     checked_user_id,
     is_pattern,
@@ -141,3 +143,31 @@ def test_a_user_id_is_what_the_documentation_says(text: str) -> None:
 def test_what_is_no_user_id_is_refused_with_the_rule(value: object) -> None:
     with pytest.raises(InvalidUserIdError, match="1 to 256 characters"):
         checked_user_id(value)
+
+
+@pytest.mark.parametrize(
+    "own_id", ["x", "x" * 128, " ", "a b", "é", "e\u0301", "注文/42", "😀", "*", "#everyone"]
+)
+def test_an_id_of_ones_own_is_returned_as_it_is(own_id: str) -> None:
+    assert checked_own_id(own_id) == own_id
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        (None, "is no string"),
+        (7, "is no string"),
+        ("", "has 0 characters"),
+        ("x" * 129, "has 129 characters"),
+        ("a\n", "U+000A"),
+        ("a\u00a0b", "U+00A0"),
+        ("\u202e", "U+202E"),
+        ("\ud800", "U+D800"),
+        ("\uffff", "U+FFFF"),
+    ],
+)
+def test_any_other_id_of_ones_own_is_refused_with_its_fault_and_the_rule(value: object, fault: str) -> None:
+    with pytest.raises(InvalidOwnIdError) as raised:
+        checked_own_id(value)
+    assert fault in str(raised.value)
+    assert "1 to 128 printable characters" in str(raised.value)

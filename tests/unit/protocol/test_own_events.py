@@ -26,6 +26,15 @@ RULES: list[dict[str, Any]] = [
         "broadcast": True,
         "message": {"what": "$.detail-type", "id": "$.detail.id", "gone": "$.detail.gone"},
     },
+    {
+        "name": "row",
+        "pattern": PATTERN,
+        "entityId": "orders/{$.detail.id}",
+        "version": "$.detail.row",
+        "id": "$.detail.ref",
+    },
+    {"name": "rows", "pattern": PATTERN, "entityIds": "$.resources", "version": "$.detail.row"},
+    {"name": "once", "pattern": PATTERN, "entityId": "orders/{$.detail.id}", "id": "$.detail.ref"},
 ]
 FOUND = by_name(read_rules(RULES))
 FIELDS = {"type", "entityId", "message", "id", "time", "rule"}
@@ -102,11 +111,23 @@ def test_an_event_of_several_becomes_a_message_for_each(rule: str, ids: tuple[st
         ("file", {"bucket": "b", "key": "x" * 300}, "has 308 characters"),
         ("user", {"user": "a\nb"}, "A user id is"),
         ("user", {}, "$.detail.user is missing"),
+        ("row", {"id": 7, "ref": "r"}, "$.detail.row is missing"),
+        ("row", {"id": 7, "ref": "r", "row": None}, "$.detail.row: This one is None. A version is a whole"),
+        ("row", {"id": 7, "ref": "r", "row": "1"}, "$.detail.row: This one is '1'"),
+        ("row", {"id": 7, "ref": "r", "row": True}, "$.detail.row: This one is True"),
+        ("row", {"id": 7, "ref": "r", "row": 1.5}, "$.detail.row: This one is 1.5"),
+        ("row", {"id": 7, "ref": "r", "row": -1}, "$.detail.row: This one is -1"),
+        ("row", {"id": 7, "ref": "r", "row": 2**53}, "from 0 to 9007199254740991"),
+        ("rows", {"row": []}, "$.detail.row: This one is []"),
+        ("once", {"id": 7}, "$.detail.ref is missing"),
+        ("once", {"id": 7, "ref": None}, "$.detail.ref is null"),
+        ("once", {"id": 7, "ref": ""}, "$.detail.ref is an empty text"),
+        ("once", {"id": 7, "ref": False}, "$.detail.ref is a boolean"),
+        ("once", {"id": 7, "ref": "a\nb"}, "$.detail.ref: This one has the character U+000A"),
+        ("once", {"id": 7, "ref": "x" * 129}, "$.detail.ref: This one has 129 characters"),
     ],
 )
-def test_an_event_without_a_usable_id_names_rule_and_path(
-    rule: str, detail: dict[str, Any], path: str
-) -> None:
+def test_an_event_that_does_not_fit_names_rule_and_path(rule: str, detail: dict[str, Any], path: str) -> None:
     with pytest.raises(UnusableMessageError) as raised:
         read(rule, event(**detail))
     assert raised.value.reason is Reason.UNFIT_EVENT
@@ -118,6 +139,52 @@ def test_an_event_without_a_usable_id_names_rule_and_path(
 def test_a_list_that_is_no_list_of_ids_is_nobodys(resources: Any) -> None:
     with pytest.raises(UnusableMessageError, match=r"rule arns: "):
         read("arns", {**event(), "resources": resources})
+
+
+def test_a_rule_names_where_version_and_id_are() -> None:
+    found = one("row", event(id=7, row=9, ref="r-1", version=8, ownId="o"))
+    assert (found.version, found.own_id) == (9, ("source/shop", "row", "r-1"))
+    assert (found.frame["version"], found.frame["ownId"], found.frame["id"]) == (9, "r-1", "e-1")
+    assert one("once", event(id=7, ref=12)).frame["ownId"] == "12"
+    several = read("rows", event(row=0))
+    assert isinstance(several, EventOfSeveral)
+    for body in several.messages():
+        part = read_message(body, sent_at=7, rules=FOUND)
+        assert isinstance(part, Event)
+        assert (part.version, part.own_id) == (0, None)
+
+
+@pytest.mark.parametrize("rule", ["order", "tenant", "both", "user", "all"])
+def test_a_value_that_the_rule_does_not_name_is_neither_version_nor_id(rule: str) -> None:
+    own = event(id="7", tenant="t", user="u", version=2**53 - 1, ownId="x", ref="r", row=9)
+    found = read(rule, {**own, "version": "1"})
+    parts = (
+        [read_message(body, sent_at=7, rules=FOUND) for body in found.messages()]
+        if isinstance(found, EventOfSeveral)
+        else [found]
+    )
+    for part in parts:
+        assert isinstance(part, Event)
+        assert (part.version, part.own_id) == (None, None)
+        assert not part.frame.keys() & {"version", "ownId"}
+
+
+def test_an_id_counts_for_its_rule_and_its_sender_alone() -> None:
+    """Two rules make two updates of one event, whatever ids they read."""
+    own = event(id=7, ref="r", row=1, **{"from": "alice"})
+    client = {**own, "source": "entity-push.client"}
+    mallorys = event(id=7, ref="r", row=1, **{"from": "mallory"}) | {"source": "entity-push.client"}
+    found = [
+        one(rule, each).own_id
+        for rule in ("row", "once")
+        for each in (own, {**own, "source": "stock"}, client, mallorys)
+    ]
+    assert len(set(found)) == len(found)
+    documented = read_message(
+        json.dumps(event(entityId="orders/7", id="r") | {"detail-type": "Entity Updated"}), sent_at=7
+    )
+    assert isinstance(documented, Event)
+    assert documented.own_id not in (None, *found)
 
 
 def test_a_rule_that_is_not_there_is_no_fault_of_the_event() -> None:
@@ -151,16 +218,19 @@ HOSTILE = st.text() | st.sampled_from(
 )
 
 
-@given(HOSTILE, st.sampled_from(["order", "file", "tenant", "user"]))
+@given(HOSTILE, st.sampled_from(["order", "file", "tenant", "user", "row", "once"]))
 def test_a_value_can_not_be_more_than_a_value(value: str, rule: str) -> None:
-    own = event(id=value, bucket=value, key=value, tenant=value, user=value, text=value, secret="s")
+    names = ("id", "bucket", "key", "tenant", "user", "text", "ref", "version", "ownId")
+    own = event(**dict.fromkeys(names, value), row=1, secret="s")
     body = strict_json.for_queue({"rule": rule, "event": own})
     try:
         found = read_message(body, sent_at=7, rules=FOUND)
     except UnusableMessageError:
         return
     assert isinstance(found, Event)
-    assert found.frame.keys() <= FIELDS
+    named = {"row": {"version": 1, "ownId": value}, "once": {"ownId": value}}.get(rule, {})
+    assert found.frame.keys() <= FIELDS | named.keys()
+    assert named.items() <= found.frame.items()
     assert found.frame["rule"] == rule
     assert found.frame["id"] == "e-1"
     expected = {
@@ -168,6 +238,8 @@ def test_a_value_can_not_be_more_than_a_value(value: str, rule: str) -> None:
         "file": f"entity/files/{value}/{value}",
         "tenant": f"entity/{value}:{value}",
         "user": f"user/{value}",
+        "row": f"entity/orders/{value}",
+        "once": f"entity/orders/{value}",
     }
     assert found.channel == expected[rule]
 
@@ -190,6 +262,12 @@ def test_a_value_can_not_be_more_than_a_value(value: str, rule: str) -> None:
         ([{"name": "a", "pattern": PATTERN, "entityIds": []}], "1 to 100 templates"),
         ([{"name": "a", "pattern": PATTERN, "entityId": "x", "message": "text"}], "is no path"),
         ([{"name": "a", "pattern": PATTERN, "entityId": "x", "message": {"a": 7}}], "is no path"),
+        ([{"name": "a", "pattern": PATTERN, "entityId": "x", "version": 7}], "rule a: 7 is no path"),
+        ([{"name": "a", "pattern": PATTERN, "entityId": "x", "version": "row"}], "'row' is no path"),
+        ([{"name": "a", "pattern": PATTERN, "entityId": "x", "version": None}], "None is no path"),
+        ([{"name": "a", "pattern": PATTERN, "entityId": "x", "id": "o/{$.detail.ref}"}], "is no path"),
+        ([{"name": "a", "pattern": PATTERN, "entityId": "x", "id": ["$.id"]}], "is no path"),
+        ([{"name": "a", "pattern": PATTERN, "entityId": "x", "ownId": "$.id"}], "it has 'ownId'"),
         ([{"name": "a", "pattern": {"detailType": ["x"]}, "entityId": "x"}], "names 'detailType'"),
     ],
     ids=str,
