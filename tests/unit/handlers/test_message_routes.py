@@ -300,11 +300,11 @@ def test_coming_and_going_begins_so_many_histories_and_no_more(send: Send, dynam
     open_connection(dynamodb, "*")
     cursors = []
     for number in range(12):
-        frame = {"entityIds": [f"{number}/{place}" for place in range(3)]}
+        several = {"entityIds": [f"{number}/{place}" for place in range(3)]}
         for _ in range(2):
-            answers = send("subscribe", {"action": "subscribe", **frame})["answers"]
+            answers = send("subscribe", {"action": "subscribe", **several})["answers"]
             cursors += [item["cursor"] for item in answers]
-        send("unsubscribe", {"action": "unsubscribe", **frame})
+        send("unsubscribe", {"action": "unsubscribe", **several})
     assert lives(dynamodb) == 6, "twice the limit of subscriptions"
     assert all(cursors[:12])
     assert set(cursors[12:]) == {None}
