@@ -42,10 +42,9 @@ MOST_LOOKED_BACK = 500
 SEGMENTS_AT_ONCE = 4
 """Segments read at once for an answer of at most 32 KB."""
 
-PUT_SECONDS = 0.010
-"""About what a put takes: the time in which two workers can meet."""
+CALL_SECONDS = 0.010
+"""About what a call takes: the time in which two workers can meet."""
 
-MOST_CROWD = 100.0
 CROWD_SECONDS = 5.0
 """How long a worker that was refused reckons with the others."""
 
@@ -167,12 +166,12 @@ class History:
         todo = {event.identity: event for event in sorted(events, key=lambda one: (one.time, one.sent_at))}
         appended = Appended()
         memory = await self._recall(channel)
-        for _ in range(_RACES):
+        for refusals in range(1, _RACES + 1):
             await self._look_back(channel, memory, todo.values())
             while part := _judge(memory, todo, appended):
                 segment = self._segment(memory, part)
                 if not await self._put(channel, memory, segment):
-                    memory = await self._after_others(channel, memory)
+                    memory = await self._after_others(channel, memory, refusals)
                     break
             else:
                 self._memories.keep(channel, memory)  # (rule 10)
@@ -256,21 +255,28 @@ class History:
         else:
             if other is None:
                 memory.add(segment)
-                memory.at, memory.crowd = segment.at, max(0.0, memory.crowd - 1)
+                memory.at = segment.at
                 return True
-        memory.refused_at, memory.crowd = time.time(), min(MOST_CROWD, memory.crowd + 1)
+        memory.refused_at = time.time()
         if other is not None and other.is_seal:
             memory.at = EVERYTHING
         elif other is not None:
             memory.add(other)
         return False
 
-    async def _after_others(self, channel: str, memory: Memory) -> Memory:
-        """Return the memory with which to try again after a refusal."""
+    async def _after_others(self, channel: str, memory: Memory, refusals: int) -> Memory:
+        """Return the memory with which to try again after so many refusals in a row.
+
+        The refusal has told what took the place: the first time, that is enough. A worker that is refused
+        again and again is in a crowd about as large. It lets that many calls go first, at random. The last of
+        them is its own read: without it, what others have stored meanwhile would refuse the put (rule 13).
+        """
         if memory.at == EVERYTHING:
             return await self._read(channel)
-        # Waiting as long as there seem to be others makes refusals rare, and reading costs less than they do.
-        await pause(random.uniform(0, memory.crowd) * PUT_SECONDS)  # noqa: S311 - not for secrets
+        calls = random.uniform(0, refusals)  # noqa: S311 - not for secrets
+        if calls < 1:
+            return memory
+        await pause((calls - 1) * CALL_SECONDS)
         return await self._read_on(channel, memory)
 
 

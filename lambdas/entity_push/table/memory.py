@@ -28,7 +28,6 @@ class Memory:
         version: the highest version in the life; None if there was none.
         reaches: every update that was stored after this time is known, in seconds since 1970.
         earliest: the number from which on every update is known.
-        crowd: how many other workers seem to append to this channel, as a number of puts to let pass.
         refused_at: when another worker was last faster, in seconds since 1970.
     """
 
@@ -39,7 +38,6 @@ class Memory:
     version: int | None = None
     reaches: float = EVERYTHING
     earliest: int = 1
-    crowd: float = 0.0
     refused_at: float = EVERYTHING
     _numbers: dict[Identity, int] = field(default_factory=dict)
     _own_ids: dict[OwnId, tuple[Identity, float]] = field(default_factory=dict)
