@@ -9,7 +9,7 @@ The rules by number are in docs/explanation/data-model.md. Each has a history th
 
 import random
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from botocore.exceptions import ClientError
@@ -164,11 +164,12 @@ class History:
         """
         channel = events[0].channel
         todo = {event.identity: event for event in sorted(events, key=lambda one: (one.time, one.sent_at))}
+        stored = {identity: Stored.of(event) for identity, event in todo.items()}
         appended = Appended()
         memory = await self._recall(channel)
         for refusals in range(1, _RACES + 1):
             await self._look_back(channel, memory, todo.values())
-            while part := _judge(memory, todo, appended):
+            while part := _judge(memory, todo, stored, appended):
                 segment = self._segment(memory, part)
                 if not await self._put(channel, memory, segment):
                     memory = await self._after_others(channel, memory, refusals)
@@ -230,15 +231,14 @@ class History:
             looked, most = looked + len(earlier), min(4 * most, MOST_LOOKED_BACK)
             memory.reaches = min(memory.reaches, earlier[-1].at) if earlier else EVERYTHING
 
-    def _segment(self, memory: Memory, events: Sequence[Event]) -> Segment:
-        """Return the segment that stores events after a tail, with the end that it asks for (rule 2)."""
+    def _segment(self, memory: Memory, updates: Sequence[Stored]) -> Segment:
+        """Return the segment that stores updates after a tail, with the end that it asks for (rule 2)."""
         now = time.time()
         lasts = memory.ends >= now + self._replay_seconds
         ends = memory.ends if lasts else int(now) + 2 * self._replay_seconds
-        versions = [version for event in events if (version := event.version) is not None]
+        versions = [version for update in updates if (version := update.version) is not None]
         highest = max([*versions, memory.version or 0]) if versions else memory.version
-        stored = [Stored.of(event) for event in events]
-        return Segment(memory.epoch, memory.last + 1, stored, now, ends, highest)
+        return Segment(memory.epoch, memory.last + 1, updates, now, ends, highest)
 
     async def _put(self, channel: str, memory: Memory, segment: Segment) -> bool:
         """Put a segment after the tail, and remember it; tell whether it is the log's."""
@@ -286,13 +286,15 @@ def _first_delivered(event: Event) -> float:
     return min(event.time, event.sent_at / 1000) - slack
 
 
-def _judge(memory: Memory, todo: dict[Identity, Event], appended: Appended) -> list[Event]:
-    """Settle the events that what is stored decides about; return those to store next.
+def _judge(
+    memory: Memory, todo: dict[Identity, Event], stored: Mapping[Identity, Stored], appended: Appended
+) -> list[Stored]:
+    """Settle the events that what is stored decides about; return the updates to store next.
 
     Only what is stored counts, not a neighbour (rule 7): an event that a neighbour would supersede or repeat
     waits until the neighbour is stored.
     """
-    part: list[Event] = []
+    part: list[Stored] = []
     own_ids = set()
     version, size = memory.version, 0
     for identity, event in list(todo.items()):
@@ -306,11 +308,11 @@ def _judge(memory: Memory, todo: dict[Identity, Event], appended: Appended) -> l
             appended.superseded += 1
         else:
             waits = _superseded(event.version, version) or (event.own_id and event.own_id in own_ids)
-            if not waits and size + (more := Stored.of(event).size()) > MAX_SEGMENT_BYTES and part:
+            if not waits and size + stored[identity].size > MAX_SEGMENT_BYTES and part:
                 break
             if not waits:
-                part.append(event)
-                size += more
+                part.append(stored[identity])
+                size += stored[identity].size
                 own_ids.add(event.own_id)
                 version = event.version if event.version is not None else version
             continue

@@ -9,7 +9,7 @@ import json
 import math
 import zlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -59,17 +59,21 @@ class Stored:
     Attributes:
         frame: the frame without its number, and without its message if that is too large.
         sender: who gave the update an id of its own; empty if nobody did.
+        wire: the frame as bytes, of an update that is to be stored.
     """
 
     frame: Frame
     sender: str = ""
+    wire: bytes = field(default=b"", compare=False)
 
     @classmethod
     def of(cls, event: Event) -> "Stored":
         """Return an event as it is stored."""
-        wire = frames.encode(event.frame)
-        frame = event.frame if len(wire) <= MAX_STORED_BYTES else frames.without_message(event.frame)
-        return cls(frame, event.sender)
+        frame, wire = event.frame, frames.encode(event.frame)
+        if len(wire) > MAX_STORED_BYTES:
+            frame = frames.without_message(frame)
+            wire = frames.encode(frame)
+        return cls(frame, event.sender, wire)
 
     @property
     def identity(self) -> Identity:
@@ -86,9 +90,15 @@ class Stored:
         """When the event was put, in seconds since 1970."""
         return seconds_of(self.frame["time"])
 
+    @property
+    def version(self) -> int | None:
+        """The version of the entity's state that it tells of, if it says so."""
+        return self.frame.get("version")
+
+    @property
     def size(self) -> int:
-        """Return the bytes that the update takes in a segment."""
-        return len(frames.encode(self.frame)) + 1
+        """The bytes that it takes in a segment."""
+        return len(self.wire) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +149,7 @@ class Segment:
             "ttl": {"N": str(self.life_ends + margins * MARGIN_SECONDS)},
         }
         if self.updates:
-            plain = b"[" + b",".join(frames.encode(update.frame) for update in self.updates) + b"]"
+            plain = b"[" + b",".join(update.wire for update in self.updates) + b"]"
             item["updates"] = {"B": _packed(plain, _FIELDS_BYTES + len(channel.encode()))}
         if any(update.sender for update in self.updates):
             item["senders"] = {"S": json.dumps([update.sender for update in self.updates])}
