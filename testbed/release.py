@@ -14,6 +14,9 @@ from typing import Any, TypedDict
 VERSION = "0.1.0"
 COMMIT = "f6faffdcf703e7b88a40bd6edb0c0f240632f7ea"
 
+BEFORE_THE_LOG = "5fd324c2c23456a0db75c2f1e09094ef8551017a"
+"""The last commit that numbered updates by a head and a transaction: the baseline of the log's benchmarks."""
+
 ROOT = Path(__file__).resolve().parents[1]
 RELEASES = ROOT / "build" / "releases"
 
@@ -50,22 +53,22 @@ print(json.dumps([synthesize(context) for context in json.load(sys.stdin)]))
 """
 
 
-def sources() -> Path:
-    """Return a folder with the release's sources, unpacked once from git's history.
+def sources(commit: str = COMMIT) -> Path:
+    """Return a folder with the sources of the release or another commit, unpacked once from git's history.
 
     Raises:
         NoHistoryError: the folder is a shallow clone, or no repository.
     """
-    folder = RELEASES / COMMIT
+    folder = RELEASES / commit
     if folder.exists():
         return folder
     done = subprocess.run(
-        ["git", "archive", "--format=zip", COMMIT], cwd=ROOT, capture_output=True, check=False
+        ["git", "archive", "--format=zip", commit], cwd=ROOT, capture_output=True, check=False
     )
     if done.returncode:
         raise NoHistoryError(
-            f"version {VERSION} (commit {COMMIT[:7]}) is not in git's history here, and there is nothing to "
-            f"compare with: fetch it with `git fetch --unshallow`."
+            f"commit {commit[:7]} is not in git's history here, and there is nothing to compare with: "
+            f"fetch it with `git fetch --unshallow`."
         )
     RELEASES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=RELEASES) as draft:
@@ -86,15 +89,28 @@ def synthesize(app: Path, contexts: Sequence[Mapping[str, str]]) -> list[Synthes
         app: the folder with the app's sources.
         contexts: the settings, as `cdk deploy -c` takes them.
     """
+    found: list[Synthesis] = json.loads(
+        run(SYNTHESIZE, app, said=json.dumps([dict(context) for context in contexts]))
+    )
+    return found
+
+
+def run(code: str, app: Path, *, said: str = "") -> str:
+    """Run code with an app's sources, in a process of its own; return what it prints.
+
+    Args:
+        code: a few statements.
+        app: the folder with the app's sources.
+        said: what the code reads from standard input.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", SYNTHESIZE],
+        [sys.executable, "-c", code],
         cwd=app,
         env={**os.environ, "PYTHONPATH": f"{app}:{app / 'lambdas'}"},
-        input=json.dumps([dict(context) for context in contexts]),
+        input=said,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found: list[Synthesis] = json.loads(done.stdout)
-    return found
+    return done.stdout
