@@ -139,7 +139,9 @@ async def soak(aws: LocalAws, outputs: Outputs, plan: Plan) -> Figures:
             break
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if not isinstance(ended, asyncio.CancelledError):
+            figures.problems.append(f"a client gave up: {ended!r}")
     _compare(clients, stored, put, figures)
     return figures
 
