@@ -12,7 +12,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local synth bootstrap deploy destroy check test lint format unit e2e token rotate redrive rules soak fuzz bench mutants audit lock clean
+.PHONY: help setup demo local synth bootstrap deploy destroy check test lint format unit e2e token rotate redrive forget rules soak fuzz bench mutants audit lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -79,6 +79,9 @@ rotate: setup  ## Put a new secret for tokens; those of the old one stay good un
 
 redrive: setup  ## Dead letters: make redrive ARGS="list --help"
 	@python -m operations.redrive $(or $(ARGS),list)
+
+forget: setup  ## Let histories begin a new life: make forget ARGS="--help"
+	@python -m operations.forget $(or $(ARGS),--help)
 
 rules: setup  ## Try rules for own events on one: make rules ARGS="try event.json"
 	@python -m operations.rules $(or $(ARGS),--help)

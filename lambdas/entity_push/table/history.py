@@ -25,7 +25,7 @@ from entity_push.table.log import MAX_SEGMENT_BYTES, Life, LifeOverError, Log, S
 from entity_push.table.memory import EVERYTHING, Memories, Memory
 
 TRUST_SECONDS = 60.0
-"""How long a worker goes on from a tail that it has not looked at (rule 4)."""
+"""How long a worker goes on with a life that it has not looked at, however often it appends (rule 4)."""
 
 FORGOTTEN_SECONDS = 10 * 60.0
 """From this age on a memory is not brought up to date, but read anew."""
@@ -166,7 +166,7 @@ class History:
         todo = {event.identity: event for event in sorted(events, key=lambda one: (one.time, one.sent_at))}
         stored = {identity: Stored.of(event) for identity, event in todo.items()}
         appended = Appended()
-        memory = await self._recall(channel)
+        memory = await self._recall(channel, events)
         for refusals in range(1, _RACES + 1):
             await self._look_back(channel, memory, todo.values())
             while part := _judge(memory, todo, stored, appended):
@@ -184,17 +184,21 @@ class History:
         now = int(time.time())
         return await self._log.begin(channel, after=over, now=now, ends=now + 2 * self._replay_seconds)
 
-    async def _recall(self, channel: str) -> Memory:
-        """Return what is known of a channel, brought up to date where it can't be trusted."""
+    async def _recall(self, channel: str, events: Iterable[Event]) -> Memory:
+        """Return what is known of a channel, brought up to date where it can't be trusted.
+
+        Nor is it trusted to call an event superseded: the history with the higher version may be forgotten.
+        """
         memory = self._memories.take(channel)
         now = time.time()
         if memory is None or now - memory.at > FORGOTTEN_SECONDS:
             return await self._read(channel)
-        if now - memory.at > TRUST_SECONDS:
+        doubtful = any(_superseded(event.version, memory.version) for event in events)
+        if doubtful or now - memory.at > TRUST_SECONDS:
             life = await self._log.life(channel)
             if life is None or life.ends <= now or life.epoch != memory.epoch:
                 return await self._read(channel)
-            memory.ends = max(memory.ends, life.ends)
+            memory.at, memory.ends = now, max(memory.ends, life.ends)
             return await self._read_on(channel, memory)
         if now - memory.refused_at < CROWD_SECONDS:
             return await self._read_on(channel, memory)  # (rule 13)
@@ -207,12 +211,10 @@ class History:
 
     async def _read_on(self, channel: str, memory: Memory) -> Memory:
         """Bring a memory up to date: read what other workers have appended since (rules 5, 8)."""
-        now = time.time()
         async for segment in self._log.between(channel, memory.epoch, memory.last + 1, at_a_time=50):
             if segment.is_seal or segment.first != memory.last + 1:
                 return await self._read(channel)
             memory.add(segment)
-        memory.at = now
         return memory
 
     async def _look_back(self, channel: str, memory: Memory, events: Iterable[Event]) -> None:
@@ -255,7 +257,6 @@ class History:
         else:
             if other is None:
                 memory.add(segment)
-                memory.at = segment.at
                 return True
         memory.refused_at = time.time()
         if other is not None and other.is_seal:

@@ -23,7 +23,7 @@ class Memory:
     Attributes:
         epoch: the life.
         ends: the end of the life.
-        at: when this was known to be the whole log, in seconds since 1970.
+        at: when the life was last looked at, in seconds since 1970.
         last: the number of the last update; 0 before the first.
         version: the highest version in the life; None if there was none.
         reaches: every update that was stored after this time is known, in seconds since 1970.

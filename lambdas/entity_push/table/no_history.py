@@ -33,12 +33,17 @@ class NoHistory:
         Raises:
             StillConflictingError: other workers appended in every try.
         """
-        await self._seal(events[0].channel)
+        await self.seal(events[0].channel)
         in_order = sorted(events, key=lambda event: (event.time, event.sent_at))
         once = {event.identity: event for event in in_order}
         return Appended([event.at(None) for event in once.values()])
 
-    async def _seal(self, channel: str) -> None:
+    async def seal(self, channel: str) -> None:
+        """End the life of a channel's log, if it has one.
+
+        Raises:
+            StillConflictingError: other workers appended in every try.
+        """
         life = await self._log.life(channel)
         if life is None:
             return
