@@ -21,6 +21,8 @@ def attribute_size(value: Item) -> int:
     match kind:
         case "S":
             return len(content.encode())
+        case "B":
+            return len(content)
         case "N":
             return (len(content.lstrip("-").strip("0")) + 1) // 2 + 1
         case "B":
