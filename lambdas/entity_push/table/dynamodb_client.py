@@ -36,8 +36,8 @@ CONNECT_SECONDS = 1.0
 READ_SECONDS = 2.0
 IDLE_SECONDS = 60.0
 
-MOST_LANES = 16
-"""The most HTTP connections, and calls made at once."""
+MOST_LANES = 20
+"""The most HTTP connections, and calls made at once: ten entities have twenty lists of subscribers."""
 
 _OPERATIONS = {
     "get_item": "GetItem",
