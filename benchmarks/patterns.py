@@ -61,7 +61,7 @@ class Lists(growth.Aws):
 
     def answer(self, operation: str, request: dict[str, Any]) -> bytes:
         """Answer a call, and count its read units."""
-        if operation == "Query":
+        if operation == "Query" and ":subscriber" in request["ExpressionAttributeValues"]:
             assert request["ConsistentRead"]
             name = request["ExpressionAttributeValues"][":pk"]["S"]
             body, units = self._lists.get(name, (b'{"Items":[]}', 1))
