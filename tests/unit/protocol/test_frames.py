@@ -139,7 +139,7 @@ def test_a_lone_surrogate_is_escaped() -> None:
             frames.broadcast(event_id="i", time="t", detail={"message": "Hello everyone"}, sender="alice"),
             '{"type":"Broadcast","message":"Hello everyone","from":"alice","id":"i","time":"t"}',
         ),
-        (frames.published({"roomId": "r1"}, "i"), '{"type":"published","roomId":"r1","id":"i"}'),
+        (frames.published({"roomId": "r1"}, "i", own_id=None), '{"type":"published","roomId":"r1","id":"i"}'),
         (
             frames.several(
                 [

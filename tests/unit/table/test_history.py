@@ -154,7 +154,7 @@ def test_with_others_about_it_looks_first_once_it_has_noticed_them(dynamodb: Any
     other.append(event(2))
     one.calls.clear()
     one.append(event(3))
-    assert one.calls == ["put_item", "query", "put_item"]
+    assert one.calls == ["put_item", "put_item"]
     other.append(event(4))
     one.calls.clear()
     one.append(event(5))
