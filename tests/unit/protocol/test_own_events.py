@@ -228,7 +228,11 @@ def test_a_value_can_not_be_more_than_a_value(value: str, rule: str) -> None:
     except UnusableMessageError:
         return
     assert isinstance(found, Event)
-    named: dict[str, Any] = {"row": {"version": 1, "ownId": value}, "once": {"ownId": value}}.get(rule, {})
+    by_rule: dict[str, dict[str, Any]] = {
+        "row": {"version": 1, "ownId": value},
+        "once": {"ownId": value},
+    }
+    named = by_rule.get(rule, {})
     assert found.frame.keys() <= FIELDS | named.keys()
     assert named.items() <= found.frame.items()
     assert found.frame["rule"] == rule
