@@ -229,6 +229,15 @@ def test_after_a_restore_a_worker_may_have_slept_for_any_time(world: World, seco
     assert world.misled() == []
 
 
+def test_after_an_upgrade_what_the_version_before_has_stored_misleads_nobody(world: World) -> None:
+    begun = world.answer(None).cursor
+    assert begun is not None
+    world.pushed += [("id-1", begun), ("id-2", Cursor("0" * 12, 8))]  # the second by the version before
+    assert world.misled() == [str(begun)]
+    world.histories().forget_all()
+    assert world.misled() == []
+
+
 def test_all_histories_of_a_table_end(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     history = History(TABLE_NAME, replay_seconds=REPLAY_SECONDS)
     channels = [entity_channel(f"e/{number}") for number in range(30)]
