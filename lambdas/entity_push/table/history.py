@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -51,8 +52,7 @@ CROWD_SECONDS = 5.0
 _RACES = 200  # refusals by other workers that number the same channel
 
 
-@dataclass(frozen=True, slots=True)
-class Tail:
+class Tail(NamedTuple):
     """How far a channel's log has got.
 
     Attributes:
@@ -79,7 +79,7 @@ class Tail:
         return self.segment.numbered()[-1][1] if self.segment else None
 
 
-@dataclass(slots=True)
+@dataclass
 class Appended:
     """What became of events.
 

@@ -9,8 +9,7 @@ import json
 import math
 import zlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -39,8 +38,7 @@ _FIELDS_BYTES = 120
 """What a segment takes at most besides its channel and its updates."""
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(NamedTuple):
     """A life of a channel's log.
 
     Attributes:
@@ -52,8 +50,7 @@ class Life:
     ends: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """An update as a segment has it.
 
     Attributes:
@@ -64,7 +61,7 @@ class Stored:
 
     frame: Frame
     sender: str = ""
-    wire: bytes = field(default=b"", compare=False)
+    wire: bytes = b""
 
     @classmethod
     def of(cls, event: Event) -> "Stored":
@@ -101,8 +98,7 @@ class Stored:
         return len(self.wire) + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """Updates of one channel with successive numbers, stored by one write. One without updates is a seal.
 
     Attributes:

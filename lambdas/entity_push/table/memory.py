@@ -16,7 +16,7 @@ MOST_KNOWN_IN_ALL = 100_000
 EVERYTHING = float("-inf")
 
 
-@dataclass(slots=True)
+@dataclass
 class Memory:
     """A channel's log, as far as a worker knows it.
 

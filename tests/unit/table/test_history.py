@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from entity_push.protocol import frames
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.events import Event
 from entity_push.table import history as history_module
@@ -280,9 +281,13 @@ def scan(dynamodb: Any) -> list[Any]:
 
 @pytest.mark.parametrize("message", ["x" * 3000, "", "é\u2028\U0001f642"])
 def test_a_segment_is_read_as_it_was_written(message: str) -> None:
-    stored = [Stored.of(event(1, message)), Stored.of(event(2, own_id=("user:alice", "a")))]
+    stored = [
+        Stored(event(1, message).frame),
+        Stored(event(2, own_id=("user:alice", "a")).frame, "user:alice"),
+    ]
     segment = Segment("abc", 7, stored, NOW, 5, 9)
-    assert Segment.from_item(segment.to_item(CHANNEL)) == segment
+    wired = segment._replace(updates=[one._replace(wire=frames.encode(one.frame)) for one in stored])
+    assert Segment.from_item(wired.to_item(CHANNEL)) == segment
 
 
 def test_what_compresses_to_fewer_write_units_is_compressed() -> None:
