@@ -85,7 +85,17 @@ REQUEST_IDS = st.sampled_from(
         "9007199254740992",
     )
 )
-VALUES = st.one_of(ANY, ENTITY_IDS, WRONG_ENTITY_IDS, _SEVERAL, SINCE, CHANNELS, REQUEST_IDS)
+OWN_IDS = st.one_of(
+    st.sampled_from(("order-7", "Order 7/é", "*", "#everyone", "user/alice", "x" * 128)).map(quoted),
+    st.sampled_from(("", " ", "x" * 129, "a\n", "\u00a0", "\u202e", "\ud800", "\ufffe")).map(quoted),
+    st.text(st.characters(), min_size=1, max_size=20).map(quoted),
+)
+"""Ids of one's own, and texts that are none."""
+
+VALUES = st.one_of(ANY, OWN_IDS, ENTITY_IDS, WRONG_ENTITY_IDS, _SEVERAL, SINCE, CHANNELS, REQUEST_IDS)
+
+
+_PUBLISHING = ("publish", "onMessage")
 
 
 @st.composite
@@ -94,6 +104,8 @@ def _frame(draw: st.DrawFn, action: str, *members: tuple[str, st.SearchStrategy[
     pairs += [(name, draw(values)) for name, values in members]
     if draw(seldom(3)):
         pairs.append(("requestId", draw(REQUEST_IDS)))
+    if action in _PUBLISHING and draw(st.booleans()):
+        pairs.append(("id", draw(OWN_IDS)))
     return written(draw(mutated(pairs, VALUES, most=draw(st.sampled_from((0, 1, 1, 3))))))
 
 

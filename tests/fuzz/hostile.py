@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.fuzz.deployment import FULL, LISTENER, USERS, Deployment, event
-from tests.fuzz.own_events import FORGED, RULES
+from tests.fuzz.own_events import FORGED, RULES, VERSIONS
 from tests.fuzz.services import strictly_json
 from tests.fuzz.texts import JSON, LONG, NASTY, quoted, written
 
@@ -59,22 +59,25 @@ VALUES = st.one_of(
 
 _LISTS = st.lists(VALUES, min_size=1, max_size=3).map(lambda values: f"[{','.join(values)}]")
 
-EVENTS = st.tuples(VALUES, VALUES, VALUES | LONG, st.one_of(_LISTS, _LISTS, VALUES))
-"""The values of `id`, `user`, `message` and `ids`."""
+_ROWS = st.one_of(st.just("7"), st.just("7"), VERSIONS, VALUES)
+_REFS = st.one_of(st.just('"order-7"'), VALUES)
+
+EVENTS = st.tuples(VALUES, VALUES, VALUES | LONG, st.one_of(_LISTS, _LISTS, VALUES), _ROWS, _REFS)
+"""The values of `id`, `user`, `message`, `ids`, `row` and `ref`."""
 
 
 class _UnfitError(Exception):
     """The event has to be a dead letter."""
 
 
-def check_hostile(deployment: Deployment, given: tuple[str, str, str, str]) -> str:
+def check_hostile(deployment: Deployment, given: tuple[str, str, str, str, str, str]) -> str:
     """Push an event by every rule; return what became of it, in a word.
 
     Raises:
         AssertionError: a frame is not what its rule says, went elsewhere, or is missing.
     """
     deployment.reset()
-    members = list(zip(("id", "user", "message", "ids"), given, strict=True))
+    members = list(zip(("id", "user", "message", "ids", "row", "ref"), given, strict=True))
     text = json.dumps(event("Hostile", 0, "hostile-1")).replace(
         '"detail": 0', f'"detail": {written(members)}'
     )
@@ -152,6 +155,9 @@ def _owed(rule: dict[str, Any], read: dict[str, Any] | None) -> list[tuple[str, 
         case "both":
             value = _filled(detail["id"], slashes=True)
             ids, message = [f"a/{value}", f"b/{value}"], {}
+        case "row" | "once":
+            version = _version(detail["row"]) if rule["name"] == "row" else {}
+            ids, message = [f"rows/{_filled(detail['id'], slashes=True)}"], _own_id(detail["ref"]) | version
         case "user" | "flat":
             user = _filled(detail["user"], slashes=rule["name"] == "user")
             if not 1 <= len(user) <= 256 or any(unicodedata.category(char) in ("Cc", "Cs") for char in user):
@@ -177,6 +183,19 @@ def _filled(value: Any, *, slashes: bool = False) -> str:
     if "/" in str(value) and not slashes:
         raise _UnfitError
     return str(value)
+
+
+def _version(value: Any) -> dict[str, Any]:
+    if type(value) is not int or not 0 <= value < 2**53:
+        raise _UnfitError
+    return {"version": value}
+
+
+def _own_id(value: Any) -> dict[str, Any]:
+    text = _filled(value, slashes=True)
+    if len(text) > 128 or any(unicodedata.category(char)[0] in "CZ" and char != " " for char in text):
+        raise _UnfitError
+    return {"ownId": text}
 
 
 def is_entity_id(text: str) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.fuzz.bodies import ENTITY_IDS, WRONG_ENTITY_IDS
+from tests.fuzz.bodies import ENTITY_IDS, OWN_IDS, WRONG_ENTITY_IDS
 from tests.fuzz.texts import ANY, Pair, mutated, quoted, seldom, written
 
 _PATTERN = {"source": ["shop"]}
@@ -22,8 +22,16 @@ RULES: list[dict[str, Any]] = [
     {"name": "user", "pattern": _PATTERN, "userId": "{+$.detail.user}", "message": "$.detail.message"},
     {"name": "flat", "pattern": _PATTERN, "userId": "{$.detail.user}", "message": "$.detail.message"},
     {"name": "all", "pattern": _PATTERN, "broadcast": True, "message": "$"},
+    {
+        "name": "row",
+        "pattern": _PATTERN,
+        "entityId": "rows/{+$.detail.id}",
+        "version": "$.detail.row",
+        "id": "$.detail.ref",
+    },
+    {"name": "once", "pattern": _PATTERN, "entityId": "rows/{+$.detail.id}", "id": "$.detail.ref"},
 ]
-"""The rules of the fuzzed deployment: each audience, and each kind of template and message."""
+"""The rules of the fuzzed deployment: each audience, each kind of template and message, versions and ids."""
 
 NAMES = tuple(rule["name"] for rule in RULES)
 
@@ -35,6 +43,14 @@ FORGED = (
     "\\",
 )
 """Texts that would be more than a value if any program read them again."""
+
+VERSIONS = st.sampled_from(
+    (
+        *("0", "1", "2", "7", "-0", "9007199254740991"),
+        *("9007199254740992", "-1", "1.0", "1e3", '"7"', "null", "true", "[7]"),
+    )
+)
+"""Versions, and values that are none."""
 
 _FORGED = st.sampled_from(FORGED).map(quoted)
 _IDS = st.one_of(ENTITY_IDS, ENTITY_IDS, WRONG_ENTITY_IDS, _FORGED, st.integers().map(str))
@@ -50,6 +66,8 @@ def own_events(draw: st.DrawFn, values: st.SearchStrategy[str]) -> str:
         ("ids", draw(_LISTS)),
         ("user", draw(_USERS)),
         ("message", draw(values)),
+        ("row", draw(VERSIONS)),
+        ("ref", draw(OWN_IDS)),
     ]
     event = [
         ("version", '"0"'),

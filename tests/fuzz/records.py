@@ -4,8 +4,8 @@ import re
 
 from hypothesis import strategies as st
 
-from tests.fuzz.bodies import ENTITY_IDS, WRONG_ENTITY_IDS
-from tests.fuzz.own_events import own_events
+from tests.fuzz.bodies import ENTITY_IDS, OWN_IDS, WRONG_ENTITY_IDS
+from tests.fuzz.own_events import VERSIONS, own_events
 from tests.fuzz.texts import ANY, JSON, NASTY, Pair, damaged, mutated, quoted, written
 
 _NOT_IN_SQS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -40,7 +40,11 @@ def _details(draw: st.DrawFn) -> tuple[str, str]:
         whose = ("entityIds", draw(_MANY_IDS))
     pairs = [whose, ("message", draw(_VALUES))]
     if draw(st.integers(0, 3)) == 0:
-        pairs.append((draw(st.sampled_from(("callback", "from"))), draw(_VALUES)))
+        pairs.append((draw(st.sampled_from(("callback", "from", "connection"))), draw(_VALUES)))
+    if draw(st.integers(0, 3)) == 0:
+        pairs.append(("version", draw(VERSIONS)))
+    if draw(st.integers(0, 3)) == 0:
+        pairs.append(("id", draw(OWN_IDS)))
     return kind, written(draw(mutated(pairs, _VALUES, most=2)))
 
 

@@ -27,7 +27,7 @@ from tests.fuzz.deployment import (
     claims,
     event,
 )
-from tests.fuzz.services import strictly_json
+from tests.fuzz.services import event_id, strictly_json
 
 ERROR_CODES = Path(__file__).parents[2] / "docs" / "reference" / "error-codes.md"
 MAX_ANSWER_BYTES = 128 * 1024
@@ -139,6 +139,10 @@ def _check_publication(deployment: Deployment, body: str, answer: dict[str, Any]
     (post,) = [post for post in deployment.deliverer.posts if post.connection_id == LISTENER]
     pushed = strictly_json(post.frame)
     asked = json.loads(body)
+    assert answer.get("ownId", "absent") == pushed.get("ownId", "absent") == asked.get("id", "absent")
+    assert "version" not in pushed
+    if "id" in asked:
+        _check_repetitions(deployment, put)
     assert pushed.get("message", "absent") == asked.get("message", "absent")
     whom = {"entityId": pushed["entityId"]} if "entityId" in pushed else {"channel": "everyone"}
     epoch, _, sequence = pushed["cursor"].rpartition(".")
@@ -148,6 +152,19 @@ def _check_publication(deployment: Deployment, body: str, answer: dict[str, Any]
             deployment, "subscribe", {"requestContext": {"connectionId": LISTENER}, "body": question}
         )
         assert told["type"] == "subscribed", told
+
+
+def _check_repetitions(deployment: Deployment, put: dict[str, Any]) -> None:
+    """Check that an id stops its sender's repetitions, and nothing that another sender publishes."""
+    detail = put["detail"]
+    mallorys = {**detail, "from": "mallory"}
+    anothers = {name: value for name, value in detail.items() if name != "from"} | {"connection": "another="}
+    tries = [(detail, False), (mallorys, True), (anothers, True), (mallorys, False), (detail, False)]
+    for number, (said, is_pushed) in enumerate(tries, 9_000):
+        before = len(deployment.deliverer.posts)
+        body = json.dumps({**put, "id": event_id(number), "detail": said}, ensure_ascii=False)
+        assert deployment.push([body]) == []
+        assert (len(deployment.deliverer.posts) > before) is is_pushed, f"{said} after {detail}"
 
 
 def _authorizer(kind: str, share: int, algorithm: str, sign: forged_tokens.Sign) -> Target:

@@ -69,7 +69,20 @@ def written(pairs: Sequence[Pair]) -> str:
 
 NAMES = st.one_of(
     st.sampled_from(
-        ("action", "requestId", "entityId", "entityIds", "since", "channel", "roomId", "message", "detail")
+        (
+            *(
+                "action",
+                "requestId",
+                "entityId",
+                "entityIds",
+                "since",
+                "channel",
+                "roomId",
+                "message",
+                "detail",
+            ),
+            *("id", "version"),
+        )
     ),
     st.text(max_size=5),
 )
