@@ -53,6 +53,13 @@ RULES = [
         "message": "$.detail.sum",
     },
     {"name": "tagged", "pattern": shop("Tagged"), "entityIds": "$.resources", "message": "$.detail.tag"},
+    {
+        "name": "row",
+        "pattern": shop("RowChanged"),
+        "entityId": "rows/{$.detail.id}",
+        "version": "$.detail.row",
+        "id": "$.detail.change",
+    },
     {"name": "ready", "pattern": shop("Ready"), "userId": "{$.detail.customer}", "message": "$.detail.text"},
     {
         "name": "closed",
@@ -189,6 +196,20 @@ def test_two_rules_make_two_updates_of_one_event(own: App, connect: Connect) -> 
     assert sorted(frame["sequence"] for frame in frames) == [1, 2]
     messages = {frame["rule"]: frame["message"] for frame in frames}
     assert messages == {"paid": {"id": "two", "sum": 5}, "sum": 5}
+
+
+def test_a_rule_names_version_and_id_and_so_repeating_is_safe(own: App, connect: Connect) -> None:
+    client = connect()
+    client.subscribe("rows/7")
+    put(own, "shop", "RowChanged", {"id": 7, "row": 5, "change": "a"})
+    frame = client.receive()
+    assert (frame["version"], frame["ownId"], frame["rule"]) == (5, "a", "row")
+    put(own, "shop", "RowChanged", {"id": 7, "row": 4, "change": "b"})
+    put(own, "shop", "RowChanged", {"id": 7, "row": 9, "change": "a"})
+    put(own, "shop", "RowChanged", {"id": 7, "row": 8, "change": "c"})
+    frame = client.receive()
+    assert (frame["version"], frame["ownId"], frame["sequence"]) == (8, "c", 2)
+    assert client.hears_nothing(0.5)
 
 
 def test_each_of_several_entities_gets_the_update(own: App, connect: Connect) -> None:

@@ -68,3 +68,26 @@ def test_publishing_without_a_grant_is_forbidden_and_reaches_nobody(
 def test_only_an_entity_can_be_published_to(connect: Connect, entity_id: object) -> None:
     answer = connect().ask({"action": "publish", "entityId": entity_id, "message": 1})
     assert answer["code"] == "invalid_entity_id"
+
+
+def test_what_a_client_repeats_under_its_id_is_pushed_once_and_stops_nobody_else(connect: Connect) -> None:
+    listens, mallory, alice = connect(), connect(user="mallory"), connect(user="alice")
+    listens.subscribe("docs/6")
+    frame = {"action": "publish", "entityId": "docs/6", "id": "order-7"}
+    answers = [speaks.ask(frame) for speaks in (mallory, alice, alice, mallory)]
+    assert [answer["ownId"] for answer in answers] == ["order-7"] * 4
+    assert len({answer["id"] for answer in answers}) == 4
+    frames = [listens.receive(), listens.receive()]
+    assert sorted(pushed["from"] for pushed in frames) == ["alice", "mallory"]
+    assert {pushed["ownId"] for pushed in frames} == {"order-7"}
+    assert alice.ask({**frame, "id": "order-8"})["type"] == "published"
+    assert listens.receive()["sequence"] == 3
+    assert listens.hears_nothing()
+
+
+def test_an_id_that_is_none_is_refused(connect: Connect) -> None:
+    listens, speaks = connect(), connect()
+    listens.subscribe("docs/7")
+    answer = speaks.ask({"action": "publish", "entityId": "docs/7", "id": "a\nb", "requestId": 5})
+    assert (answer["type"], answer["code"], answer["requestId"]) == ("error", "invalid_id", 5)
+    assert listens.hears_nothing(0.4)

@@ -111,3 +111,18 @@ def test_a_message_is_any_json(app: App, connect: Connect, message: object) -> N
     client.subscribe("e1")
     app.put_event({"entityId": "e1", "message": message})
     assert client.receive()["message"] == message
+
+
+def test_an_update_that_is_not_above_the_last_version_is_not_pushed(app: App, connect: Connect) -> None:
+    client = connect()
+    client.subscribe("rows/1")
+    app.put_event({"entityId": "rows/1", "version": 2})
+    assert client.receive()["version"] == 2
+    for version in (1, 2):
+        app.put_event({"entityId": "rows/1", "version": version})
+    app.put_event({"entityId": "rows/1", "version": 3, "id": "row-3"})
+    frame = client.receive()
+    assert (frame["version"], frame["ownId"], frame["sequence"]) == (3, "row-3", 2)
+    assert client.hears_nothing()
+    answer = connect().ask({"action": "subscribe", "entityId": "rows/1"})
+    assert answer["latest"] == frame

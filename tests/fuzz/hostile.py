@@ -12,6 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.fuzz.bodies import OWN_IDS
 from tests.fuzz.deployment import FULL, LISTENER, USERS, Deployment, event
 from tests.fuzz.own_events import FORGED, RULES, VERSIONS
 from tests.fuzz.services import strictly_json
@@ -60,7 +61,7 @@ VALUES = st.one_of(
 _LISTS = st.lists(VALUES, min_size=1, max_size=3).map(lambda values: f"[{','.join(values)}]")
 
 _ROWS = st.one_of(st.just("7"), st.just("7"), VERSIONS, VALUES)
-_REFS = st.one_of(st.just('"order-7"'), VALUES)
+_REFS = st.one_of(st.just('"order-7"'), OWN_IDS, VALUES)
 
 EVENTS = st.tuples(VALUES, VALUES, VALUES | LONG, st.one_of(_LISTS, _LISTS, VALUES), _ROWS, _REFS)
 """The values of `id`, `user`, `message`, `ids`, `row` and `ref`."""

@@ -164,7 +164,7 @@ def several(answers: Sequence[Frame]) -> Frame:
     return {"type": "answers", "answers": list(answers)}
 
 
-def published(named: Named, event_id: str, own_id: str | None) -> Frame:
+def published(named: Named, event_id: str, own_id: str | None = None) -> Frame:
     """Return the answer to `publish` and `onMessage`: EventBridge has the event, under this id.
 
     Args:
