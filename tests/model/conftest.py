@@ -9,7 +9,7 @@ from entity_push.protocol import frames
 from entity_push.push import messages, retries
 from entity_push.routes import admission, interests
 from entity_push.runtime.telemetry import logger
-from entity_push.table import history
+from entity_push.table import history, log, no_history
 from moto import mock_aws
 
 from testbed.function_variables import function_variables
@@ -20,8 +20,12 @@ from tests.model.world import REPLICA, TABLE, World
 
 def _small(patch: pytest.MonkeyPatch) -> None:
     epochs = itertools.count(1)
-    patch.setattr(history, "new_epoch", lambda: f"epoch{next(epochs)}")
-    patch.setattr(history, "PAGE_ITEMS", 2)
+    patch.setattr(log, "new_epoch", lambda: f"epoch{next(epochs)}")
+    patch.setattr(history, "MAX_SEGMENT_BYTES", 250)  # two updates
+    patch.setattr(history, "SEGMENTS_AT_ONCE", 2)
+    patch.setattr(history, "PUT_SECONDS", 0)  # between two tries, only the other actors' steps matter
+    patch.setattr(history, "time", time)  # a world replaces it by its clock
+    patch.setattr(no_history, "time", time)
     patch.setattr(frames, "UPDATES_ROOM", 450)  # two or three frames
     patch.setattr(interests, "_FIELDS_BYTES", 0)
     patch.setattr(interests, "MAX_SEVERAL_BYTES", 500)  # then the second of two entities is not read

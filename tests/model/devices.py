@@ -1,6 +1,6 @@
 """The clients' side of the world."""
 
-from collections import deque
+from collections import defaultdict, deque
 
 from tests.reference_client import Change, Frame, ReferenceClient
 
@@ -19,6 +19,7 @@ class Device:
             answered pattern, or a channel from the start.
         answered: the stored updates of each channel when a question of this connection was answered, by the
             question's requestId.
+        knows: the events of each channel that its screen shows, or knows from a state that it fetched.
         before: the stored updates of a channel when the client first heard of the channel without a question.
     """
 
@@ -31,6 +32,7 @@ class Device:
         self.listening: dict[str, dict[str, frozenset[str]]] = {}
         self.answered: dict[str, dict[str, frozenset[str]]] = {}
         self.before: dict[str, frozenset[str]] = {}
+        self.knows: dict[str, set[str]] = defaultdict(set)
 
     def close(self) -> None:
         """Lose the connection with its frames in flight."""

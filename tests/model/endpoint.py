@@ -30,7 +30,7 @@ class Endpoint:
         assert deadline > time.monotonic()
         for post in posts:
             assert post is not NOT_YET, "each result was noted before the next post"
-            fault = checkpoint(f"post {json.loads(post.frame)['cursor']} to {post.connection_id}")
+            fault = checkpoint(f"post {json.loads(post.frame).get('cursor')} to {post.connection_id}")
             outcome = Outcome.EXPIRED
             if self._clock.time() < post.expires:
                 outcome = self._post(post, fault)

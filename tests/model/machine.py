@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.model.actors import Actor, Fault
 from tests.model.devices import Device
 from tests.model.names import ENTITIES, NAMES, PATTERNS
-from tests.model.world import World
+from tests.model.world import REPLAY_SECONDS, World
 from tests.reference_client import FROM_THE_START, is_pattern
 
 SOME = st.integers(0, 5)
@@ -20,7 +20,7 @@ WANTED = st.sampled_from([ENTITIES[0], *ENTITIES, *PATTERNS, *FROM_THE_START])
 BEGUN = st.none() | WANTED
 """A client's subscription at the beginning, if any."""
 
-PUSH_STEPS = st.sampled_from(["get_item", "transact_write_items", "query", "post", "return"])
+PUSH_STEPS = st.sampled_from(["get_item", "put_item", "query", "post", "return"])
 ROUTE_STEPS = st.sampled_from(["transact_write_items", "query", "answer", "its end", "its end"])
 FAULTS = st.sampled_from([Fault.NONE] * 4 + list(Fault))
 FATES = st.lists(st.sampled_from([Fault.NONE, *Fault]), min_size=3, max_size=14)
@@ -252,14 +252,29 @@ class Machine(RuleBasedStateMachine):
 
     # Time
 
-    @rule(name=UPDATED, count=st.integers(1, 3), start=st.sampled_from([0, 0, 1]))
-    def expire_updates(self, name: str, count: int, start: int) -> None:
-        self.world.expire_updates(name, count, start)
+    @rule(seconds=st.sampled_from([61, 700, 2 * REPLAY_SECONDS]))
+    def let_time_pass(self, seconds: int) -> None:
+        if seconds < REPLAY_SECONDS or not self.world.running():
+            self.world.let_time_pass(seconds)
 
-    @rule(name=UPDATED, really=st.sampled_from([False, False, True]), markers=st.booleans())
-    def lose_head(self, name: str, really: bool, markers: bool) -> None:
-        if really:
-            self.world.lose_head(name, markers=markers)
+    @precondition(lambda self: not self.world.running())
+    @rule(name=UPDATED, count=st.integers(1, 3), start=st.sampled_from([0, 0, 1]), lives=st.booleans())
+    def expire_updates(self, name: str, count: int, start: int, lives: bool) -> None:
+        """Time passes until the first stored updates expire; the channel goes on, or not."""
+        for _ in range(2 if lives else 0):
+            self.world.let_time_pass(REPLAY_SECONDS + 3600)
+            self.publish(name, 1)
+            self.invoke_worker(0, 10, 0)
+            self._run_to(list(self.world.running()), "its end")
+        self.world.let_time_pass((1 if lives else 2) * REPLAY_SECONDS + 3600)
+        self.world.delete_expired(name, count, start)
+
+    @precondition(lambda self: self._idle_worker())
+    @rule(which=SOME, stores=st.booleans())
+    def deploy(self, which: int, stores: bool) -> None:
+        """The setting replayHours is changed: functions get the new version one after the other."""
+        idle = [None, *(worker for worker in self.world.workers if worker.batch is None)]
+        self.world.deploy(idle[which % len(idle)], stores=stores)
 
     @precondition(lambda self: self._any_connected())
     @rule(which=SOME)

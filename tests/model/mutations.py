@@ -1,50 +1,52 @@
 """Mutations: ways to break the code, each of which the model has to notice."""
 
 import contextlib
-import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Any
 from unittest import mock
 
 from entity_push.protocol.channels import EVERYONE, everyone_list, is_entity, subscriber_lists
 from entity_push.protocol.cursors import Cursor
-from entity_push.protocol.events import Event, Update
+from entity_push.protocol.events import Event
 from entity_push.protocol.frames import CatchUp
+from entity_push.push.batch import Numbers
 from entity_push.routes import replay
 from entity_push.table import keys
 from entity_push.table import subscribers as subscribers_module
+from entity_push.table.calls import Call, at_once
 from entity_push.table.connections import Connection
-from entity_push.table.history import History
+from entity_push.table.history import Appended
+from entity_push.table.keys import Item
 from entity_push.table.subscribers import NEVER, Page, Subscribers
 from entity_push.table.subscriptions import Outcome, Subscribed
 
 from tests.model.world import TABLE, World
-from tests.one_by_one import one_by_one
 
 Mutation = Callable[[World], "contextlib.AbstractContextManager[Any]"]
 
 
 class _ReadsEarly:
-    """A history that reads the subscribers before it stores, and the subscribers as read then."""
+    """Numbers that read the subscribers before they store, and the subscribers as read then."""
 
-    def __init__(self, subscribers: Subscribers, history: History):
-        self._subscribers, self._history = subscribers, history
+    def __init__(self, subscribers: Subscribers, numbers: Numbers):
+        self._subscribers, self._numbers = subscribers, numbers
         self._seen: dict[str, list[Page]] = {}
 
-    def append(self, events: Sequence[Event]) -> list[Update]:
+    async def append(self, events: Sequence[Event]) -> Appended:
         channel = events[0].channel
-        self._seen[channel] = list(self._subscribers.pages(channel))
-        return self._history.append(events)
+        self._seen[channel] = [page async for page in self._subscribers.pages(channel)]
+        return await self._numbers.append(events)
 
-    def pages(self, channel: str, **_from: Any) -> Iterator[Page]:
-        return iter(self._seen[channel])
+    async def pages(self, channel: str, **_from: Any) -> AsyncIterator[Page]:
+        for page in self._seen[channel]:
+            yield page
 
 
 @contextlib.contextmanager
 def push_reads_subscribers_before_it_stores(world: World) -> Iterator[None]:
-    def early(subscribers: Subscribers, history: History) -> tuple[Any, Any]:
-        both = _ReadsEarly(subscribers, history)
+    def early(subscribers: Subscribers, numbers: Numbers) -> tuple[Any, Any]:
+        both = _ReadsEarly(subscribers, numbers)
         return both, both
 
     world.push_parts = early
@@ -117,44 +119,16 @@ def reads_are_eventually_consistent(world: World) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def no_marker_is_written(world: World) -> Iterator[None]:
-    def change(_name: str, parameters: dict[str, Any]) -> None:
-        for action in parameters.get("TransactItems", ()):
-            if "Put" in action and action["Put"]["Item"]["sk"]["S"].startswith(keys.EVENT):
-                put = action.pop("Put")
-                action["Delete"] = {
-                    "TableName": put["TableName"],
-                    "Key": {name: put["Item"][name] for name in ("pk", "sk")},
-                }
-
-    world.dynamodb.change = change
-    yield
-
-
-@contextlib.contextmanager
-def the_head_moves_without_condition(world: World) -> Iterator[None]:
-    def change(_name: str, parameters: dict[str, Any]) -> None:
-        for action in parameters.get("TransactItems", ()):
-            if "Update" in action and action["Update"]["Key"]["sk"]["S"] == "HEAD":
-                action["Update"].pop("ConditionExpression")
-                action["Update"]["ExpressionAttributeValues"].pop(":old", None)
-
-    world.dynamodb.change = change
-    yield
-
-
-@contextlib.contextmanager
 def replay_does_not_look_at_the_numbers(_world: World) -> Iterator[None]:
-    look = replay.catch_up
-
-    def catch_up(past: replay.Past, channel: str, since: Cursor | None, **others: Any) -> CatchUp:
-        answer = look(past, channel, since, **others)
-        head = past.begin(channel)
-        if since is None or since.epoch != head.epoch or since.sequence >= head.sequence or answer.recovered:
+    async def catch_up(past: replay.Past, channel: str, since: Cursor | None, **others: Any) -> CatchUp:
+        answer = await look(past, channel, since, **others)
+        tail = await past.tail(channel, begin=True)
+        if tail is None or since is None or since.epoch != tail.cursor.epoch or answer.recovered:
             return answer
-        updates = [json.loads(wire) for _, wire in past.since(channel, since, head)]
-        return CatchUp(head.cursor, recovered=True, updates=updates)
+        updates = [frame async for _, frame in past.since(channel, since, tail)]
+        return CatchUp(tail.cursor, recovered=True, updates=updates)
 
+    look = replay.catch_up
     with mock.patch.object(replay, "catch_up", catch_up):
         yield
 
@@ -163,11 +137,6 @@ def replay_does_not_look_at_the_numbers(_world: World) -> Iterator[None]:
 def what_is_left_unread_has_no_more(_world: World) -> Iterator[None]:
     with mock.patch.object(replay, "_unread", lambda since: CatchUp(since, recovered=True)):
         yield
-
-
-def _partition(query: dict[str, Any]) -> str:
-    """Return the partition key of a query."""
-    return str(query["ExpressionAttributeValues"][":pk"]["S"].removeprefix(keys.CHANNEL))
 
 
 def _with_lists(change: Callable[[str, list[str]], list[str]]) -> "contextlib.AbstractContextManager[Any]":
@@ -194,14 +163,20 @@ def push_forgets_one_of_everyones_lists(_world: World) -> Iterator[None]:
 
 @contextlib.contextmanager
 def merging_drops_what_lies_beyond_the_frontier(world: World) -> Iterator[None]:
-    def read(queries: Sequence[Any]) -> list[Any]:
-        answers = one_by_one(world.dynamodb)(queries)
+    class Dropping(Subscribers):
+        async def pages(self, channel: str, *, after: str | None = None) -> AsyncIterator[Page]:
+            with mock.patch.object(subscribers_module, "at_once", read):
+                async for page in super().pages(channel, after=after):
+                    yield page
+
+    async def read(calls: Iterable[Call]) -> list[Item]:
+        answers = await at_once(calls)
         ends = [answer["LastEvaluatedKey"]["sk"]["S"] for answer in answers if "LastEvaluatedKey" in answer]
         for answer in answers if ends else ():
             answer["Items"] = [item for item in answer["Items"] if item["sk"]["S"] <= min(ends)]
         return answers
 
-    world.push_parts = lambda _subscribers, history: (Subscribers(read, TABLE), history)
+    world.push_parts = lambda _subscribers, numbers: (Dropping(TABLE), numbers)
     world.start_workers()
     yield
 
@@ -209,17 +184,14 @@ def merging_drops_what_lies_beyond_the_frontier(world: World) -> Iterator[None]:
 class _NeverExpiring(Subscribers):
     """Subscribers whose right to updates never ends."""
 
-    def pages(self, channel: str, *, after: str | None = None) -> Iterator[Page]:
-        for page in super().pages(channel, after=after):
+    async def pages(self, channel: str, *, after: str | None = None) -> AsyncIterator[Page]:
+        async for page in super().pages(channel, after=after):
             yield Page(dict.fromkeys(page.subscribers, NEVER), last=page.last)
 
 
 @contextlib.contextmanager
 def push_ignores_the_ttl(world: World) -> Iterator[None]:
-    world.push_parts = lambda _subscribers, history: (
-        _NeverExpiring(one_by_one(world.dynamodb), TABLE),
-        history,
-    )
+    world.push_parts = lambda _subscribers, numbers: (_NeverExpiring(TABLE), numbers)
     world.start_workers()
     yield
 
@@ -231,8 +203,6 @@ MUTATIONS: list[Mutation] = [
     several_are_written_one_by_one,
     what_is_left_unread_has_no_more,
     reads_are_eventually_consistent,
-    no_marker_is_written,
-    the_head_moves_without_condition,
     replay_does_not_look_at_the_numbers,
     push_forgets_a_level_of_patterns,
     push_forgets_one_of_everyones_lists,

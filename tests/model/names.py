@@ -1,6 +1,7 @@
 """The entities, patterns and channels that the model's clients can listen to."""
 
 import json
+from datetime import UTC, datetime
 
 from entity_push.protocol import channels
 
@@ -22,8 +23,14 @@ CHANNELS = {
 }
 
 
-def event(number: int, *names: str) -> str:
-    """Return the body of the queue message with an event for a channel, or for several entities."""
+def event(number: int, seconds: float, *names: str) -> str:
+    """Return the body of the queue message with an event for a channel, or for several entities.
+
+    Args:
+        number: the event's number.
+        seconds: when it is put, in seconds since 1970.
+        names: what it is about.
+    """
     detail: dict[str, object] = {"message": number}
     match names:
         case ["#user"]:
@@ -34,7 +41,7 @@ def event(number: int, *names: str) -> str:
             kind, detail["entityId"] = "Entity Updated", entity_id
         case _:
             kind, detail["entityIds"] = "Entity Updated", list(names)
-    time = "2026-11-22T18:43:48Z"
+    time = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return json.dumps({"id": event_id(number), "detail-type": kind, "time": time, "detail": detail})
 
 

@@ -1,6 +1,5 @@
 """DynamoDB and SQS as the actors see them: every call is a step, which may have a fault."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +31,16 @@ class LostAnswerError(ReadTimeoutError):
 INJECTED = (InjectedError, LostAnswerError)
 
 
+def injected_conflict(name: str, parameters: dict[str, Any]) -> None:
+    """Refuse a write as DynamoDB does while a transaction is at the same item."""
+    if name == "transact_write_items":
+        others = [{"Code": "None"} for _ in parameters["TransactItems"][1:]]
+        reasons = [{"Code": "TransactionConflict"}, *others]
+        raise InjectedError("TransactionCanceledException", name, CancellationReasons=reasons)
+    if name in ("delete_item", "put_item"):
+        raise InjectedError("TransactionConflictException", name)
+
+
 class SteppedDynamoDB:
     """A DynamoDB client whose calls are steps.
 
@@ -60,7 +69,7 @@ class SteppedDynamoDB:
         def call(**parameters: Any) -> Any:
             fault = checkpoint(name)
             if fault is Fault.CONFLICT:
-                self._conflict(name, parameters)
+                injected_conflict(name, parameters)
             if fault is Fault.FAILURE:
                 raise InjectedError("InternalServerError", name)
             self.change(name, parameters)
@@ -70,15 +79,6 @@ class SteppedDynamoDB:
             return answer
 
         return call
-
-    @staticmethod
-    def _conflict(name: str, parameters: dict[str, Any]) -> None:
-        if name == "transact_write_items":
-            others = [{"Code": "None"} for _ in parameters["TransactItems"][1:]]
-            reasons = [{"Code": "TransactionConflict"}, *others]
-            raise InjectedError("TransactionCanceledException", name, CancellationReasons=reasons)
-        if name in ("delete_item", "put_item"):
-            raise InjectedError("TransactionConflictException", name)
 
     def _write(self, name: str, parameters: dict[str, Any]) -> Any:
         answer = getattr(self._client, name)(**parameters)
@@ -130,30 +130,33 @@ def _elsewhere(answer: Any, table: str) -> Any:
     return answer
 
 
-def updates_in(name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the update items that a write stores."""
-    if name != "transact_write_items":
-        return []
-    puts = [action["Put"]["Item"] for action in parameters["TransactItems"] if "Put" in action]
-    return [item for item in puts if item["sk"]["S"].startswith(keys.UPDATE)]
+def puts_in(name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the items of logs that a write puts: lives and segments."""
+    actions = [{"Put": parameters}] if name == "put_item" else parameters.get("TransactItems", [])
+    items = [action["Put"]["Item"] for action in actions if "Put" in action]
+    return [item for item in items if item["sk"]["S"].startswith((keys.LIFE, keys.LOG))]
 
 
 class MemorySQS:
     """Both queues. The push queue has no order and no delays.
+
+    Args:
+        now: tells the time, in seconds since 1970.
 
     Attributes:
         waiting: messages to be received, as records of a Lambda event source.
         dead: the bodies of dead letters.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self.waiting: list[dict[str, Any]] = []
         self.dead: list[str] = []
         self._number = 0
 
     def put(self, body: str) -> None:
         self._number += 1
-        attributes = {"SentTimestamp": str(round(time.time() * 1000)), "ApproximateReceiveCount": "1"}
+        attributes = {"SentTimestamp": str(round(self._now() * 1000)), "ApproximateReceiveCount": "1"}
         self.waiting.append(
             {
                 "messageId": f"m{self._number}",

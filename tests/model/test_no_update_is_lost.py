@@ -16,6 +16,7 @@ RUN = settings(
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
 )
 
 

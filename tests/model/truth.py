@@ -1,92 +1,50 @@
 """The truth: the updates that were really stored, compared with those that clients hold."""
 
-import json
-from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 from entity_push.table import keys
 
-from tests.model.services import updates_in
+from tests.model.log_truth import LogTruth
 from tests.reference_client import Change, Heard, Place, Refetch
-
-
-@dataclass
-class Epoch:
-    """One life of a channel's head.
-
-    Attributes:
-        name: the epoch.
-        event_ids: the event ids of the stored updates, in the order of their numbers, from 1 on.
-        lost: whether the head is gone.
-    """
-
-    name: str
-    event_ids: list[str] = field(default_factory=list)
-    lost: bool = False
 
 
 class Truth:
     """Observes each write from the outside.
 
+    Args:
+        now: tells the time, in seconds since 1970.
+
     Attributes:
+        logs: the truth about the channels' logs.
         published: the channels and ids of all events.
         broken: promises that were broken at once, not only in the end.
         gone: connections whose `$disconnect` has come to its end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.logs = LogTruth(now)
         self.gone: set[str] = set()
         self.published: set[tuple[str, str]] = set()
         self.broken: list[str] = []
-        self._epochs: dict[str, list[Epoch]] = defaultdict(list)
 
-    def wrote(self, name: str, parameters: dict[str, Any]) -> None:
-        """Note the updates of a successful write, and heads made before the first update."""
-        if name == "put_item" and parameters["Item"]["sk"]["S"] == "HEAD":
-            channel = parameters["Item"]["pk"]["S"].removeprefix(keys.CHANNEL)
-            self._epoch(channel, parameters["Item"]["epoch"]["S"])
-        for item in updates_in(name, parameters):
-            channel = item["pk"]["S"].removeprefix(keys.CHANNEL)
-            frame = json.loads(item["frame"]["S"])
-            self._stored(channel, Place.of(frame["cursor"]), frame["id"])
-
-    def _stored(self, channel: str, place: Place, event_id: str) -> None:
-        if event_id in [
-            known for epoch in self._epochs[channel] if not epoch.lost for known in epoch.event_ids
-        ]:
-            self.broken.append(f"{event_id} gets a second number: {place.sequence}")
-        epoch = self._epoch(channel, place.epoch)
-        expected = Place(epoch.name, len(epoch.event_ids) + 1)
-        if place != expected:
-            self.broken.append(f"{event_id} gets {place} instead of {expected}")
-        epoch.event_ids.append(event_id)
-
-    def _epoch(self, channel: str, name: str) -> Epoch:
-        """Return the channel's current epoch; begin a new one after a lost head."""
-        epochs = self._epochs[channel]
-        if not epochs or epochs[-1].lost:
-            if name in [epoch.name for epoch in epochs]:
-                self.broken.append(f"epoch {name} comes back")
-            epochs.append(Epoch(name))
-        return epochs[-1]
-
-    def lost(self, channel: str) -> None:
-        """Note that a channel's head is gone."""
-        for epoch in self._epochs[channel]:
-            epoch.lost = True
+    def published_of(self, channel: str) -> set[str]:
+        """Return the ids of a channel's events so far."""
+        return {event_id for other, event_id in self.published if other == channel}
 
     def stored(self, channel: str) -> frozenset[str]:
-        """Return the ids of a channel's events so far, of all its epochs."""
-        return frozenset(event_id for epoch in self._epochs[channel] for event_id in epoch.event_ids)
+        """Return the ids of a channel's events that were stored so far, or pushed unstored."""
+        return frozenset(event_id for event_id, _rule in self.logs.settled(channel))
 
     def check_promises(self) -> None:
         """Assert the promises of each write: numbers without holes, one number per event, and so on."""
-        assert not self.broken, "; ".join(self.broken)
+        broken = self.logs.broken + self.broken
+        assert not broken, "; ".join(broken)
 
     def check_all_stored(self) -> None:
-        """Assert that every event was stored."""
-        stored = {(channel, event_id) for channel in self._epochs for event_id in self.stored(channel)}
+        """Assert that every event was stored, or pushed unstored."""
+        channels = {channel for channel, _ in self.published}
+        stored = {(channel, event_id) for channel in channels for event_id in self.stored(channel)}
         assert stored == self.published, "an event was dropped"
 
     def check_left_behind(self, items: list[dict[str, Any]]) -> None:
@@ -141,24 +99,38 @@ class Truth:
                 missing -= before
         assert not missing, f"{who}, {channel}: it misses {sorted(missing)}"
 
+    def check_knows(self, who: str, channel: str, known: set[str]) -> None:
+        """Assert that a client knows every event: from its frame, or from a state that the client fetched.
+
+        Args:
+            who: the client's name.
+            channel: the channel.
+            known: the ids of the events that the client knows.
+        """
+        missing = self.published_of(channel) - known
+        assert not missing, f"{who} does not know of {sorted(missing)} in {channel}"
+
     def _missing(self, who: str, channel: str, changes: list[Change]) -> set[str]:
         """Return the event ids stored after a client's last change, given the changes since a fetch.
 
-        Assert that the client was told all updates in between, in order.
+        Assert that the client was told all updates in between, in order. Where updates are not stored, there
+        is no order to look at.
         """
-        epochs = self._epochs[channel]
+        lives = self.logs.lives(channel)
         first, *others = changes
-        cursor = first.cursor if isinstance(first, Refetch) else first.frame["cursor"]
-        assert cursor, f"{who}: there is a history, so there is a cursor"
+        cursor = first.cursor if isinstance(first, Refetch) else first.frame.get("cursor")
+        if cursor is None:
+            return set()
         name, begin = Place.of(cursor)
-        (epoch,) = (epoch for epoch in epochs if epoch.name == name)
+        (life,) = (life for life in lives if life.name == name)
         held = []
         for change in others:
             assert not isinstance(change, Refetch)
-            held.append((Place.of(change.frame["cursor"]), change.frame["id"]))
-        after = list(enumerate(epoch.event_ids, 1))[begin:]
+            if "cursor" in change.frame:
+                held.append((Place.of(change.frame["cursor"]), change.frame["id"]))
+        after = list(enumerate((update.frame["id"] for update in life.updates), 1))[begin:]
         expected = [(Place(name, number), event_id) for number, event_id in after]
         in_order = held == expected[: len(held)]
         assert in_order, f"{who}: since {cursor} it holds {held} instead of {expected}"
-        newer = {event_id for later in epochs[epochs.index(epoch) + 1 :] for event_id in later.event_ids}
+        newer = {update.frame["id"] for later in lives[lives.index(life) + 1 :] for update in later.updates}
         return newer | {event_id for _, event_id in expected[len(held) :]}

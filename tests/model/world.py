@@ -4,38 +4,42 @@ import contextlib
 import importlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 from unittest import mock
 
 from entity_push.auth.bearer import Bearer
 from entity_push.auth.grants import EVERYTHING
+from entity_push.protocol.events import Event
+from entity_push.push.batch import Numbers
 from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.fan_out import FanOut
 from entity_push.push.queue import Queue
 from entity_push.routes import admission
 from entity_push.runtime import aws
-from entity_push.table import keys
+from entity_push.table import history, keys, no_history
+from entity_push.table.calls import one_by_one
 from entity_push.table.connections import Connections
-from entity_push.table.history import History
+from entity_push.table.history import Appended, History
+from entity_push.table.no_history import NoHistory
 from entity_push.table.subscribers import Page, Subscribers
 from entity_push.table.subscriptions import Subscriptions
 
 from tests.model.actors import Actor, checkpoint
-from tests.model.clock import Clock
+from tests.model.clock import Clock, LogClock
 from tests.model.devices import Device
 from tests.model.endpoint import Endpoint
 from tests.model.names import CHANNELS, ENTITIES, NAMES, USER_ID, event, event_id
 from tests.model.services import INJECTED, MemorySQS, SteppedDynamoDB
 from tests.model.truth import Truth
-from tests.one_by_one import one_by_one
-from tests.reference_client import FROM_THE_START, Frame, Heard, covers, is_pattern, name_in
+from tests.reference_client import FROM_THE_START, Applied, Frame, Heard, covers, is_pattern, name_in
 
 TABLE, REPLICA = "table", "replica"
 TOKEN_SECONDS = 120
 INVOCATION_SECONDS = 10_000.0
+REPLAY_SECONDS = 86_400
 
-PushParts = Callable[[Subscribers, History], tuple[Any, Any]]
+PushParts = Callable[[Subscribers, Numbers], tuple[Any, Any]]
 """Makes the push function's parts. A mutation puts other parts in between."""
 
 
@@ -47,27 +51,44 @@ class EachOnce(Subscribers):
     """Subscribers with a check: every connection comes once, in however many lists it is.
 
     Args:
-        read: makes queries, as for `Subscribers`.
         truth: learns of connections that came twice.
     """
 
-    def __init__(self, read: Any, truth: Truth):
-        super().__init__(read, TABLE)
+    def __init__(self, truth: Truth):
+        super().__init__(TABLE)
         self._truth = truth
 
-    def pages(self, channel: str, *, after: str | None = None) -> Iterator[Page]:
+    async def pages(self, channel: str, *, after: str | None = None) -> AsyncIterator[Page]:
         seen: set[str] = set()
-        for page in super().pages(channel, after=after):
+        async for page in super().pages(channel, after=after):
             if twice := seen & page.subscribers.keys():
                 self._truth.broken.append(f"{channel} has {twice} on two pages")
             seen |= page.subscribers.keys()
             yield page
 
 
+class Unstored(NoHistory):
+    """No history, with a note of what passed unstored.
+
+    Args:
+        truth: takes the notes.
+    """
+
+    def __init__(self, truth: Truth):
+        super().__init__(TABLE)
+        self._truth = truth
+
+    async def append(self, events: Sequence[Event]) -> Appended:
+        appended = await super().append(events)
+        self._truth.logs.passed(events[0].channel, [update.identity for update in appended.updates])
+        return appended
+
+
 class Worker:
     """An execution environment of the push function, warm until it is killed.
 
     Attributes:
+        stores: whether its version of the deployment stores updates.
         batch: the records of the running invocation; None without one.
     """
 
@@ -75,6 +96,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.batch: list[dict[str, Any]] | None = None
+        self.stores = True
 
 
 class World:
@@ -89,12 +111,13 @@ class World:
     def __init__(self, moto: Any, workers: int = 2, devices: int = 2):
         self.moto = moto
         self.dynamodb = SteppedDynamoDB(moto, TABLE, REPLICA)
-        self.sqs = MemorySQS()
-        self.truth = Truth()
-        self.dynamodb.wrote = self.truth.wrote
+        self.clock, self.log_clock = Clock(), LogClock(time.time())
+        history.time = no_history.time = self.log_clock  # type: ignore[assignment, attr-defined]
+        self.sqs = MemorySQS(self.log_clock.time)
+        self.truth = Truth(self.log_clock.time)
+        self.dynamodb.wrote = self.truth.logs.wrote
         self.actors: list[Actor] = []
         self.devices = [Device(f"client {number}") for number in range(1, devices + 1)]
-        self.clock = Clock()
         admission.time = self.clock  # type: ignore[assignment, attr-defined]
         self.endpoint = Endpoint(self.devices, self.clock, self.truth)
         self.routes = {
@@ -102,7 +125,8 @@ class World:
             for name in ("connect", "disconnect", "subscribe", "unsubscribe", "expire")
         }
         self.routes["expire"].LOOK_BACK_MINUTES = 60  # the world's clock jumps ahead by minutes
-        self.push_parts: PushParts = lambda subscribers, history: (subscribers, history)
+        self._past = self.routes["subscribe"].history
+        self.push_parts: PushParts = lambda subscribers, numbers: (subscribers, numbers)
         self.workers = [Worker() for _ in range(workers)]
         self.start_workers()
         self._connections = self._events = 0
@@ -119,23 +143,19 @@ class World:
                 setattr(module, attribute, Connections(self.dynamodb, TABLE, pause=_no_pause))
         if hasattr(module, "subscriptions"):
             module.subscriptions = self._subscriptions()  # type: ignore[attr-defined]
-        if hasattr(module, "history"):
-            module.history = self._history()  # type: ignore[attr-defined]
         return module
 
     def _subscriptions(self) -> Subscriptions:
         return Subscriptions(self.dynamodb, TABLE, pause=_no_pause)
 
-    def _history(self) -> History:
-        return History(self.dynamodb, TABLE, replay_seconds=86400, head_seconds=10**6, pause=_no_pause)
-
-    def _fan_out(self) -> FanOut:
-        everybody = EachOnce(one_by_one(self.dynamodb), self.truth)
-        subscribers, history = self.push_parts(everybody, self._history())
+    def _fan_out(self, worker: Worker) -> FanOut:
+        numbers = History(TABLE, replay_seconds=REPLAY_SECONDS) if worker.stores else Unstored(self.truth)
+        subscribers, numbers = self.push_parts(EachOnce(self.truth), numbers)
         return FanOut(
             subscribers=subscribers,
             connections=Connections(self.dynamodb, TABLE, pause=_no_pause),
-            numbers=history,
+            numbers=numbers,
+            make=one_by_one(self.dynamodb),
             deliverer=self.endpoint,
             queue=Queue(self.sqs, "queue", pause=_no_pause),
             dead_letters=DeadLetters(self.sqs, "dead"),
@@ -145,7 +165,7 @@ class World:
     def start_workers(self) -> None:
         """Give every worker a new execution environment."""
         for worker in self.workers:
-            worker.fan_out = self._fan_out()
+            worker.fan_out = self._fan_out(worker)
 
     # Events
 
@@ -153,7 +173,7 @@ class World:
         """Put an event on the queue, as EventBridge does: for one channel, or for several entities."""
         self._events += 1
         self.truth.published |= {(CHANNELS[name], event_id(self._events)) for name in names}
-        self.sqs.put(event(self._events, *names))
+        self.sqs.put(event(self._events, self.log_clock.time(), *names))
 
     def connect(self, device: Device, *, young: bool) -> None:
         """Open a connection. `$connect` returns before the client may send a frame."""
@@ -239,7 +259,9 @@ class World:
         frame = device.inbox[number % len(device.inbox)]
         device.inbox.remove(frame)
         unknown = [name for name in NAMES if not device.changes(name)]
+        told = {name: len(device.changes(name)) for name in NAMES}
         device.client.receive(frame)
+        self._note(device, told)
         for name in unknown:
             if any(isinstance(change, Heard) for change in device.changes(name)):
                 device.before[name] = self.truth.stored(CHANNELS[name])
@@ -248,6 +270,15 @@ class World:
             device.listening[pattern] = {name: stored[name] for name in ENTITIES if covers(pattern, name)}
         if device.connection_id:
             self.send(device)
+
+    def _note(self, device: Device, told: dict[str, int]) -> None:
+        """Note which events a client knows now. A state that it fetches shows all events so far."""
+        for name, count in told.items():
+            for change in device.changes(name)[count:]:
+                new = isinstance(change, Applied)
+                device.knows[name] |= (
+                    {change.frame["id"]} if new else self.truth.published_of(CHANNELS[name])
+                )
 
     def invoke_worker(self, worker: Worker, most: int, start: int) -> None:
         """Let Lambda call the push function with some messages."""
@@ -264,24 +295,28 @@ class World:
             self.sqs.waiting += back
             worker.batch = None
             if not done:
-                worker.fan_out = self._fan_out()
+                worker.fan_out = self._fan_out(worker)
 
         number = self.workers.index(worker) + 1
         self._start(Actor(f"push worker {number}", work, finished))
 
-    def expire_updates(self, name: str, count: int, start: int) -> None:
-        """Delete some stored updates, as their ttl would, in any order of age."""
-        channel = CHANNELS[name]
-        found = self._items(channel, keys.UPDATE)[start : start + count]
-        self._delete(found)
+    def let_time_pass(self, seconds: float) -> None:
+        """Let time pass for the logs. Tokens end by another clock, so clients live through many windows."""
+        self.log_clock.now += seconds
 
-    def lose_head(self, name: str, *, markers: bool) -> None:
-        """Delete a channel's past, as after the life of its head."""
-        channel = CHANNELS[name]
-        self._delete(self._items(channel, "HEAD") + self._items(channel, keys.UPDATE))
-        if markers:
-            self._delete(self._items(channel, keys.EVENT))
-        self.truth.lost(channel)
+    def delete_expired(self, name: str, count: int, start: int) -> None:
+        """Delete some of a channel's expired items, in any order of age, as their ttl does in its time."""
+        now = self.log_clock.time()
+        items = [item for item in self._items(CHANNELS[name], "L") if int(item["ttl"]["N"]) <= now]
+        self._delete(items[start : start + count])
+
+    def deploy(self, worker: Worker | None, *, stores: bool) -> None:
+        """Give a worker, or the subscribe function, the version that stores updates, or not."""
+        if worker is None:
+            self.routes["subscribe"].history = self._past if stores else None
+            return
+        worker.stores = stores
+        worker.fan_out = self._fan_out(worker)
 
     def check(self, when: str) -> None:
         """Compare the connected clients' updates with the stored ones. Everything is at rest."""
@@ -300,6 +335,7 @@ class World:
             if changes := device.changes(name):
                 known = device.before.get(name, frozenset())
                 self.truth.check_client(who, CHANNELS[name], changes, known)
+                self.truth.check_knows(who, CHANNELS[name], device.knows[name])
                 continue
             for source, stored in device.listening.items():
                 if name in stored and (source in followed or source in FROM_THE_START):
