@@ -220,7 +220,9 @@ class History:
     async def _look_back(self, channel: str, memory: Memory, events: Iterable[Event]) -> None:
         """Read so far back that every event that is in the log is known to be (rule 8)."""
         new = [event for event in events if memory.number_of(event) is None]
-        until = min(map(_first_delivered, new), default=memory.reaches)
+        if not new:
+            return
+        until = min(map(_first_delivered, new))
         most = 8
         looked = 0
         while until <= memory.reaches and memory.earliest > 1:
