@@ -290,7 +290,7 @@ class ReferenceClient:
         if "sequence" not in frame:
             if frame["id"] not in entity.unnumbered:
                 entity.unnumbered.add(frame["id"])
-                entity.changes.append(Applied(frame))
+                entity.changes.append(Applied(frame) if entity.changes else Heard(frame))
             return
         if not entity.changes:
             entity.cursor = frame["cursor"]

@@ -1,5 +1,6 @@
 """Both tables in moto, once for all runs, and settings so small that everything happens in short runs."""
 
+import contextlib
 import itertools
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from entity_push.protocol import frames
 from entity_push.push import messages, retries
 from entity_push.routes import admission, interests
 from entity_push.runtime.telemetry import logger
-from entity_push.table import history, log, no_history
+from entity_push.table import history, log, memory, no_history
 from moto import mock_aws
 
 from testbed.function_variables import function_variables
@@ -24,6 +25,8 @@ def _small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(history, "MAX_SEGMENT_BYTES", 250)  # two updates
     patch.setattr(history, "SEGMENTS_AT_ONCE", 2)
     patch.setattr(history, "PUT_SECONDS", 0)  # between two tries, only the other actors' steps matter
+    patch.setattr(history, "MOST_LOOKED_BACK", history.MOST_LOOKED_BACK)  # a log's world sets these two
+    patch.setattr(memory, "MOST_KNOWN", memory.MOST_KNOWN)
     patch.setattr(history, "time", time)  # a world replaces it by its clock
     patch.setattr(no_history, "time", time)
     patch.setattr(frames, "UPDATES_ROOM", 450)  # two or three frames
@@ -56,11 +59,24 @@ class Worlds:
         return World(self._dynamodb)
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    level = logger.log_level
+    logger.setLevel("CRITICAL")
+    yield
+    logger.setLevel(level)
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[None]:
+    """Small settings."""
+    with pytest.MonkeyPatch.context() as patch, _quiet():
+        _small(patch)
+        yield
+
+
 @pytest.fixture(scope="module")
 def worlds() -> Iterator[Worlds]:
-    level = logger.log_level
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
+    with pytest.MonkeyPatch.context() as patch, mock_aws(), _quiet():
         _small(patch)
-        logger.setLevel("CRITICAL")
         yield Worlds()
-        logger.setLevel(level)

@@ -47,7 +47,9 @@ def a_segment_has_the_key_of_its_last_number(_world: LogWorld) -> Any:
         return keys.segment(channel, segment.epoch, max(segment.last, segment.first))
 
     to_item = Segment.to_item
-    return _instead(Segment, "to_item", lambda self, channel: {**to_item(self, channel), **key(channel, self)})
+    return _instead(
+        Segment, "to_item", lambda self, channel: {**to_item(self, channel), **key(channel, self)}
+    )
 
 
 def a_life_begins_without_condition(world: LogWorld) -> Any:
@@ -303,7 +305,9 @@ def a_lapsed_memory_keeps_its_ids_and_skips_to_the_tail(_world: LogWorld) -> Any
 
 
 def a_catch_up_does_not_read_the_segment_that_holds_its_place(_world: LogWorld) -> Any:
-    async def since(self: History, channel: str, cursor: Cursor, tail: Tail) -> AsyncIterator[tuple[int, Frame]]:
+    async def since(
+        self: History, channel: str, cursor: Cursor, tail: Tail
+    ) -> AsyncIterator[tuple[int, Frame]]:
         found = self._log.between(channel, cursor.epoch, cursor.sequence + 1, tail.sequence, at_a_time=2)
         async for segment in found:
             for numbered in segment.numbered(cursor.sequence):
@@ -313,7 +317,9 @@ def a_catch_up_does_not_read_the_segment_that_holds_its_place(_world: LogWorld) 
 
 
 def a_catch_up_reads_the_tail_alone(_world: LogWorld) -> Any:
-    async def since(_self: History, _channel: str, cursor: Cursor, tail: Tail) -> AsyncIterator[tuple[int, Frame]]:
+    async def since(
+        _self: History, _channel: str, cursor: Cursor, tail: Tail
+    ) -> AsyncIterator[tuple[int, Frame]]:
         assert tail.segment
         for number, frame in tail.segment.numbered(cursor.sequence):
             yield number, frame

@@ -69,7 +69,9 @@ class LogTable:
 
     def _put(self, put: Item) -> None:
         self.items[_key(put["Item"])] = {
-            name: {kind: base64.b64encode(one).decode() if kind == "B" else one for kind, one in value.items()}
+            name: {
+                kind: base64.b64encode(one).decode() if kind == "B" else one for kind, one in value.items()
+            }
             for name, value in put["Item"].items()
         }
 

@@ -103,9 +103,9 @@ class LogTruth:
     def _appended(self, channel: str, segment: Segment) -> None:
         lives = self._lives[channel]
         life = lives[-1] if lives else None
-        if life and life.name == segment.epoch and segment.is_seal and life.ends <= self._now():
-            life.sealed = True  # wherever it is: nobody goes on with this life, and its segments may be gone
-            return
+        over = {one.name for one in lives if one.ends <= self._now()}
+        if segment.is_seal and segment.epoch in over:
+            return  # nobody goes on with that life, and its segments may be gone
         if life is None or life.name != segment.epoch or life.sealed:
             self.broken.append(f"a segment is appended to {segment.epoch}, which is over")
             return

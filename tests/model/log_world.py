@@ -171,7 +171,9 @@ class LogWorld:
 
     # Events
 
-    def publish(self, *, version: int | None = None, own_id: str = "", late: float = 0.0, sender: str = "s") -> None:
+    def publish(
+        self, *, version: int | None = None, own_id: str = "", late: float = 0.0, sender: str = "s"
+    ) -> None:
         """Put an event on the queue.
 
         Args:

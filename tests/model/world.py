@@ -276,9 +276,7 @@ class World:
         for name, count in told.items():
             for change in device.changes(name)[count:]:
                 new = isinstance(change, Applied)
-                device.knows[name] |= (
-                    {change.frame["id"]} if new else self.truth.published_of(CHANNELS[name])
-                )
+                device.knows[name] |= {change.frame["id"]} if new else self.truth.published_of(CHANNELS[name])
 
     def invoke_worker(self, worker: Worker, most: int, start: int) -> None:
         """Let Lambda call the push function with some messages."""
