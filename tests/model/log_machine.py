@@ -3,11 +3,10 @@
 import itertools
 from dataclasses import replace
 
+from entity_push.table.history import SLACK_SECONDS
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-
-from entity_push.table.history import SLACK_SECONDS
 
 from tests.model.actors import Fault
 from tests.model.log_world import CHANNEL, REPLAY_SECONDS, LogTask, LogWorker, LogWorld

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from typing import Any
 from unittest import mock
 
-from botocore.exceptions import ClientError
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.events import Event, OwnId
 from entity_push.protocol.frames import CatchUp, Frame
@@ -17,10 +16,10 @@ from entity_push.table import history, keys, log
 from entity_push.table.calls import call
 from entity_push.table.history import Appended, History, Tail
 from entity_push.table.log import Life, Log, Segment, Stored
-from entity_push.table.memory import EVERYTHING, Memories, Memory
+from entity_push.table.memory import Memory
 from entity_push.table.no_history import NoHistory
 
-from tests.model.log_world import CHANNEL, REPLAY_SECONDS, LogWorld
+from tests.model.log_world import REPLAY_SECONDS, LogWorld
 
 LogMutation = Callable[[LogWorld], "contextlib.AbstractContextManager[Any]"]
 
@@ -108,7 +107,7 @@ def a_life_is_never_refreshed(_world: LogWorld) -> Iterator[None]:
         yield
 
 
-async def _refresh(self: Log, channel: str, segment: Segment) -> None:
+async def _refresh(channel: str, segment: Segment) -> None:
     await call(
         "transact_write_items",
         TransactItems=[
@@ -132,7 +131,7 @@ async def _refresh(self: Log, channel: str, segment: Segment) -> None:
 
 def a_life_is_refreshed_before_the_put(_world: LogWorld) -> Any:
     async def apart(self: Log, channel: str, segment: Segment) -> Segment | None:
-        await _refresh(self, channel, segment)
+        await _refresh(channel, segment)
         return await self.append(channel, segment)
 
     return _instead(Log, "append_and_refresh", apart)
@@ -142,7 +141,7 @@ def a_life_is_refreshed_after_the_put(_world: LogWorld) -> Any:
     async def apart(self: Log, channel: str, segment: Segment) -> Segment | None:
         found = await self.append(channel, segment)
         if found is None:
-            await _refresh(self, channel, segment)
+            await _refresh(channel, segment)
         return found
 
     return _instead(Log, "append_and_refresh", apart)
@@ -287,7 +286,7 @@ def the_look_back_has_no_five_minutes_for_an_own_id(_world: LogWorld) -> Any:
     return _instead(history, "_first_delivered", short)
 
 
-def a_lapsed_memory_keeps_its_ids_and_skips_to_the_tail(_world: LogWorld) -> Any:
+def a_lapsed_memory_keeps_its_ids_and_skips_to_the_tail(world: LogWorld) -> Any:
     async def skip(self: History, channel: str, known: Memory) -> Memory:
         tail = await self._log.tail(channel, known.epoch)
         if tail is None or tail.is_seal:
@@ -295,7 +294,7 @@ def a_lapsed_memory_keeps_its_ids_and_skips_to_the_tail(_world: LogWorld) -> Any
         if tail.last > known.last:
             known.last = tail.first - 1
             known.add(tail)
-        known.at = history.time.time()
+        known.at = world.clock.time()
         return known
 
     return _instead(History, "_read_on", skip)

@@ -24,15 +24,16 @@ class LogTable:
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], Item] = {}
 
-    def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool) -> Item:  # noqa: N803 - AWS's names
+    def get_item(self, *, Key: Item, ConsistentRead: bool, **_table: str) -> Item:  # noqa: N803 - AWS's names
         assert ConsistentRead
         found = self.items.get(_key(Key))
         return {"Item": dict(found)} if found else {}
 
     def put_item(self, **put: Any) -> Item:
         if (found := self._refuses(put)) is not None:
-            error: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": ""}}
-            raise ClientError({**error, **({"Item": found} if found else {})}, "PutItem")
+            code = {"Code": "ConditionalCheckFailedException", "Message": ""}
+            answer: Any = {"Error": code, "Item": found} if found else {"Error": code}
+            raise ClientError(answer, "PutItem")
         self._put(put)
         return {}
 
@@ -53,7 +54,7 @@ class LogTable:
         item["ttl"] = update["ExpressionAttributeValues"][":ends"]
         return {}
 
-    def delete_item(self, *, TableName: str, Key: Item) -> Item:  # noqa: N803
+    def delete_item(self, *, Key: Item, **_table: str) -> Item:  # noqa: N803
         self.items.pop(_key(Key), None)
         return {}
 

@@ -12,7 +12,6 @@ from entity_push.protocol.events import Event
 from entity_push.protocol.frames import CatchUp
 from entity_push.push.batch import Numbers
 from entity_push.routes import replay
-from entity_push.table import keys
 from entity_push.table import subscribers as subscribers_module
 from entity_push.table.calls import Call, at_once
 from entity_push.table.connections import Connection

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.model.actors import Fault
 from tests.model.log_machine import MOVES, LogMachine
 from tests.model.log_mutations import LOG_MUTATIONS, LogMutation
 from tests.model.log_world import CHANNEL, LogWorld
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("small")
     schedule=st.lists(st.sampled_from(MOVES), max_size=30),
 )
 def test_any_interleaving_of_appends_numbers_each_event_once(
-    batches: list[list[int]], schedule: list[tuple[int, int, object]]
+    batches: list[list[int]], schedule: list[tuple[int, int, Fault]]
 ) -> None:
     world = LogWorld(workers=len(batches), clients=0)
     for _ in range(9):

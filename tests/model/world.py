@@ -275,8 +275,10 @@ class World:
         """Note which events a client knows now. A state that it fetches shows all events so far."""
         for name, count in told.items():
             for change in device.changes(name)[count:]:
-                new = isinstance(change, Applied)
-                device.knows[name] |= {change.frame["id"]} if new else self.truth.published_of(CHANNELS[name])
+                if isinstance(change, Applied):
+                    device.knows[name].add(change.frame["id"])
+                else:
+                    device.knows[name] |= self.truth.published_of(CHANNELS[name])
 
     def invoke_worker(self, worker: Worker, most: int, start: int) -> None:
         """Let Lambda call the push function with some messages."""
