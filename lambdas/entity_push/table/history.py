@@ -302,10 +302,9 @@ def _judge(
     version, size = memory.version, 0
     for identity, event in list(todo.items()):
         number = memory.number_of(event)
-        repeated = memory.repeated_id(event, OWN_ID_SECONDS)
         if number is not None:  # ids go first (rule 6)
             appended.updates.append(event.at(Cursor(memory.epoch, number)))
-        elif repeated:  # it may say something else, and the first one's own message pushes that (rule 12)
+        elif memory.repeats(event, OWN_ID_SECONDS):  # it may say something else, and the first one's own message pushes that (rule 12)
             appended.repeated += 1
         elif _superseded(event.version, memory.version):
             appended.superseded += 1

@@ -40,7 +40,7 @@ class Memory:
     earliest: int = 1
     refused_at: float = EVERYTHING
     _numbers: dict[Identity, int] = field(default_factory=dict)
-    _own_ids: dict[OwnId, tuple[Identity, float]] = field(default_factory=dict)
+    _times: dict[OwnId, set[float]] = field(default_factory=dict)
     _segments: deque[Segment] = field(default_factory=deque)
 
     @classmethod
@@ -58,9 +58,6 @@ class Memory:
     def add(self, segment: Segment) -> None:
         """Remember the segment that follows the last one. The later end of a life holds (rule 3)."""
         self._know(segment)
-        for update in segment.updates:
-            if own_id := update.own_id:
-                self._own_ids[own_id] = update.identity, update.time
         self._segments.append(segment)
         self.last, self.ends = segment.last, max(self.ends, segment.life_ends)
         if segment.version is not None:
@@ -79,24 +76,25 @@ class Memory:
         """Return the number of an event that is in the log; None if it is not known to be."""
         return self._numbers.get(event.identity)
 
-    def repeated_id(self, event: Event, seconds: float) -> Identity | None:
-        """Return the update that has the event's own id, if one of about the same time has; else None."""
-        found = self._own_ids.get(event.own_id) if event.own_id else None
-        if found is None or abs(found[1] - event.time) > seconds:
-            return None
-        return found[0]
+    def repeats(self, event: Event, seconds: float) -> bool:
+        """Tell whether an update of about the same time has the event's own id."""
+        times = self._times.get(event.own_id, ()) if event.own_id else ()
+        return any(abs(time - event.time) <= seconds for time in times)
 
     def _know(self, segment: Segment) -> None:
         for number, update in enumerate(segment.updates, segment.first):
             self._numbers.setdefault(update.identity, number)
             if own_id := update.own_id:
-                self._own_ids.setdefault(own_id, (update.identity, update.time))
+                self._times.setdefault(own_id, set()).add(update.time)
 
     def _forget(self, segment: Segment) -> None:
         for update in segment.updates:
             self._numbers.pop(update.identity, None)
             if own_id := update.own_id:
-                self._own_ids.pop(own_id, None)
+                times = self._times.get(own_id, set())
+                times.discard(update.time)
+                if not times:
+                    self._times.pop(own_id, None)
 
 
 class Memories:
