@@ -24,7 +24,7 @@ def _small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(log, "new_epoch", lambda: f"epoch{next(epochs)}")
     patch.setattr(history, "MAX_SEGMENT_BYTES", 250)  # two updates
     patch.setattr(history, "SEGMENTS_AT_ONCE", 2)
-    patch.setattr(history, "PUT_SECONDS", 0)  # between two tries, only the other actors' steps matter
+    patch.setattr(history, "CALL_SECONDS", 0)  # between two tries, only the other actors' steps matter
     patch.setattr(history, "MOST_LOOKED_BACK", history.MOST_LOOKED_BACK)  # a log's world sets these two
     patch.setattr(memory, "MOST_KNOWN", memory.MOST_KNOWN)
     patch.setattr(history, "time", time)  # a world replaces it by its clock

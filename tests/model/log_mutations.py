@@ -4,7 +4,7 @@ The rules by number are in docs/explanation/data-model.md.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from unittest import mock
 
@@ -89,8 +89,8 @@ def a_segment_expires_with_its_life(_world: LogWorld) -> Any:
 def a_segment_does_not_carry_the_highest_version(_world: LogWorld) -> Any:
     segment = History._segment
 
-    def forgetful(self: History, known: Memory, events: Sequence[Event]) -> Segment:
-        return segment(self, Memory(known.epoch, known.ends, known.at, known.last), events)
+    def forgetful(self: History, known: Memory, updates: Sequence[Stored]) -> Segment:
+        return segment(self, Memory(known.epoch, known.ends, known.at, known.last), updates)
 
     return _instead(History, "_segment", forgetful)
 
@@ -171,11 +171,11 @@ def off_deletes_the_life(_world: LogWorld) -> Any:
     async def delete(_self: NoHistory, channel: str) -> None:
         await call("delete_item", TableName="table", Key=keys.life(channel))
 
-    return _instead(NoHistory, "_seal", delete)
+    return _instead(NoHistory, "seal", delete)
 
 
 def off_seals_once_per_worker(_world: LogWorld) -> Any:
-    seal = NoHistory._seal
+    seal = NoHistory.seal
 
     async def once(self: NoHistory, channel: str) -> None:
         if self not in sealed:
@@ -183,14 +183,14 @@ def off_seals_once_per_worker(_world: LogWorld) -> Any:
             sealed.append(self)
 
     sealed: list[NoHistory] = []
-    return _instead(NoHistory, "_seal", once)
+    return _instead(NoHistory, "seal", once)
 
 
 def off_ends_nothing(_world: LogWorld) -> Any:
     async def nothing(_self: NoHistory, _channel: str) -> None:
         pass
 
-    return _instead(NoHistory, "_seal", nothing)
+    return _instead(NoHistory, "seal", nothing)
 
 
 def a_seal_expires_with_its_life(_world: LogWorld) -> Any:
@@ -207,7 +207,7 @@ def a_seal_expires_with_its_life(_world: LogWorld) -> Any:
 
 
 @contextlib.contextmanager
-def _judging(judge: Callable[..., list[Event]]) -> Iterator[None]:
+def _judging(judge: Callable[..., list[Stored]]) -> Iterator[None]:
     with _instead(history, "_judge", judge):
         yield
 
@@ -215,12 +215,14 @@ def _judging(judge: Callable[..., list[Event]]) -> Iterator[None]:
 def versions_go_before_ids(_world: LogWorld) -> Any:
     judge = history._judge
 
-    def versions_first(known: Memory, todo: dict[Any, Event], appended: Appended) -> list[Event]:
+    def versions_first(
+        known: Memory, todo: dict[Any, Event], stored: Mapping[Any, Stored], appended: Appended
+    ) -> list[Stored]:
         for identity, event in list(todo.items()):
             if history._superseded(event.version, known.version):
                 appended.superseded += 1
                 del todo[identity]
-        return judge(known, todo, appended)
+        return judge(known, todo, stored, appended)
 
     return _judging(versions_first)
 
@@ -228,11 +230,13 @@ def versions_go_before_ids(_world: LogWorld) -> Any:
 def a_neighbour_in_the_batch_counts_as_stored(_world: LogWorld) -> Any:
     judge = history._judge
 
-    def hasty(known: Memory, todo: dict[Any, Event], appended: Appended) -> list[Event]:
-        part = judge(known, todo, appended)
-        highest = max((event.version for event in part if event.version is not None), default=None)
+    def hasty(
+        known: Memory, todo: dict[Any, Event], stored: Mapping[Any, Stored], appended: Appended
+    ) -> list[Stored]:
+        part = judge(known, todo, stored, appended)
+        highest = max((update.version for update in part if update.version is not None), default=None)
         for identity, event in list(todo.items()):
-            if event not in part and history._superseded(event.version, highest):
+            if stored[identity] not in part and history._superseded(event.version, highest):
                 appended.superseded += 1
                 del todo[identity]
         return part
@@ -241,7 +245,7 @@ def a_neighbour_in_the_batch_counts_as_stored(_world: LogWorld) -> Any:
 
 
 def a_loser_does_not_judge_versions_anew(_world: LogWorld) -> Any:
-    async def after_others(_self: History, _channel: str, known: Memory) -> Memory:
+    async def after_others(_self: History, _channel: str, known: Memory, _refusals: int) -> Memory:
         known.version = None
         return known
 
@@ -344,7 +348,7 @@ def own_ids_mean_nothing(_world: LogWorld) -> Any:
 
 def anybodys_own_id_counts(_world: LogWorld) -> Any:
     def of_anybody(event: Event | Stored) -> OwnId | None:
-        return ("", event.frame["ownId"]) if event.sender else None
+        return ("", "", event.frame["ownId"]) if event.sender else None
 
     stack = contextlib.ExitStack()
     stack.enter_context(_instead(Event, "own_id", property(of_anybody)))
