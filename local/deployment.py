@@ -133,7 +133,8 @@ def deploy_stack(
                 *("--progress", "events", "--outputs-file", outputs_file),
                 *("--output", aws.directory / "cdk.out"),
             ],
-            environment=_environment(aws),
+            # An app's stacks import modules of its functions: they have to be that app's own.
+            environment=_environment(aws) | {"PYTHONPATH": f"{folder}:{folder / 'lambdas'}"},
             cwd=folder,
         )
     outputs: dict[str, str] = json.loads(outputs_file.read_text())[stack]
