@@ -15,6 +15,8 @@ NAMES = {
     "authorizer": "what verifying a token costs, cold and warm",
     "cold_start": "instructions of importing each function, against the release before",
     "latency": "put-events to frame on the local AWS",
+    "load": "put-events to frame at 20, 50 and 80 events/s on the local AWS",
+    "order": "frames that step back, of 50 events put at once on the local AWS",
     "chat": "a chat with 200 clients on the local AWS",
 }
 

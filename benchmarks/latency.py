@@ -3,81 +3,78 @@
     python -m benchmarks.latency
 
 An update's way is EventBridge, SQS, event source, push function, @connections, WebSocket. All of these are in
-the emulator, so the figures show the app's own time without the time of AWS. The baseline is a second
-deployment in the same run that neither numbers nor stores (replayHours=0).
+the emulator, so the figures show the time of the app, not of AWS. Two other deployments run beside:
+one that neither numbers nor stores (replayHours=0), and the code from before the log. A turn is an event for
+each, in random order, and each event waits until the one before is settled. So noise meets all of them. What
+storing adds is the median of the turns' differences.
 """
 
-import json
+import asyncio
+import random
 import statistics
-import time
-from collections.abc import Callable
-from typing import Any
-
-from websockets.sync.client import ClientConnection, connect
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 from benchmarks import report
+from benchmarks.deployments import Client, Deployment, before_the_log, percentile
 from local.aws import LocalAws
-from local.deployment import Outputs, deploy
-from operations.minting import TokenSigner
+from testbed import release
 
 EVENTS = 200
 WARM_UP = 20
+MOST_ADDED_MS = 10  # the target at p50
+
+SETTLED_SECONDS = 0.1
+"""How long a worker is busy after its last frame, at most."""
+
+
+async def measure(deployments: Sequence[Deployment]) -> list[list[float]]:
+    """Return the milliseconds of each deployment's events, turn by turn."""
+    async with AsyncExitStack() as stack:
+        ways: list[tuple[Deployment, Client]] = []
+        for deployment in deployments:
+            (client,) = await stack.enter_async_context(deployment.clients(1, ["bench"]))
+            ways.append((deployment, client))
+        return [await _turn(ways) for _ in range(WARM_UP + EVENTS)][WARM_UP:]
+
+
+async def _turn(ways: Sequence[tuple[Deployment, Client]]) -> list[float]:
+    found = dict.fromkeys(range(len(ways)), 0.0)
+    for number in random.sample(range(len(ways)), len(ways)):
+        deployment, client = ways[number]
+        events = await asyncio.to_thread(deployment.put, ["bench"])
+        await client.wait(events)
+        found[number] = (client.came_at[events[0]] - deployment.put_at[events[0]]) * 1000
+        await asyncio.sleep(SETTLED_SECONDS)
+    return list(found.values())
 
 
 def main() -> None:
     """Measure, print, and add to build/bench.json."""
     with LocalAws(port=0) as aws:
-        storing = deploy(aws)
-        plain = deploy(aws, {"replayHours": "0", "eventBus": "own"}, stack="Plain")
-        with _connect(aws, storing) as one, _connect(aws, plain) as other:
-            for client in (one, other):
-                client.send('{"action":"subscribe","entityId":"bench"}')
-                client.recv(timeout=30)
-            ways = [(one, _putting(aws, storing)), (other, _putting(aws, plain))]
-            # Turn by turn, so that noise meets both deployments.
-            turns = [[_milliseconds(*way) for way in ways] for _ in range(WARM_UP + EVENTS)]
-    with_history, without = ([turn[way] for turn in turns[WARM_UP:]] for way in (0, 1))
-    _print("numbered and stored", with_history)
-    _print("replayHours=0", without)
-    report.write(
-        [
-            report.entry(
-                f"put-events to frame, p{percent}", _p(with_history, percent), "ms", _p(without, percent)
-            )
-            for percent in (50, 99)
+        deployments = [
+            Deployment(aws, "Now"),
+            Deployment(aws, "Plain", {"replayHours": "0"}),
+            before_the_log(aws),
         ]
-    )
-
-
-def _connect(aws: LocalAws, outputs: Outputs) -> ClientConnection:
-    token = TokenSigner.of(outputs.stack, aws.client("secretsmanager")).token("bench", subscribe=["bench"])
-    return connect(
-        outputs.web_socket_url, additional_headers={"Authorization": f"Bearer {token}"}, proxy=None
-    )
-
-
-def _milliseconds(client: ClientConnection, push: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    push()
-    client.recv(timeout=30)
-    return (time.perf_counter() - started) * 1000
-
-
-def _putting(aws: LocalAws, outputs: Outputs) -> Callable[[], object]:
-    events: Any = aws.client("events")
-    detail = json.dumps({"entityId": "bench", "message": "x" * 100})
-    entry = {"Source": "bench", "DetailType": "Entity Updated", "Detail": detail}
-    entries = [{**entry, "EventBusName": outputs.event_bus_name}]
-    return lambda: events.put_events(Entries=entries)
-
-
-def _p(values: list[float], percent: int) -> float:
-    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
-
-
-def _print(name: str, values: list[float]) -> None:
-    print(f"{name:>20}: p50 {_p(values, 50):6.1f} ms   p99 {_p(values, 99):6.1f} ms   ({len(values)} events)")
+        turns = asyncio.run(measure(deployments))
+    now, plain, before = map(list, zip(*turns, strict=True))
+    for name, values in (("numbered and stored", now), ("replayHours=0", plain), ("before the log", before)):
+        figures = (f"p{percent} {percentile(values, percent):6.1f} ms" for percent in (50, 99))
+        print(f"{name:>20}: {'   '.join(figures)}   ({len(values)} events)")
+    added = statistics.median(one - other for one, other in zip(now, plain, strict=True))
+    print(f"storing adds {added:+.1f} ms (target: at most {MOST_ADDED_MS})")
+    entries = [report.entry("put-events to frame, added by storing, median", added, "ms", MOST_ADDED_MS)]
+    for percent in (50, 99):
+        value = percentile(now, percent)
+        for than, others in (("replayHours=0", plain), ("before the log", before)):
+            name = f"put-events to frame, p{percent}, over {than}"
+            entries.append(report.entry(name, value, "ms", percentile(others, percent)))
+    report.write(entries)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except release.NoHistoryError as error:
+        print(f"LEFT OUT: {error}")
