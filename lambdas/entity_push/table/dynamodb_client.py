@@ -37,7 +37,7 @@ READ_SECONDS = 2.0
 IDLE_SECONDS = 60.0
 
 MOST_LANES = 20
-"""The most HTTP connections, and calls made at once: ten entities have twenty lists of subscribers."""
+"""The most HTTP connections, and calls made at once: ten entities have about as many lists."""
 
 _OPERATIONS = {
     "get_item": "GetItem",
@@ -133,14 +133,21 @@ class DynamoDbClient:
     def at_once(self, calls: Sequence[Call]) -> list[Item | Exception]:
         """Make several calls at once; return an answer or an error for each, in their order.
 
-        Each call has an HTTP connection of its own, up to `MOST_LANES`. A call that is tried again is the
-        same transaction. A put whose first answer was lost may find its own item.
+        Each call has an HTTP connection of its own, up to `MOST_LANES`. Equal queries are one call: ten
+        entities read the list of everybody's subscribers once. A call that is tried again is the same
+        transaction. A put whose first answer was lost may find its own item.
 
         Returns:
             An error is a ClientError (DynamoDB's answer: its code; throttling and 5xx in all tries), or an
             HTTPClientError (DynamoDB could not be reached, or did not answer, in all tries).
         """
         requests = list(map(_request, calls))
+        distinct = list(dict.fromkeys(requests))
+        found = dict(zip(distinct, self._answers(distinct), strict=True))
+        return [found[request] for request in requests]
+
+    def _answers(self, requests: Sequence["_Request"]) -> list[Item | Exception]:
+        """Return an answer or an error for each request; try those again whose error may pass."""
         answers: list[Item | Exception] = [_UNASKED] * len(requests)
         left = list(range(len(requests)))
         for tries in range(TRIES):

@@ -314,6 +314,11 @@ def test_several_queries_are_under_way_at_once(several: StandIn, client: DynamoD
     assert queries(client, SEVERAL) == ANSWERS
 
 
+def test_equal_queries_are_one_call(several: StandIn, client: DynamoDbClient) -> None:
+    assert queries(client, [*SEVERAL, *SEVERAL[::-1]]) == [*ANSWERS, *ANSWERS[::-1]]
+    assert len(several.calls) == 3
+
+
 @pytest.mark.parametrize("what", PASSING)
 @pytest.mark.parametrize("name", NAMES)
 def test_of_several_queries_the_one_that_fails_is_tried_again_by_itself(
