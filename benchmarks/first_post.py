@@ -15,7 +15,7 @@ import uuid
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks import growth, report
 from testbed import release
@@ -30,27 +30,49 @@ BEFORE = {"HEAD_SECONDS": "2592000"}
 """What the code from before the log reads besides."""
 
 
+class Found(NamedTuple):
+    """The milliseconds until a batch's first post, and how many calls were made one after the other.
+
+    On a busy machine, calls that were made at once may look like calls in a row: the fewest is the right one.
+    """
+
+    ms: float
+    calls: int
+
+
 class SlowAws(growth.Aws):
     """The stand-ins of `benchmarks.growth`, with slow calls to DynamoDB, and with @connections.
 
     Attributes:
         posted: the `time.monotonic()` of each post.
+        calls: the `time.monotonic()` of each call and of its answer.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.posted: list[float] = []
+        self.calls: list[tuple[float, float]] = []
         self.subscribe(1)
 
     def answer(self, operation: str, request: dict[str, Any]) -> bytes:
         """Answer a call after its time."""
+        began = time.monotonic()
         time.sleep(CALL_MS / 1000)
+        self.calls.append((began, time.monotonic()))
         return super().answer(operation, request)
 
     def post(self) -> bytes:
         """Take a post."""
         self.posted.append(time.monotonic())
         return b""
+
+    def in_a_row(self) -> int:
+        """Return how many of the calls were made one after the other."""
+        count, last = 0, 0.0
+        for began, ended in sorted(self.calls, key=lambda call: call[1]):
+            if began >= last:
+                count, last = count + 1, ended
+        return count
 
 
 class Version:
@@ -73,17 +95,18 @@ class Version:
         self._worker = growth.Worker(self._environment, self._idle)
         self._idle.get(timeout=60)
 
-    def push(self) -> float:
-        """Push a batch; return the milliseconds until the first post."""
+    def push(self) -> Found:
+        """Push a batch; return the milliseconds until the first post, and the calls in a row."""
         assert self._worker is not None
         self._aws.posted.clear()
+        self._aws.calls.clear()
         bodies = [_body(f"entity-{number}") for number in range(ENTITIES)]
         began = time.monotonic()
         self._worker.run(bodies)
         self._idle.get(timeout=60)
         assert self._worker.failed is None, self._worker.failed
         assert len(self._aws.posted) == ENTITIES, "not every update was posted once"
-        return (self._aws.posted[0] - began) * 1000
+        return Found((self._aws.posted[0] - began) * 1000, self._aws.in_a_row())
 
     def close(self) -> None:
         """End the worker."""
@@ -106,11 +129,15 @@ def _body(entity_id: str) -> str:
     )
 
 
+def _text(found: Found) -> str:
+    return f"{found.ms:.0f} ms, {found.calls} calls in a row"
+
+
 def main() -> None:
     """Measure, print, and add to build/bench.json."""
     lambdas = release.sources(release.BEFORE_THE_LOG) / "lambdas"
-    first: list[tuple[float, float]] = []
-    later: list[tuple[float, float]] = []
+    first: list[tuple[Found, Found]] = []
+    later: list[tuple[Found, Found]] = []
     with closing(Version(growth.ROOT / "lambdas")) as now, closing(Version(lambdas, **BEFORE)) as before:
         for _ in range(WORKERS):
             now.renew()
@@ -119,11 +146,15 @@ def main() -> None:
             later += [(now.push(), before.push()) for _ in range(BATCHES)]
     entries = []
     for what, figures in (("first batch", first), ("later batches", later)):
-        ours, theirs = map(statistics.median, zip(*figures, strict=True))
-        calls = f"{ours / CALL_MS:.1f} calls; before the log {theirs:.0f} ms"
-        print(f"a worker's {what}: the first post after {ours:.0f} ms, the time of {calls}")
-        entries.append(report.entry(f"first post: ten entities, a worker's {what}", ours, "ms", theirs))
-    print(f"target: at most {MOST_CALLS} calls for a worker that knows the entities")
+        name = f"first post: ten entities, a worker's {what}"
+        ours, theirs = (
+            Found(statistics.median(one.ms for one in some), min(one.calls for one in some))
+            for some in zip(*figures, strict=True)
+        )
+        print(f"{name}: {_text(ours)}; before the log {_text(theirs)}")
+        entries.append(report.entry(name, ours.ms, "ms", theirs.ms))
+        entries.append(report.entry(f"{name}, calls in a row", ours.calls, "calls", theirs.calls))
+    print(f"target for later batches: the time of {MOST_CALLS} calls, {MOST_CALLS * CALL_MS} ms")
     report.write(entries)
 
 

@@ -56,6 +56,10 @@ for line in sys.stdin:
 """
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128  # with the usual 5, some of 20 connections at once wait for a second
+
+
 class Aws:
     """Stand-ins for DynamoDB and SQS, as far as the push function calls them."""
 
@@ -82,7 +86,7 @@ class Aws:
             def log_message(self, *_arguments: object) -> None:
                 """Log nothing."""
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
