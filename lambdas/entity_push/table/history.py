@@ -47,7 +47,7 @@ CALL_SECONDS = 0.010
 """About what a call takes: the time in which two workers can meet."""
 
 CROWD_SECONDS = 5.0
-"""How long a worker that was refused reckons with the others."""
+"""How long a worker reckons with others after it has met a segment of theirs (rule 13)."""
 
 _RACES = 200  # refusals by other workers that number the same channel
 
@@ -200,7 +200,7 @@ class History:
                 return await self._read(channel)
             memory.at, memory.ends = now, max(memory.ends, life.ends)
             return await self._read_on(channel, memory)
-        if now - memory.refused_at < CROWD_SECONDS:
+        if now - memory.others_at < CROWD_SECONDS:
             return await self._read_on(channel, memory)  # (rule 13)
         return memory
 
@@ -215,6 +215,7 @@ class History:
             if segment.is_seal or segment.first != memory.last + 1:
                 return await self._read(channel)
             memory.add(segment)
+            memory.others_at = time.time()
         return memory
 
     async def _look_back(self, channel: str, memory: Memory, events: Iterable[Event]) -> None:
@@ -260,7 +261,7 @@ class History:
             if other is None:
                 memory.add(segment)
                 return True
-        memory.refused_at = time.time()
+        memory.others_at = time.time()
         if other is not None and other.is_seal:
             memory.at = EVERYTHING
         elif other is not None:

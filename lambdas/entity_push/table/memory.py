@@ -28,7 +28,7 @@ class Memory:
         version: the highest version in the life; None if there was none.
         reaches: every update that was stored after this time is known, in seconds since 1970.
         earliest: the number from which on every update is known.
-        refused_at: when another worker was last faster, in seconds since 1970.
+        others_at: when a segment of another worker was last met, in seconds since 1970.
     """
 
     epoch: str
@@ -38,7 +38,7 @@ class Memory:
     version: int | None = None
     reaches: float = EVERYTHING
     earliest: int = 1
-    refused_at: float = EVERYTHING
+    others_at: float = EVERYTHING
     _numbers: dict[Identity, int] = field(default_factory=dict)
     _times: dict[OwnId, set[float]] = field(default_factory=dict)
     _segments: deque[Segment] = field(default_factory=deque)

@@ -162,6 +162,17 @@ def test_with_others_about_it_looks_first_once_it_has_noticed_them(dynamodb: Any
     assert one.calls == ["query", "put_item"]
 
 
+def test_it_looks_first_for_as_long_as_others_go_on(dynamodb: Any, clock: Clock) -> None:
+    one, other = Worker(dynamodb), Worker(dynamodb)
+    for number in range(1, 11):
+        one.calls.clear()
+        one.append(event(2 * number, seconds=clock.now - NOW))
+        if number > 3:
+            assert one.calls == ["query", "put_item"], number
+        other.append(event(2 * number + 1, seconds=clock.now - NOW))
+        clock.now += 3
+
+
 def test_a_redelivered_event_keeps_its_number_in_any_worker_and_any_company(dynamodb: Any) -> None:
     first = Worker(dynamodb).places(event(1), event(2))
     again = Worker(dynamodb).places(event(3), event(2), event(1), event(4))
