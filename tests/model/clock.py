@@ -4,18 +4,19 @@ import time
 
 
 class Clock:
-    """A clock in the place of the module `time`.
+    """The clock by which tokens end, in the place of the module `time`. It stands still until the test moves it.
 
     Attributes:
-        ahead: the seconds by which the clock is ahead of the real one.
+        ahead: the seconds by which the test has moved it.
     """
 
     def __init__(self) -> None:
+        self._begun = time.time() // 60 * 60  # a full minute, so that the same choices give the same run
         self.ahead = 0.0
 
     def time(self) -> float:
         """Return seconds since 1970."""
-        return time.time() + self.ahead
+        return self._begun + self.ahead
 
     @staticmethod
     def monotonic() -> float:

@@ -94,7 +94,7 @@ class LogMachine(RuleBasedStateMachine):
         """A sender repeats an update under its own id, and a worker that remembers nothing gets it."""
         named = [event for event in self.world.events if event.sender]
         event = named[which % len(named)]
-        self.world.clock.now = max(self.world.clock.now, event.time + seconds)
+        self.world.clock.now = max(self.world.clock.now, event.sent_at / 1000 + seconds)
         self.world.publish(own_id=event.frame["ownId"], sender=event.sender)
         self._push_cold()
 

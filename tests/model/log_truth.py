@@ -7,7 +7,7 @@ from typing import Any
 
 from entity_push.protocol.events import Event, Identity
 from entity_push.table import keys
-from entity_push.table.history import OWN_ID_SECONDS
+from entity_push.table.history import OWN_ID_SECONDS, SLACK_SECONDS
 from entity_push.table.log import MARGIN_SECONDS, Segment, Stored
 
 from tests.model.services import puts_in
@@ -121,16 +121,17 @@ class LogTruth:
         life.segments.append(segment)
 
     def _check_once(self, life: Life, segment: Segment) -> None:
+        """Check ids. An own id counts among updates whose times are about right."""
         there = [one for one in life.segments if one.life_ends + MARGIN_SECONDS > self._now()]
-        known = [update for one in there[-self.looks_back :] for update in one.updates]
+        known = [(update, one.at) for one in there[-self.looks_back :] for update in one.updates]
         for number, update in enumerate(segment.updates, segment.first):
-            if update.identity in [other.identity for other in known]:
-                self.broken.append(f"{update.identity[0]} gets a second number: {number}")
-            for other in known:
-                near = abs(other.time - update.time) <= OWN_ID_SECONDS
+            for other, at in known:
+                if update.identity == other.identity:
+                    self.broken.append(f"{update.identity[0]} gets a second number: {number}")
+                near = abs(other.time - update.time) <= OWN_ID_SECONDS and other.time <= at + SLACK_SECONDS
                 if near and _own_id(update) and _own_id(update) == _own_id(other):
                     self.broken.append(f"{update.identity[0]} repeats the own id of {other.identity[0]}")
-            known.append(update)
+            known.append((update, segment.at))
 
     def _check_versions(self, life: Life, segment: Segment) -> None:
         highest = max((_version(update) for update in life.updates), default=-1)
