@@ -4,7 +4,7 @@ import time
 
 
 class Clock:
-    """The clock by which tokens end, in the place of the module `time`. It stands still until the test moves it.
+    """The clock by which tokens end, in the place of the module `time`. It stands still until moved.
 
     Attributes:
         ahead: the seconds by which the test has moved it.

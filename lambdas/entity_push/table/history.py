@@ -305,8 +305,10 @@ def _judge(
         number = memory.number_of(event)
         if number is not None:  # ids go first (rule 6)
             appended.updates.append(event.at(Cursor(memory.epoch, number)))
-        elif memory.repeats(event, OWN_ID_SECONDS):  # it may say something else, and the first one's own message pushes that (rule 12)
-            appended.repeated += 1
+        elif memory.repeats(event, OWN_ID_SECONDS):
+            appended.repeated += (
+                1  # it may say something else, which the first one's message pushes (rule 12)
+            )
         elif _superseded(event.version, memory.version):
             appended.superseded += 1
         else:

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from entity_push.protocol.events import Event, Identity, OwnId
 from entity_push.table.log import Life, Segment
@@ -16,7 +15,6 @@ MOST_KNOWN_IN_ALL = 100_000
 EVERYTHING = float("-inf")
 
 
-@dataclass
 class Memory:
     """A channel's log, as far as a worker knows it.
 
@@ -31,24 +29,21 @@ class Memory:
         others_at: when a segment of another worker was last met, in seconds since 1970.
     """
 
-    epoch: str
-    ends: int
-    at: float
-    last: int = 0
-    version: int | None = None
-    reaches: float = EVERYTHING
-    earliest: int = 1
-    others_at: float = EVERYTHING
-    _numbers: dict[Identity, int] = field(default_factory=dict)
-    _times: dict[OwnId, set[float]] = field(default_factory=dict)
-    _segments: deque[Segment] = field(default_factory=deque)
+    def __init__(self, epoch: str, ends: int, at: float, last: int = 0, *, reaches: float = EVERYTHING):
+        self.epoch, self.ends, self.at, self.last, self.reaches = epoch, ends, at, last, reaches
+        self.version: int | None = None
+        self.earliest = last + 1
+        self.others_at = EVERYTHING
+        self._numbers: dict[Identity, int] = {}
+        self._times: dict[OwnId, set[float]] = {}
+        self._segments: deque[Segment] = deque()
 
     @classmethod
     def of(cls, life: Life, tail: Segment | None, at: float) -> "Memory":
         """Return the memory of a log of which only the life and the tail were read."""
         if tail is None:
             return cls(life.epoch, life.ends, at)
-        memory = cls(life.epoch, life.ends, at, tail.first - 1, reaches=tail.at, earliest=tail.first)
+        memory = cls(life.epoch, life.ends, at, tail.first - 1, reaches=tail.at)
         memory.add(tail)
         return memory
 
