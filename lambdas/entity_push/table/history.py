@@ -10,7 +10,6 @@ The rules by number are in docs/explanation/data-model.md. Each has a history th
 import random
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from botocore.exceptions import ClientError
@@ -79,7 +78,6 @@ class Tail(NamedTuple):
         return self.segment.numbered()[-1][1] if self.segment else None
 
 
-@dataclass
 class Appended:
     """What became of events.
 
@@ -89,9 +87,9 @@ class Appended:
         repeated: how many have an own id that another update of theirs has.
     """
 
-    updates: list[Update] = field(default_factory=list)
-    superseded: int = 0
-    repeated: int = 0
+    def __init__(self, updates: Sequence[Update] = ()):
+        self.updates = list(updates)
+        self.superseded = self.repeated = 0
 
 
 class History:
