@@ -4,7 +4,7 @@ import time
 
 
 class Clock:
-    """The clock by which tokens end, in the place of the module `time`. It stands still until moved.
+    """The clock by which tokens end, in the place of `time`. It moves only when the test moves it.
 
     Attributes:
         ahead: the seconds by which the test has moved it.

@@ -157,6 +157,17 @@ class LogMachine(RuleBasedStateMachine):
         if worker.batch is not None:
             self.world.crash(worker)
 
+    @precondition(lambda self: self.world.truth.lives(CHANNEL) and not self.world.running())
+    @rule(which=SOME, calls=st.integers(2, 4))
+    def die_while_refreshing(self, which: int, calls: int) -> None:
+        """A worker dies while it prolongs a life, and then all segments expire."""
+        self.push(which, None, "", 0)
+        life = self.world.truth.lives(CHANNEL)[-1]
+        self.world.clock.now = max(self.world.clock.now, life.ends - REPLAY_SECONDS + 100)
+        self.crash_while_pushing(which, calls, None)
+        self.world.clock.now = max(self.world.clock.now, life.ends + HOUR + 61)
+        self.world.delete(self.world.expired())
+
     @precondition(lambda self: self.world.running())
     @rule()
     def finish(self) -> None:

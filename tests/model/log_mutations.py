@@ -147,17 +147,6 @@ def a_life_is_refreshed_after_the_put(_world: LogWorld) -> Any:
     return _instead(Log, "append_and_refresh", apart)
 
 
-def the_end_of_a_life_is_its_items_only(_world: LogWorld) -> Any:
-    add = Memory.add
-
-    def careless(self: Memory, segment: Segment) -> None:
-        ends = self.ends
-        add(self, segment)
-        self.ends = ends
-
-    return _instead(Memory, "add", careless)
-
-
 @contextlib.contextmanager
 def a_memory_is_trusted_for_ever(_world: LogWorld) -> Iterator[None]:
     with _instead(history, "TRUST_SECONDS", 1e9), _instead(history, "FORGOTTEN_SECONDS", 1e9):
@@ -378,7 +367,6 @@ LOG_MUTATIONS: list[LogMutation] = [
     a_life_is_never_refreshed,
     a_life_is_refreshed_before_the_put,
     a_life_is_refreshed_after_the_put,
-    the_end_of_a_life_is_its_items_only,
     a_memory_is_trusted_for_ever,
     off_deletes_the_life,
     off_seals_once_per_worker,

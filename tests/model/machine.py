@@ -133,6 +133,19 @@ class Machine(RuleBasedStateMachine):
         self.world.connect(device, young=True)
         self.step(schedule)
 
+    @precondition(lambda self: not self.world.running())
+    @rule(which=SOME)
+    def leave_a_subscription_behind(self, which: int) -> None:
+        """A pattern's list holds a lost connection and its successor; another list one in between."""
+        first, second = self.world.devices[which % 2], self.world.devices[1 - which % 2]
+        for device, name in ((first, PATTERNS[1]), (second, ENTITIES[0]), (first, PATTERNS[1])):
+            if device.connection_id:
+                self.world.drop(device, notice=False)
+            device.client.subscribe(name)
+            self.world.connect(device, young=False)
+            self._run_to(list(self.world.running()), "its end")
+        self.publish(ENTITIES[0], 1)
+
     @precondition(lambda self: any(device.inbox for device in self.world.devices))
     @rule(which=SOME, number=st.sampled_from([0, 0, 0, 1, 2]))
     def read(self, which: int, number: int) -> None:

@@ -161,13 +161,7 @@ def push_forgets_one_of_everyones_lists(_world: World) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def merging_drops_what_lies_beyond_the_frontier(world: World) -> Iterator[None]:
-    class Dropping(Subscribers):
-        async def pages(self, channel: str, *, after: str | None = None) -> AsyncIterator[Page]:
-            with mock.patch.object(subscribers_module, "at_once", read):
-                async for page in super().pages(channel, after=after):
-                    yield page
-
+def merging_drops_what_lies_beyond_the_frontier(_world: World) -> Iterator[None]:
     async def read(calls: Iterable[Call]) -> list[Item]:
         answers = await at_once(calls)
         ends = [answer["LastEvaluatedKey"]["sk"]["S"] for answer in answers if "LastEvaluatedKey" in answer]
@@ -175,9 +169,8 @@ def merging_drops_what_lies_beyond_the_frontier(world: World) -> Iterator[None]:
             answer["Items"] = [item for item in answer["Items"] if item["sk"]["S"] <= min(ends)]
         return answers
 
-    world.push_parts = lambda _subscribers, numbers: (Dropping(TABLE), numbers)
-    world.start_workers()
-    yield
+    with mock.patch.object(subscribers_module, "at_once", read):
+        yield
 
 
 class _NeverExpiring(Subscribers):
