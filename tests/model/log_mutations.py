@@ -163,18 +163,6 @@ def off_deletes_the_life(_world: LogWorld) -> Any:
     return _instead(NoHistory, "seal", delete)
 
 
-def off_seals_once_per_worker(_world: LogWorld) -> Any:
-    seal = NoHistory.seal
-
-    async def once(self: NoHistory, channel: str) -> None:
-        if self not in sealed:
-            await seal(self, channel)
-            sealed.append(self)
-
-    sealed: list[NoHistory] = []
-    return _instead(NoHistory, "seal", once)
-
-
 def off_ends_nothing(_world: LogWorld) -> Any:
     async def nothing(_self: NoHistory, _channel: str) -> None:
         pass
@@ -369,7 +357,6 @@ LOG_MUTATIONS: list[LogMutation] = [
     a_life_is_refreshed_after_the_put,
     a_memory_is_trusted_for_ever,
     off_deletes_the_life,
-    off_seals_once_per_worker,
     off_ends_nothing,
     a_seal_expires_with_its_life,
     versions_go_before_ids,

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from entity_push.protocol.events import Event, Identity, OwnId
 from entity_push.table.log import Life, Segment
 
-MOST_KNOWN = 20_000
-"""Updates remembered of one channel: repeats are recognized among the last ones."""
+MOST_KNOWN = 80_000
+"""Updates remembered of one channel: repeats are recognized among the last ones. At 200 updates/s that is
+longer than the queue takes to bring a message back."""
 
 MOST_KNOWN_IN_ALL = 100_000
 """Updates remembered of all channels together, in some 50 MB."""
