@@ -96,7 +96,7 @@ class App:
         return [item for item in found["Items"] if item["sk"]["S"].startswith(("CONNECTION", "SUBSCRIBER#"))]
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 20) -> Any:
+def eventually(condition: Callable[[], Any], seconds: float = 60) -> Any:
     """Return a condition's value as soon as it is true; fail if it stays false for `seconds`."""
     give_up = time.monotonic() + seconds
     while not (value := condition()):
