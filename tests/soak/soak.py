@@ -125,6 +125,7 @@ async def soak(aws: LocalAws, outputs: Outputs, plan: Plan) -> Figures:
     names = [f"soak/{number}" for number in range(plan.entities)]
     clients = _clients(aws, outputs, plan, names, figures)
     tasks = [asyncio.create_task(client.run(plan, last)) for client in clients]
+    await _all_have_connected(plan, figures)
     put = await _publish(aws, plan, names, figures)
     last.set()
     stored: dict[str, list[dict[str, Any]]] = {}
@@ -140,6 +141,13 @@ async def soak(aws: LocalAws, outputs: Outputs, plan: Plan) -> Figures:
     await asyncio.gather(*tasks, return_exceptions=True)
     _compare(clients, stored, put, figures)
     return figures
+
+
+async def _all_have_connected(plan: Plan, figures: Figures) -> None:
+    """Wait for the cold starts of the first connections: updates before them would try nothing."""
+    give_up = time.monotonic() + QUIET_SECONDS
+    while figures.connections < plan.clients and time.monotonic() < give_up:
+        await asyncio.sleep(0.1)
 
 
 def _clients(
