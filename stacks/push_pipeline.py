@@ -12,6 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 from entity_push.push import retries
 from entity_push.runtime.environment import PushEnvironment
+from entity_push.table import keys
 
 from stacks.acknowledge import acknowledge
 from stacks.encryption import Encryption
@@ -128,7 +129,7 @@ class PushPipeline(Construct):
                 *("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
                 *("Query", "BatchGetItem", "BatchWriteItem"),
             ),
-            ("CONNECTION#", "CHANNEL#", "EXPIRES#"),
+            keys.PARTITIONS,
         )
         push.allow(("sqs:SendMessage",), self.queue.queue_arn, self.dead_letters.queue_arn)
         push.allow_connections(stage, "POST", "DELETE")

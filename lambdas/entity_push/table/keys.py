@@ -11,6 +11,9 @@ UPDATE = "UPDATE#"
 EVENT = "EVENT#"
 EXPIRES = "EXPIRES#"
 
+PARTITIONS = (CONNECTION, CHANNEL, EXPIRES)
+"""What the partition keys of all items begin with."""
+
 
 def _key(pk: str, sk: str) -> Item:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
