@@ -7,6 +7,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 from entity_push.runtime.environment import ExpireEnvironment
+from entity_push.table import keys
 
 from stacks.function import AppFunction
 from stacks.settings import Settings
@@ -37,7 +38,7 @@ class Expiry(Construct):
             environment=ExpireEnvironment(table_name=table.table_name, callback_url=stage.callback_url),
             timeout=Duration.seconds(55),  # so that runs do not meet
         )
-        self.function.allow_items(table, ("Query", "BatchWriteItem"), ("EXPIRES#",))
+        self.function.allow_items(table, ("Query", "BatchWriteItem"), (keys.EXPIRES,))
         self.function.allow_connections(stage, "DELETE")
         events.Rule(
             self,

@@ -12,6 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 from entity_push.push import retries
 from entity_push.runtime.environment import PushEnvironment
+from entity_push.table import keys
 
 from stacks.acknowledge import acknowledge
 from stacks.encryption import Encryption
@@ -124,7 +125,7 @@ class PushPipeline(Construct):
         push.allow_items(
             table,
             ("GetItem", "PutItem", "UpdateItem", "Query", "BatchGetItem", "BatchWriteItem"),
-            ("CONNECTION#", "CHANNEL#", "EXPIRES#"),
+            keys.PARTITIONS,
         )
         push.allow(("sqs:SendMessage",), self.queue.queue_arn, self.dead_letters.queue_arn)
         push.allow_connections(stage, "POST", "DELETE")

@@ -11,6 +11,7 @@ from constructs import Construct
 from entity_push.protocol import frames
 from entity_push.protocol.actions import ACTIONS, Handler
 from entity_push.runtime.environment import ENVIRONMENTS
+from entity_push.table import keys
 
 from stacks.acknowledge import acknowledge
 from stacks.function import AppFunction, log_group
@@ -31,9 +32,6 @@ ACCESS_LOG_FIELDS = {
     "ip": "identity.sourceIp",
     "userAgent": "identity.userAgent",
 }
-
-
-_OF_CONNECTIONS = ("CONNECTION#", "CHANNEL#", "EXPIRES#")
 
 
 class WebSocket(Construct):
@@ -77,11 +75,11 @@ class WebSocket(Construct):
             route_selection_expression="$request.body.action",
         )
         self.connect = self._function(
-            Handler("connect", table=("BatchWriteItem", "Query", "DeleteItem"), items=_OF_CONNECTIONS)
+            Handler("connect", table=("BatchWriteItem", "Query", "DeleteItem"), items=keys.PARTITIONS)
         )
         self._add_route("$connect", self.connect, authorizer)
         disconnect = self._function(
-            Handler("disconnect", table=("DeleteItem", "BatchWriteItem"), items=_OF_CONNECTIONS)
+            Handler("disconnect", table=("DeleteItem", "BatchWriteItem"), items=keys.PARTITIONS)
         )
         self._add_route("$disconnect", disconnect)
         self._add_actions()

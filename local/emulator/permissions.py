@@ -43,7 +43,10 @@ def _tell_leading_keys() -> None:
 
     def dynamodb_service_context(body: bytes) -> dict[str, Any]:
         context: dict[str, Any] = context_of(body)
-        keys = sorted(set(_leading_keys(json.loads(body or b"{}"))))
+        try:
+            keys = sorted(set(_leading_keys(json.loads(body or b"{}"))))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return context  # no request of DynamoDB's form: DynamoDB itself refuses it
         return {**context, "dynamodb:LeadingKeys": keys} if keys else context
 
     seams.iam_actions.dynamodb_service_context = dynamodb_service_context

@@ -87,3 +87,16 @@ def test_rights_that_look_at_keys(aws: LocalAws, client_with: Callable[..., Any]
     for call, parameters in _items("items", "yours#1").items():
         with pytest.raises(ClientError, match="AccessDenied"):
             getattr(client, call)(**parameters)
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"TableName":"items","Key":"x"}', b'{"RequestItems":{"items":7}}'])
+def test_what_is_no_request_of_dynamodbs_is_refused_as_one(aws: LocalAws, body: bytes) -> None:
+    client = aws.client("dynamodb")
+
+    def instead(request: Any, **_others: Any) -> None:
+        request.data = body
+
+    client.meta.events.register("before-sign.dynamodb.*", instead)
+    with pytest.raises(ClientError) as refused:
+        client.get_item(TableName="items", Key={"id": {"S": "mine#1"}})
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400

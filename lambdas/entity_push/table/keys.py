@@ -13,6 +13,8 @@ EXPIRES = "EXPIRES#"
 
 MOST = 10**16 - 1
 """The highest number that a key has room for."""
+PARTITIONS = (CONNECTION, CHANNEL, EXPIRES)
+"""What the partition keys of all items begin with."""
 
 
 def _key(pk: str, sk: str) -> Item:
