@@ -63,10 +63,16 @@ class LogTable:
         assert query["ConsistentRead"]
         values = query["ExpressionAttributeValues"]
         low, high = ((values[":pk"]["S"], values[bound]["S"]) for bound in (":first", ":last"))
+        if low > high:
+            code = "The BETWEEN operator requires upper bound to be greater than or equal to lower bound"
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": code}}, "Query")
         found = sorted(key for key in self.items if low <= key <= high)
         if not query["ScanIndexForward"]:
             found.reverse()
-        return {"Items": [dict(self.items[key]) for key in found[:Limit]]}
+        page: Item = {"Items": [dict(self.items[key]) for key in found[:Limit]]}
+        if len(found) >= Limit:  # DynamoDB stops at the limit, and does not know whether anything follows
+            page["LastEvaluatedKey"] = {"pk": {"S": found[Limit - 1][0]}, "sk": {"S": found[Limit - 1][1]}}
+        return page
 
     def _put(self, put: Item) -> None:
         self.items[_key(put["Item"])] = {

@@ -73,6 +73,7 @@ class SoakClient:
         self.name, self.entities = name, entities
         self._url, self._token, self._figures = url, token, figures
         self.state = ReferenceClient()
+        self.answered = False
         for entity_id in entities:
             self.state.subscribe(entity_id)
 
@@ -110,6 +111,7 @@ class SoakClient:
     def _take(self, frame: Mapping[str, Any]) -> None:
         for answer in frame.get("answers", [frame]):
             if answer.get("type") == "subscribed":
+                self.answered = True
                 self._figures.caught_up += len(answer["updates"])
         self.state.receive(dict(frame))
 
@@ -127,7 +129,7 @@ async def soak(aws: LocalAws, outputs: Outputs, plan: Plan) -> Figures:
     names = [f"soak/{number}" for number in range(plan.entities)]
     clients = _clients(aws, outputs, plan, names, figures)
     tasks = [asyncio.create_task(client.run(plan, last)) for client in clients]
-    await _all_have_connected(plan, figures)
+    await _all_are_answered(clients)
     put = await _publish(aws, plan, names, figures)
     last.set()
     stored: dict[str, list[dict[str, Any]]] = {}
@@ -147,10 +149,10 @@ async def soak(aws: LocalAws, outputs: Outputs, plan: Plan) -> Figures:
     return figures
 
 
-async def _all_have_connected(plan: Plan, figures: Figures) -> None:
-    """Wait for the cold starts of the first connections: updates before them would try nothing."""
+async def _all_are_answered(clients: list[SoakClient]) -> None:
+    """Wait for the cold starts of the first clients: updates before their answers would try nothing."""
     give_up = time.monotonic() + QUIET_SECONDS
-    while figures.connections < plan.clients and time.monotonic() < give_up:
+    while not all(client.answered for client in clients) and time.monotonic() < give_up:
         await asyncio.sleep(0.1)
 
 

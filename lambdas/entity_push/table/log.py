@@ -240,12 +240,16 @@ class Log:
     async def between(
         self, channel: str, epoch: str, first: int, last: int = keys.MOST, *, at_a_time: int
     ) -> AsyncIterator[Segment]:
-        """Yield the segments that begin between two numbers, these included, in order."""
-        goes_on = first <= last
-        while goes_on:
+        """Yield the segments that begin between two numbers, these included, in order.
+
+        A page that is full says that it goes on even where nothing follows. DynamoDB refuses a query whose
+        bounds are in the wrong order.
+        """
+        goes_on = True
+        while goes_on and first <= last:
             page, goes_on = await self._query(channel, epoch, first=first, last=last, most=at_a_time)
             for segment in page:
-                first = segment.first + 1
+                first = max(segment.first, segment.last) + 1  # a seal has no number of its own
                 yield segment
 
     async def before(self, channel: str, epoch: str, number: int, *, most: int) -> list[Segment]:

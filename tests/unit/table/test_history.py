@@ -12,10 +12,11 @@ from entity_push.table import history as history_module
 from entity_push.table import keys
 from entity_push.table.calls import Call, MakeCalls, each, one_by_one, run
 from entity_push.table.conflicts import StillConflictingError
-from entity_push.table.history import Appended, History, Tail
+from entity_push.table.history import SEGMENTS_AT_ONCE, Appended, History, Tail
 from entity_push.table.log import MARGIN_SECONDS, MAX_STORED_BYTES, Segment, Stored
 from entity_push.table.no_history import NoHistory
 
+from tests.model.log_table import LogTable
 from tests.unit.conftest import TABLE_NAME
 
 CHANNEL = "entity/e1"
@@ -113,6 +114,15 @@ def test_updates_are_numbered_and_stored_in_order(worker: Worker) -> None:
     since = worker.history.since(CHANNEL, Cursor(tail.life.epoch, 1), tail)
     replayed = list(each(since, worker.make))
     assert replayed == [(2, json.loads(first[1].frame)), (3, json.loads(second[0].frame))]
+
+
+@pytest.mark.parametrize("count", range(1, 2 * SEGMENTS_AT_ONCE + 4))
+def test_what_follows_any_cursor_is_found_however_many_segments_hold_it(count: int) -> None:
+    worker = Worker(LogTable())  # moto takes queries that DynamoDB refuses, and ends pages elsewhere
+    for number in range(1, count + 1):
+        worker.append(event(number))
+    for place in range(count + 1):
+        assert worker.stored(place) == [(number, f"id-{number}") for number in range(place + 1, count + 1)]
 
 
 def test_updates_of_a_batch_are_numbered_by_their_times(worker: Worker) -> None:
