@@ -290,6 +290,25 @@ def test_a_life_ends_with_silence_and_is_prolonged_by_updates(worker: Worker, cl
     assert worker.stored() == [(1, "id-3")]
 
 
+def test_a_worker_whose_clock_is_behind_takes_over_the_end_that_another_one_moved(
+    dynamodb: Any, clock: Clock
+) -> None:
+    behind, ahead = Worker(dynamodb), Worker(dynamodb)
+    behind.append(event(1))
+    clock.now += DAY - 10
+    behind.append(event(2))
+    clock.now += 11
+    ahead.append(event(3))
+    moved = ahead.tail().life.ends
+    clock.now -= 2
+    behind.append(event(4))
+    tail = behind.tail()
+    assert moved > NOW + 2 * DAY
+    assert (tail.sequence, tail.life.ends) == (4, moved)
+    assert tail.segment is not None
+    assert tail.segment.life_ends == moved  # else the tail goes first, and its number is given again
+
+
 def test_segments_outlive_their_life_and_none_is_kept_for_ever(dynamodb: Any, worker: Worker) -> None:
     worker.append(event(1))
     (segment,) = (item for item in scan(dynamodb) if item["sk"]["S"].startswith("LOG#"))
