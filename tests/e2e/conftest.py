@@ -5,7 +5,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class App:
     def __init__(self, aws: LocalAws, outputs: Outputs):
         self.aws, self.outputs = aws, outputs
         self._events, self._dynamodb = aws.client("events"), aws.client("dynamodb")
+        self._lambda = aws.client("lambda")
         self._numbers = itertools.count(1)
         self.read_secret()
 
@@ -88,6 +89,23 @@ class App:
             check=True,
             capture_output=True,
         )
+
+    def push_mapping(self) -> dict[str, Any]:
+        """Return how the push function takes from the queue: the event source mapping."""
+        (mapping,) = (
+            mapping
+            for mapping in self._lambda.list_event_source_mappings()["EventSourceMappings"]
+            if mapping["EventSourceArn"].endswith(f":{self.outputs.queue_url.rpartition('/')[2]}")
+        )
+        return dict(mapping)
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Leave events on the queue meanwhile."""
+        uuid = self.push_mapping()["UUID"]
+        self._lambda.update_event_source_mapping(UUID=uuid, Enabled=False)
+        yield
+        self._lambda.update_event_source_mapping(UUID=uuid, Enabled=True)
 
     def items(self) -> list[dict[str, Any]]:
         """Return every connection and subscription in the table."""

@@ -1,5 +1,5 @@
 """The app in a local AWS, as the end-to-end tests have it."""
 
-from tests.e2e.conftest import app
+from tests.e2e.conftest import app, as_local, connect
 
-__all__ = ["app"]
+__all__ = ["app", "as_local", "connect"]

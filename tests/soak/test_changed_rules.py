@@ -4,8 +4,6 @@ A message carries its rule's name. A number would mean another rule after each o
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,22 +60,6 @@ class Changing:
         assert answer["FailedEntryCount"] == 0, answer
         return str(answer["Entries"][0]["EventId"])
 
-    @contextmanager
-    def held_back(self) -> Iterator[None]:
-        """Leave events in the queue meanwhile."""
-        self._poll(False)
-        yield
-        self._poll(True)
-
-    def _poll(self, enabled: bool) -> None:
-        (mapping,) = (
-            mapping
-            for mapping in self._lambda.list_event_source_mappings()["EventSourceMappings"]
-            if mapping["EventSourceArn"].endswith(f":{self.app.outputs.queue_url.rpartition('/')[2]}")
-        )
-        self._function = mapping["FunctionArn"]
-        self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
-
     def queued(self) -> list[dict[str, Any]]:
         """Return the messages in the queue; they are visible again in a second."""
         answer = self.sqs.receive_message(
@@ -99,7 +81,8 @@ class Changing:
             "attributes": attributes,
         }
         answer = self._lambda.invoke(
-            FunctionName=self._function, Payload=json.dumps({"Records": [record]}).encode()
+            FunctionName=self.app.push_mapping()["FunctionArn"],
+            Payload=json.dumps({"Records": [record]}).encode(),
         )
         assert "FunctionError" not in answer
         return bool(json.loads(answer["Payload"].read())["batchItemFailures"])
@@ -145,7 +128,7 @@ def test_each_event_keeps_the_meaning_of_the_rule_that_it_came_by(
         dead = {name: changing.put(name, key="k") for name in ("a", "d")}
         letters = eventually(lambda: len(found := changing.letters()) == 2 and found)
         assert {name: reason(letters[dead[name]])[0] for name in dead} == dict.fromkeys(dead, "unfit_event")
-        with changing.held_back():
+        with changing.app.held_back():
             queued = {name: changing.put(name, id="q") for name in ("a", "b", "d")}
             of_b = changing.put("b", id="old")
             eventually(lambda: len(changing.queued()) == 4)
