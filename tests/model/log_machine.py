@@ -88,6 +88,28 @@ class LogMachine(RuleBasedStateMachine):
         self.redeliver(which, anew)
         self._push_cold()
 
+    @precondition(lambda self: not self.world.running())
+    @rule(
+        late=LATE,
+        others=st.integers(1, 2),
+        seconds=st.sampled_from([0, 61, 250]),
+        cold=st.booleans(),
+    )
+    def redeliver_behind_others(self, late: int, others: int, seconds: int, cold: bool) -> None:
+        """An event comes again behind others, to a worker that remembers what came before it, or nothing."""
+        self.push(0, None, "", 0)
+        self.push(1, None, "", late)
+        again = self.world.events[-1]
+        for _ in range(others):
+            self.push(1, None, "", 0)
+        self.world.clock.now += seconds
+        self.world.queue.append(again)
+        worker = self.world.workers[0]
+        if cold:
+            worker.start()
+        self.world.invoke(worker, 10)
+        self._finish_all()
+
     @precondition(lambda self: any(event.sender for event in self.world.events) and not self.world.running())
     @rule(which=SOME, seconds=st.sampled_from([10, 250, 299, 301]))
     def repeat_own_id(self, which: int, seconds: int) -> None:
