@@ -18,8 +18,20 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=100, help="how many (default: %(default)s)")
     parser.add_argument("--updates", type=int, default=2000, help="in all (default: %(default)s)")
     parser.add_argument("--entities", type=int, default=20, help="how many (default: %(default)s)")
+    parser.add_argument(
+        "--kill-every",
+        type=float,
+        metavar="SECONDS",
+        help="kill a worker of the push function about that often; its messages come back in six minutes",
+    )
     options = parser.parse_args()
-    plan = Plan(options.minutes * 60, options.clients, options.updates, options.entities)
+    plan = Plan(
+        options.minutes * 60,
+        options.clients,
+        options.updates,
+        options.entities,
+        kill_every=options.kill_every,
+    )
     with LocalAws(port=0) as aws:
         outputs = deploy(aws)
         print(f"==> {plan.clients} clients, {plan.updates:,} updates over {options.minutes:g} minutes")

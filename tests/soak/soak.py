@@ -10,10 +10,11 @@ import contextlib
 import json
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from entity_push.push.retries import VISIBILITY_SECONDS
 from entity_push.table import keys
 from entity_push.table.log import Segment
 from websockets.asyncio.client import ClientConnection, connect
@@ -23,21 +24,28 @@ from local.aws import LocalAws
 from local.deployment import Outputs
 from operations.minting import TokenSigner
 from tests.reference_client import Applied, Place, ReferenceClient, Refetch
+from tests.soak.killer import kill
 
 FOLLOWS = 3
 QUIET_SECONDS = 120
+PROGRESS_SECONDS = 10
 HOUR = 3600
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A soak's length, numbers and roughness."""
+    """A soak's length, numbers and roughness.
+
+    Attributes:
+        kill_every: seconds between two workers of the push function that are killed; None for no killing.
+    """
 
     seconds: float = 300
     clients: int = 100
     updates: int = 2000
     entities: int = 20
     longest_stay: float = 30
+    kill_every: float | None = None
 
 
 @dataclass
@@ -50,6 +58,7 @@ class Figures:
     applied: int = 0
     caught_up: int = 0
     refetches: int = 0
+    killed: list[int] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -57,6 +66,7 @@ class Figures:
         return [
             f"connections opened:           {self.connections:>8,}",
             f"  lost without a word:        {self.dropped_without_a_word:>8,}",
+            f"workers killed:               {len(self.killed):>8,}",
             f"updates put:                  {self.updates:>8,}",
             f"updates that clients applied: {self.applied:>8,}",
             f"  of them caught up with:     {self.caught_up:>8,}",
@@ -130,16 +140,24 @@ async def soak(aws: LocalAws, outputs: Outputs, plan: Plan) -> Figures:
     clients = _clients(aws, outputs, plan, names, figures)
     tasks = [asyncio.create_task(client.run(plan, last)) for client in clients]
     await _all_are_answered(clients)
-    put = await _publish(aws, plan, names, figures)
+    async with _killing(aws, plan, figures):
+        put = await _publish(aws, plan, names, figures)
     last.set()
     stored: dict[str, list[dict[str, Any]]] = {}
-    give_up = time.monotonic() + QUIET_SECONDS + plan.longest_stay
-    while time.monotonic() < give_up:
+    quiet = plan.longest_stay + QUIET_SECONDS
+    if figures.killed:  # what a dead worker had taken comes back when its time is over
+        quiet += 2 * VISIBILITY_SECONDS
+    began = shown = time.monotonic()
+    while time.monotonic() < began + quiet:
         await asyncio.sleep(1)
         stored = await asyncio.to_thread(_stored, aws, outputs, names)
         heads = {name: frames[-1]["cursor"] for name, frames in stored.items() if frames}
         if sum(map(len, stored.values())) == len(put) and all(client.is_at(heads) for client in clients):
             break
+        if time.monotonic() > shown + PROGRESS_SECONDS:
+            shown = time.monotonic()
+            count = sum(map(len, stored.values()))
+            print(f"  {shown - began:5.0f} s  {count:,} of {len(put):,} updates are stored", flush=True)
     for task in tasks:
         task.cancel()
     for ended in await asyncio.gather(*tasks, return_exceptions=True):
@@ -147,6 +165,17 @@ async def soak(aws: LocalAws, outputs: Outputs, plan: Plan) -> Figures:
             figures.problems.append(f"a client gave up: {ended!r}")
     _compare(clients, stored, put, figures)
     return figures
+
+
+@contextlib.asynccontextmanager
+async def _killing(aws: LocalAws, plan: Plan, figures: Figures) -> AsyncIterator[None]:
+    """Kill workers of the push function meanwhile, if the plan says so."""
+    if plan.kill_every is None:
+        yield
+        return
+    killing = asyncio.create_task(kill(aws, "PushFunction", every=plan.kill_every, killed=figures.killed))
+    yield
+    killing.cancel()
 
 
 async def _all_are_answered(clients: list[SoakClient]) -> None:

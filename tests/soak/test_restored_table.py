@@ -68,6 +68,7 @@ def test_nobody_is_told_anything_wrong_after_a_restore(app: App, connect: Connec
     begun = _ask(newcomer)
     after = _push(app, newcomer, "after the restore")
     assert (after["sequence"], _life(after)) == (1, _life(begun)), "a worker went on with what it remembered"
+    assert client.receive() == after
     assert _life(after) not in set(map(_life, frames))
     for frame in frames:
         assert not _ask(client, frame["cursor"])["recovered"]

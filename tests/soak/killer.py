@@ -1,0 +1,34 @@
+"""Workers of the local AWS that die without a word, as an execution environment may at any time."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import subprocess
+
+from local.aws import LocalAws
+
+
+def processes(aws: LocalAws, function: str) -> list[int]:
+    """Return the processes that run a function now, by a part of the function's name."""
+    listed = subprocess.run(["ps", "-axo", "pid=,command="], check=True, capture_output=True, text=True)
+    # Each runs a file in a folder of its own, which has the function's name.
+    beginning = str(aws.directory / "tmp" / "ministack-lambda-")
+    lines = (line.split(None, 1) for line in listed.stdout.splitlines())
+    return [
+        int(process)
+        for process, command in lines
+        if any(part.startswith(beginning) and function in part for part in command.split())
+    ]
+
+
+async def kill(aws: LocalAws, function: str, *, every: float, killed: list[int]) -> None:
+    """Kill one process of a function at a time, at random, about every so many seconds; note them."""
+    while True:
+        await asyncio.sleep(random.uniform(0, 2 * every))
+        if found := await asyncio.to_thread(processes, aws, function):
+            victim = random.choice(found)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+                killed.append(victim)
