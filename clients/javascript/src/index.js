@@ -1,0 +1,2 @@
+export { EntityPush } from './client.js'
+export { PushError } from './push-error.js'

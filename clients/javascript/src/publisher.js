@@ -1,0 +1,79 @@
+import { createBackoff } from './backoff.js'
+import { passes } from './channel.js'
+import { isOver } from './connection.js'
+import { errorIn, PushError } from './push-error.js'
+
+/** The server recognizes an id for five minutes. A message that is not confirmed in four is given up. */
+const GIVE_UP_AFTER = 240_000
+
+/**
+ * Messages on their way to the server.
+ *
+ * Each carries an id. Where the server's answers show that it knows such ids, a message whose outcome is unknown is
+ * sent again. Elsewhere its promise is rejected, since sending it again could make two updates of it.
+ *
+ * @param link has the `connection`
+ */
+export function createPublisher(settings, link) {
+  const { random, setTimeout, clearTimeout } = settings
+  const messages = new Set()
+  const pause = createBackoff(settings)
+  const sender = random().toString(36).slice(2)
+  let count = 0
+  let serverKnowsIds = false
+
+  function flush() {
+    for (const message of messages) if (link.connection && !message.asked) send(message, link.connection)
+  }
+
+  function send(message, connection) {
+    message.asked = message.sent = true
+    const again = () => {
+      message.asked = false
+      flush()
+    }
+    const answered = (answer) => {
+      if (answer.type === 'published') {
+        pause.reset()
+        serverKnowsIds ||= 'ownId' in answer
+        message.end(undefined, answer)
+      } else if (isOver(answer.code)) {
+        message.asked = false // it was not taken: it goes out on the next connection
+        connection.deaf()
+      } else if (passes(answer.code) && serverKnowsIds) setTimeout(again, pause.next())
+      else if (answer.requestId) message.end(errorIn(answer))
+      else message.giveUp()
+    }
+    connection.ask(message.frame, answered, () => (serverKnowsIds ? again() : message.giveUp()), serverKnowsIds)
+  }
+
+  return {
+    flush,
+    wanted: () => messages.size,
+
+    publish(frame, id = sender + ++count) {
+      const published = new Promise((resolve, reject) => {
+        const message = {
+          frame: { ...frame, id },
+          end(error, answer) {
+            clearTimeout(timer)
+            messages.delete(message)
+            if (error) reject(error)
+            else resolve(answer)
+          },
+          giveUp: (error) => message.end(new PushError(message.sent ? 'unknown_outcome' : error)),
+        }
+        JSON.stringify(frame) // throws what can't be sent
+        const timer = setTimeout(() => message.giveUp('not_sent'), GIVE_UP_AFTER)
+        messages.add(message)
+      })
+      published.catch(() => {}) // who waits for it learns of it; nobody else has to
+      flush()
+      return published
+    },
+
+    close() {
+      for (const message of messages) message.giveUp('closed')
+    },
+  }
+}

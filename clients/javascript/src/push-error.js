@@ -1,0 +1,15 @@
+/**
+ * What went wrong.
+ *
+ * `code` is for programs: a code of the protocol, or one of this package (README.md lists them). `message` is for
+ * people. An error frame's `entityId`, `roomId` or `channel` says what it is about; `cause` is the error behind it.
+ */
+export class PushError extends Error {
+  constructor(code, details) {
+    super(code.replaceAll('_', ' '))
+    Object.assign(this, details, { code })
+  }
+}
+
+/** Return the error that an error frame of the server tells of. */
+export const errorIn = (frame) => new PushError(frame.code, frame)
