@@ -48,11 +48,11 @@ export function createChannel(name, since, settings, flush) {
     } else if (passes(error.code)) {
       const waiting = (question = {})
       settings.setTimeout(() => {
-        if (question === waiting) question = undefined
+        if (question === waiting) question = null
         flush()
       }, pause.next())
       tell('told', error)
-    } else if (action === 'unsubscribe') joined = undefined
+    } else if (action === 'unsubscribe') joined = null
     else if (error.code === 'invalid_cursor' && ordering.since()) ordering.forget()
     else end('refused', error)
   }
@@ -62,7 +62,7 @@ export function createChannel(name, since, settings, flush) {
     wanted: () => members.size,
     since: ordering.since,
     received: ordering.received,
-    address: name.channel ? { channel: name.channel } : { entityId: name },
+    address: name.channel ? name : { entityId: name },
 
     /** Whether it shares a frame with no other. */
     alone: isPattern || name.channel,
@@ -73,10 +73,11 @@ export function createChannel(name, since, settings, flush) {
 
     join(member) {
       members.add(member)
-      if (live) {
-        member.begin(ordering.latest())
-        member.live(true)
-      }
+      // Not at once, since the application has no handlers yet.
+      queueMicrotask(() => {
+        if (live) member.begin(ordering.latest())
+        member.live(live)
+      })
       flush()
     },
 
@@ -85,11 +86,11 @@ export function createChannel(name, since, settings, flush) {
       flush()
     },
 
-    /** Return what a connection is to be asked: 'subscribe', 'unsubscribe', nothing; or 'wait', or 'forget'. */
+    /** Return what a connection is to be asked: 'subscribe', 'unsubscribe' or nothing; or 'wait', or 'forget'. */
     needs(connection) {
       if (question) return 'wait'
       const isIn = connection && joined === connection
-      if (members.size) return isIn && !ordering.behind() ? undefined : 'subscribe'
+      if (members.size) return isIn && !ordering.behind() ? '' : 'subscribe'
       return isIn && name.channel !== 'user' ? 'unsubscribe' : 'forget'
     },
 
@@ -100,10 +101,10 @@ export function createChannel(name, since, settings, flush) {
       else setLive(false)
       return (answer) => {
         if (question !== mine) return
-        question = undefined
+        question = null
         if (answer.type === 'error') refused(answer, action, connection)
         else if (action === 'unsubscribe') {
-          joined = undefined
+          joined = null
           ordering.forget()
         } else {
           joined = connection
@@ -117,7 +118,7 @@ export function createChannel(name, since, settings, flush) {
 
     /** There is another connection, or none: what was asked on the last one does not count any more. */
     moved(connection) {
-      question = undefined
+      question = null
       if (!connection) setLive(false)
       ordering.lost()
     },

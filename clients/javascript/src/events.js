@@ -24,7 +24,7 @@ export function createEvents(report) {
       const all = [...(handlers[event] ?? [])]
       for (const handler of all) {
         try {
-          handler(...values)?.then?.(undefined, failed)
+          handler(...values)?.catch?.(failed)
         } catch (cause) {
           failed(cause)
         }

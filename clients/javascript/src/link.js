@@ -35,7 +35,7 @@ export function createLink(settings, on) {
 
   function connectIn(milliseconds, error) {
     clearTimeout(retry)
-    retry = undefined
+    retry = null
     const wanted = on.wanted()
     due = now() + milliseconds
     if (wanted) retry = setTimeout(connect, milliseconds)
@@ -43,7 +43,7 @@ export function createLink(settings, on) {
   }
 
   async function connect() {
-    retry = undefined
+    retry = null
     const mine = (attempt = { timer: setTimeout(handshakeFailed, connectTimeout) })
     if (!current) on.changed('connecting')
     try {
@@ -63,8 +63,8 @@ export function createLink(settings, on) {
       mine.connection = connection
     } catch (cause) {
       if (attempt !== mine) return
-      if (cause?.fatal) return fail(new PushError('refused', { cause }))
-      const error = new PushError('connection_failed', { cause })
+      const error = new PushError(cause?.fatal ? 'refused' : 'connection_failed', { cause })
+      if (cause?.fatal) return fail(error)
       on.told(error)
       giveUp(error)
     }
@@ -83,7 +83,7 @@ export function createLink(settings, on) {
   /** Return the attempt's connection, if there is one already. */
   function endAttempt() {
     const { timer, connection } = attempt ?? {}
-    attempt = undefined
+    attempt = null
     clearTimeout(timer)
     return connection
   }
@@ -101,10 +101,10 @@ export function createLink(settings, on) {
   }
 
   function lost(connection) {
-    if (connection === previous) previous = undefined
+    if (connection === previous) previous = null
     if (connection !== current) return
     current = previous
-    previous = undefined
+    previous = null
     clearTimeout(rotation)
     if (stopped) return
     on.moved()

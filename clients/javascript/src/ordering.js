@@ -62,7 +62,7 @@ export function createOrdering(settings, isPattern, cursor, tell, setLive, flush
   }
 
   function take(frame) {
-    if (frame.sequence === undefined) {
+    if (!frame.sequence) {
       // One event may make several updates with its id: one by each rule, one of each entity.
       if (isNew(`${frame.entityId}\n${frame.id}\n${frame.rule}`, 1)) show(frame, false)
     } else if (isPattern) {
@@ -91,7 +91,7 @@ export function createOrdering(settings, isPattern, cursor, tell, setLive, flush
 
   function stopWaiting() {
     clearTimeout(gapTimer)
-    gapTimer = undefined
+    gapTimer = null
   }
 
   /** Begin anew, without a cursor. */

@@ -36,7 +36,7 @@ export function createPublisher(settings, link) {
       if (answer.type === 'published') {
         pause.reset()
         serverKnowsIds ||= 'ownId' in answer
-        message.end(undefined, answer)
+        message.end(null, answer)
       } else if (isOver(answer.code)) {
         message.asked = false // it was not taken: it goes out on the next connection
         connection.deaf()

@@ -46,7 +46,7 @@ export function createSubscription(name, options, settings, continues, report, l
     held = []
     round++
     if (getState) fetchState(latest)
-    else place(undefined, latest)
+    else place(latest)
     look()
   }
 
@@ -54,7 +54,7 @@ export function createSubscription(name, options, settings, continues, report, l
     const mine = round
     try {
       const value = await getState()
-      if (mine === round) place(value, latest)
+      if (mine === round) place(latest, value)
     } catch (cause) {
       if (mine !== round) return
       told(new PushError('get_state_failed', { cause, name }))
@@ -62,7 +62,7 @@ export function createSubscription(name, options, settings, continues, report, l
     }
   }
 
-  function place(value, latest) {
+  function place(latest, value) {
     pause.reset()
     placed = true
     const mine = round
