@@ -42,10 +42,8 @@ export function createChannel(name, since, settings, flush) {
 
   function refused(answer, action, connection) {
     const error = errorIn(answer)
-    if (isOver(error.code)) {
-      question = {} // until there is another connection
-      connection.deaf()
-    } else if (passes(error.code)) {
+    if (isOver(error.code)) connection.deaf()
+    else if (passes(error.code)) {
       const waiting = (question = {})
       settings.setTimeout(() => {
         if (question === waiting) question = null
@@ -113,8 +111,6 @@ export function createChannel(name, since, settings, flush) {
         }
       }
     },
-
-    live: setLive,
 
     /** There is another connection, or none: what was asked on the last one does not count any more. */
     moved(connection) {

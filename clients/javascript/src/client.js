@@ -53,9 +53,6 @@ export function EntityPush(options) {
       if (frame.type === 'error') tell(errorIn(frame))
       for (const channel of channels.values()) if (channel.takes(frame)) channel.received(frame)
     },
-    deaf() {
-      for (const channel of channels.values()) channel.live(false)
-    },
     told: tell,
     failed: (error) => stop('failed', 'refused', error),
   })
@@ -123,7 +120,7 @@ export function EntityPush(options) {
     subscribe(name, options = {}) {
       const key = keyOf(name)
       const { persist, getState } = options
-      const kept = `entity-push ${url} ${key}`
+      const kept = `${url} ${key}`
       let channel = channels.get(key)
       const since = channel || getState ? null : persist?.getItem(kept)
       const [subscription, member] = createSubscription(name, options, settings, since, tell, () =>

@@ -93,7 +93,7 @@ export function openConnection(settings, token, on) {
     },
 
     check: liveness.check,
-    /** The server has said that it pushes nothing here any more. */
+    /** The server has said that it takes and pushes nothing here any more. */
     deaf: on.deaf,
     close,
 

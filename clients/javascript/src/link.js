@@ -16,7 +16,6 @@ const HURRY = 1000
  *   - `wanted()` tells whether anybody needs a connection
  *   - `changed(state, detail)` takes the link's states
  *   - `moved()` is called when `connection` is another one, or none
- *   - `deaf()` is called when nothing is pushed on `connection` any more
  *   - `received(frame)` takes frames that answer no question
  *   - `told(error)` takes an error after which the link goes on, `failed(error)` the one that ends it
  */
@@ -54,9 +53,8 @@ export function createLink(settings, on) {
         received: (frame) => received(frame, connection),
         works: pause.reset,
         deaf() {
-          if (connection !== current) return
-          on.deaf()
-          renew()
+          lost(connection)
+          previous ??= connection
         },
         lost: () => (attempt === mine ? handshakeFailed() : lost(connection)),
       })

@@ -38,8 +38,8 @@ export function createPublisher(settings, link) {
         serverKnowsIds ||= 'ownId' in answer
         message.end(null, answer)
       } else if (isOver(answer.code)) {
-        message.asked = false // it was not taken: it goes out on the next connection
         connection.deaf()
+        again() // it was not taken
       } else if (passes(answer.code) && serverKnowsIds) setTimeout(again, pause.next())
       else if (answer.requestId) message.end(errorIn(answer))
       else message.giveUp()
