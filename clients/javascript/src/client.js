@@ -68,9 +68,8 @@ export function EntityPush(options) {
   }
 
   function stop(how, ofSubscriptions, error) {
-    end ??= [ofSubscriptions, error]
+    end = [ofSubscriptions, error]
     for (const channel of channels.values()) channel.end(...end)
-    channels.clear()
     publisher.close()
     become(how, { error })
   }
@@ -142,7 +141,7 @@ export function EntityPush(options) {
     },
 
     publish(name, message, { id } = {}) {
-      const frame = name.channel ? { action: 'onMessage', message } : { action: 'publish', entityId: name, message }
+      const frame = name.channel === 'everyone' ? { action: 'onMessage', message } : { action: 'publish', entityId: name, message }
       const published = publisher.publish(frame, id)
       if (end) publisher.close()
       else link.want()

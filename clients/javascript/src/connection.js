@@ -1,4 +1,5 @@
 import { watchLiveness } from './liveness.js'
+import { PushError } from './push-error.js'
 
 /** Return what a text says; an empty object if it is no JSON, or null. */
 function frameIn(text) {
@@ -70,7 +71,15 @@ export function openConnection(settings, token, on) {
     liveness.received()
     on.opened()
   }
-  socket.onmessage = ({ data }) => over || receive(frameIn(data))
+  socket.onmessage = ({ data }) => {
+    try {
+      if (!over) receive(frameIn(data))
+    } catch (cause) {
+      // A frame of a known type without what it must have. What it stood for is fetched on another connection.
+      on.told(new PushError('invalid_frame', { cause }))
+      close()
+    }
+  }
   socket.onerror = () => {} // a close follows; the package ws throws what nobody listens to
   socket.onclose = close
 

@@ -52,6 +52,7 @@ export function createLink(settings, on) {
         opened: () => opened(connection),
         received: (frame) => received(frame, connection),
         works: pause.reset,
+        told: on.told,
         deaf() {
           lost(connection)
           previous ??= connection

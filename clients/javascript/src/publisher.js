@@ -18,8 +18,6 @@ export function createPublisher(settings, link) {
   const { random, setTimeout, clearTimeout } = settings
   const messages = new Set()
   const pause = createBackoff(settings)
-  const sender = random().toString(36).slice(2)
-  let count = 0
   let serverKnowsIds = false
 
   function flush() {
@@ -51,7 +49,7 @@ export function createPublisher(settings, link) {
     flush,
     wanted: () => messages.size,
 
-    publish(frame, id = sender + ++count) {
+    publish(frame, id = random().toString(36).slice(2)) {
       const published = new Promise((resolve, reject) => {
         const message = {
           frame: { ...frame, id },

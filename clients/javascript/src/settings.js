@@ -10,14 +10,12 @@ const DEFAULTS = {
   maxHeld: 1000,
   maxPatternEntities: 10_000,
   random: Math.random,
-}
 
-/** The default of the option `clock`. In arrows: a browser's timers must not be called as methods of an object. */
-const CLOCK = {
+  // The option `clock`. In arrows, since a browser's timers must not be called as methods of an object.
   now: () => Date.now(),
   setTimeout: (callback, milliseconds) => setTimeout(callback, milliseconds),
   clearTimeout: (timer) => clearTimeout(timer),
 }
 
 /** Return all settings, with the functions of the clock among them. */
-export const settingsFrom = (options) => ({ ...DEFAULTS, ...CLOCK, ...options, ...options.clock })
+export const settingsFrom = (options) => ({ ...DEFAULTS, ...options, ...options.clock })

@@ -57,7 +57,7 @@ export function createSubscription(name, options, settings, continues, report, l
       if (mine === round) place(latest, value)
     } catch (cause) {
       if (mine !== round) return
-      told(new PushError('get_state_failed', { cause, name }))
+      told(new PushError('get_state_failed', { cause, entityId: name }))
       setTimeout(() => mine === round && fetchState(latest), pause.next())
     }
   }

@@ -12,6 +12,9 @@ test('subscriptions go out together: patterns and channels first and alone, enti
   for (let number = 1; number <= 51; number++) it.push.subscribe(`items/${number}`)
   it.push.subscribe({ channel: 'user' })
   it.push.subscribe('orders/*')
+  const timers = it.clock.timers.size
+  it.push.subscribe('orders/7').close()
+  assert.equal(it.clock.timers.size, timers)
   const socket = await it.connected()
   const frames = socket.take()
   assert.deepEqual(frames.map(({ entityId, entityIds, channel }) => entityId ?? channel ?? entityIds.length), [
@@ -196,6 +199,18 @@ test("API Gateway's own frames: all that is asked is asked again after growing p
   assert.deepEqual(it.errors.map(({ message }) => message), ['Too Many Requests', 'Internal server error'])
 })
 
+test('pauses after errors begin anew once there was an answer', async () => {
+  const it = setUp()
+  const { socket } = await it.live()
+  for (const cursor of ['e.6', 'e.8']) {
+    socket.receive(update(cursor))
+    await it.clock.advance(200)
+    socket.answer(() => failure('internal_error'))
+    await it.clock.advance(250)
+    socket.answer(() => recovered(cursor))
+  }
+})
+
 test('internal_error about a hole: it is asked for again, and what comes meanwhile is held', async () => {
   const it = setUp()
   const { shown, socket } = await it.live()
@@ -263,6 +278,31 @@ test('unknown frames change nothing, and an error about nothing is told', async 
   socket.receive({ ...update('e.5'), madeUp: true })
   await it.clock.advance(1000)
   assert.deepEqual([shown, socket.take(), it.errors.map(({ code }) => code)], [['e.5'], [], ['invalid_json']])
+})
+
+test('a frame that lacks what it must have is told of, and costs the connection', async () => {
+  const without = (frame, field) => ({ ...frame, [field]: undefined })
+  for (const frame of [
+    without(update('e.5'), 'cursor'),
+    without(update('e.5'), 'entityId'),
+    { requestId: 2, ...without(recovered('e.5'), 'updates') },
+    { requestId: 2, type: 'error' },
+  ]) {
+    const it = setUp()
+    const { socket } = await it.live()
+    const other = it.push.subscribe('orders/*')
+    await it.clock.advance(0)
+    socket.receive(frame)
+    if (frame.type === 'error') {
+      assert.deepEqual([other.state, other.error.code], ['refused', undefined])
+      continue
+    }
+    assert.deepEqual([it.errors.map(({ code }) => code), socket.isClosed], [['invalid_frame'], true])
+    await it.clock.advance(250)
+    assert.deepEqual((await it.connected()).sent.map(({ entityId, since }) => [entityId, since]), [
+      ['orders/*', undefined], ['orders/42', 'e.4'],
+    ])
+  }
 })
 
 test('an entity may be called as properties of objects are', async () => {

@@ -128,6 +128,18 @@ test('a token that never comes, and a handshake without an answer, are given up'
   assert.equal(push.state, 'connecting')
 })
 
+test('a token function that throws late, after its attempt was given up, disturbs nothing', async () => {
+  let throwLate
+  const tokens = [new Promise((_resolve, reject) => (throwLate = reject)), 'token-2']
+  const { push, sockets, clock, errors, states } = setUp({ token: () => tokens.shift() })
+  push.subscribe('orders/42')
+  await clock.advance(30_250)
+  const before = states.length
+  throwLate(Object.assign(new Error('too late'), { fatal: true }))
+  await settled()
+  assert.deepEqual([states.length, errors, sockets[0].isClosed], [before, [], false])
+})
+
 test('a rotation subscribes on the new connection before it closes the old one', async () => {
   const it = setUp()
   const { socket, shown, order } = await it.live()
@@ -173,6 +185,34 @@ test('when the new connection of a rotation is lost, the old one goes on', async
   await it.clock.advance(500)
   const third = await it.connected()
   assert.equal(third.answer(() => recovered('e.6')).since, 'e.6')
+  await it.clock.advance(0)
+  assert.ok(socket.isClosed)
+})
+
+test('an answer on the old connection does not count once the new one is asked', async () => {
+  const it = setUp({ maxConnectionAge: 1000 })
+  const { socket, shown } = await it.live()
+  socket.receive(update('e.6'))
+  await it.clock.advance(200)
+  const [hole] = socket.take()
+  await it.clock.advance(950)
+  const next = await it.connected()
+  socket.receive({ requestId: hole.requestId, ...notRecovered('f.1') })
+  assert.deepEqual(shown, [])
+  next.answer(() => recovered('e.6', [update('e.5'), update('e.6')]))
+  assert.deepEqual(shown, ['e.5 replayed', 'e.6 replayed'])
+})
+
+test('a subscription that is closed during a rotation does not keep the old connection', async () => {
+  const it = setUp({ maxConnectionAge: 1000 })
+  const { socket, order } = await it.live()
+  it.push.subscribe('orders/7')
+  await it.clock.advance(0)
+  socket.answer(() => notRecovered('e.1'))
+  await it.clock.advance(1150)
+  order.close()
+  const next = await it.connected()
+  assert.equal(next.answer(() => recovered('e.1')).entityId, 'orders/7')
   await it.clock.advance(0)
   assert.ok(socket.isClosed)
 })

@@ -15,7 +15,7 @@ async function withIds() {
 }
 
 test('a message carries an id of its own, and resolves with the id of its event', async () => {
-  const it = setUp()
+  const it = setUp({ random: Math.random })
   const { socket } = await it.live()
   const messages = [
     it.push.publish('orders/42', { state: 'paid' }),
@@ -39,6 +39,29 @@ test('publishing alone opens a connection, and waits for it', async () => {
   const socket = await it.connected()
   socket.answer(() => published())
   assert.equal((await message).id, 'event-1')
+})
+
+test('publishing alone goes on after a handshake that failed', async () => {
+  const it = setUp()
+  const message = it.push.publish('orders/42', 1)
+  await settled()
+  it.sockets[0].drop()
+  await it.clock.advance(250)
+  const socket = await it.connected()
+  socket.answer(() => published())
+  assert.equal((await message).id, 'event-1')
+})
+
+test('a dead connection that closes late makes no message go out twice', async () => {
+  const it = await withIds()
+  it.socket.answersPings = false
+  it.push.publish('orders/42', 2)
+  await it.clock.advance(20_250)
+  const next = await it.connected()
+  assert.equal(next.take().filter(({ action }) => action === 'publish').length, 1)
+  it.socket.drop()
+  await it.clock.advance(0)
+  assert.deepEqual(next.take(), [])
 })
 
 test('what the server refuses is rejected with its code, and not repeated', async () => {
@@ -125,6 +148,14 @@ test('nobody has to wait for the outcome', async () => {
   it.push.publish('orders/42', 1)
   it.push.close()
   await settled() // an unhandled rejection would fail the test
+})
+
+test("nobody publishes to a user, least of all to everyone by mistake", async () => {
+  const it = setUp()
+  const { socket } = await it.live()
+  const message = it.push.publish({ channel: 'user' }, 'secret')
+  assert.equal(socket.answer(() => failure('invalid_entity_id')).action, 'publish')
+  await assert.rejects(message, { code: 'invalid_entity_id' })
 })
 
 test('what is no JSON is rejected, and harms nothing', async () => {

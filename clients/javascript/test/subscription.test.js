@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { EntityPush } from '../src/index.js'
 import { failure, notRecovered, record, recovered, settled, setUp, update } from './fakes.js'
 
 /** Return a promise with its two ends. */
@@ -167,10 +168,16 @@ test('an error goes to the subscription, or to the client, or to the console', a
   socket.receive(update('e.6'))
   assert.equal(it.errors.length, 1)
 
+  const silent = new EntityPush({ url: 'wss://example.com', token: () => { throw new Error('no network') } })
   const printed = t.mock.method(console, 'error', () => {}).mock
   it.push.on('error', () => { throw new Error('an error handler that throws') })
   socket.receive(update('e.7'))
-  assert.deepEqual(printed.calls.map(({ arguments: [error] }) => error.message), ['an error handler that throws'])
+  silent.subscribe('orders/42')
+  await settled()
+  silent.close()
+  assert.deepEqual(printed.calls.map(({ arguments: [error] }) => error.cause?.message ?? error.message), [
+    'an error handler that throws', 'no network',
+  ])
 })
 
 test('a handler may close its subscription, or the client: nothing more is shown', async () => {
@@ -283,6 +290,18 @@ test('an iterator that nobody reads is bounded: a reset follows', async () => {
   assert.deepEqual([read[0].state, read[1].cursor], ['state', 'e.9'])
   await changes.return()
   assert.equal((await changes.next()).done, true)
+})
+
+test('an iterator that was left keeps nothing any more', async () => {
+  const it = setUp({ maxHeld: 2 })
+  let fetches = 0
+  const { order, socket } = await it.live('e.4', { getState: () => ++fetches })
+  const reading = (async () => { for await (const _change of order) break })()
+  for (const cursor of ['e.5', 'e.6']) socket.receive(update(cursor))
+  await reading
+  for (const cursor of ['e.7', 'e.8', 'e.9', 'e.10']) socket.receive(update(cursor))
+  await settled()
+  assert.equal(fetches, 1)
 })
 
 test('persist: a new page asks with the cursor of the last one, and begins without a reset', async () => {
