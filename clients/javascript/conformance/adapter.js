@@ -9,10 +9,16 @@ import { EntityPush } from '../src/index.js'
 import { VirtualClock } from './virtual-clock.js'
 import { installPage } from './page.js'
 
-const FIELDS =
-  'message id time sequence from ownId version rule callback cursor entityId oversize replayed'.split(' ')
+const FIELDS = 'message id time sequence from ownId version rule callback cursor entityId oversize replayed'.split(
+  ' ',
+)
 const MILLISECONDS = ['maxConnectionAge', 'pingAfter', 'pongTimeout', 'answerTimeout', 'gapWait']
-const OF = { get_state_failed: 'getState', handler_failed: 'handler', parse_failed: 'parse', connection_lost: 'connection' }
+const OF = {
+  get_state_failed: 'getState',
+  handler_failed: 'handler',
+  parse_failed: 'parse',
+  connection_lost: 'connection',
+}
 
 const write = (report) => process.stdout.write(`${JSON.stringify(report)}\n`)
 const page = installPage()
@@ -75,7 +81,8 @@ function countingWebSocket(run, life) {
   }
 }
 
-const shown = (update) => Object.fromEntries(FIELDS.filter((name) => name in update).map((name) => [name, update[name]]))
+const shown = (update) =>
+  Object.fromEntries(FIELDS.filter((name) => name in update).map((name) => [name, update[name]]))
 
 const seconds = (run, milliseconds) => run.clock.elapsed(milliseconds) / 1000
 
@@ -98,7 +105,7 @@ const orders = {
     const client = new EntityPush({
       ...given,
       url,
-      token: token ? (({ afterFailure }) => run.call(mine, { function: 'token', afterFailure })) : undefined,
+      token: token ? ({ afterFailure }) => run.call(mine, { function: 'token', afterFailure }) : undefined,
       WebSocket: countingWebSocket(run, mine),
       clock: run.clock.forLife(mine),
       random: () => run.random,

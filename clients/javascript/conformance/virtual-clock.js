@@ -25,7 +25,7 @@ export class VirtualClock {
 
   /** Run the timers that are due, and those that they set for now. */
   runDue() {
-    for (let next; (next = this.#next(this.time)); ) this.#run(next)
+    for (let next; (next = this.#next(this.time));) this.#run(next)
   }
 
   /** Move to the next timer within so many milliseconds and run what is due then; or by so many. */

@@ -3,8 +3,8 @@ import { isOver } from './connection.js'
 import { createOrdering } from './ordering.js'
 import { errorIn } from './push-error.js'
 
-/** Whether a code tells of a fault that passes: ask again after a pause. */
-export const passes = (code) => /internal_error|gateway_error|not_published/.test(code)
+/** Whether a code tells of a fault that passes (internal_error, gateway_error): ask again after a pause. */
+export const passes = (code) => /_error$|not_published/.test(code)
 
 /**
  * One channel that the server is asked for once, however many subscriptions it has here.

@@ -29,10 +29,14 @@ function question(action, channels) {
   const since = action === 'subscribe' && channels.map((channel) => channel.since())
   if (channels.length === 1) return { action, ...channels[0].address, since: since[0] }
   const entityIds = channels.map(({ address }) => address.entityId)
-  return { action, entityIds, since: since ? Object.fromEntries(entityIds.map((id, i) => [id, since[i]])) : undefined }
+  return {
+    action,
+    entityIds,
+    since: since ? Object.fromEntries(entityIds.map((id, i) => [id, since[i]])) : undefined,
+  }
 }
 
-/** The client, made with `new`: README.md says what an application sees, docs/reference/protocol.md what the server does. */
+/** The client, made with `new`. README.md says what an application sees, docs/reference/protocol.md what the server does. */
 export function EntityPush(options) {
   const settings = settingsFrom(options)
   const { setTimeout, url } = settings
@@ -75,8 +79,8 @@ export function EntityPush(options) {
   }
 
   /**
-   * Ask what channels need, together, when all that is done now is done. Who closes a subscription and makes the same
-   * again meanwhile (another screen, React's strict mode) goes on with it.
+   * Ask what channels need, together, when all that is being done is done. Who closes a subscription and makes the
+   * same again meanwhile (another screen, React's strict mode) goes on with it.
    */
   function flushSoon() {
     if (willFlush) return
@@ -104,7 +108,9 @@ export function EntityPush(options) {
   function ask(connection, action, some) {
     const takers = some.map((channel) => channel.asked(action, connection))
     connection.ask(question(action, some), (answer) => {
-      takers.forEach((take, i) => take(answer.answers ? (answer.answers[i] ?? { type: 'error', code: 'internal_error' }) : answer))
+      takers.forEach((take, i) =>
+        take(answer.answers ? (answer.answers[i] ?? { type: 'error', code: 'internal_error' }) : answer),
+      )
       flushSoon()
     })
   }
@@ -131,7 +137,7 @@ export function EntityPush(options) {
       }
       if (!channel) channels.set(key, (channel = createChannel(name, since, settings, flushSoon)))
       if (persist) {
-        const keep = () => channel.since() && persist.setItem(kept, channel.since())
+        const keep = () => persist.setItem(kept, channel.since() ?? '')
         subscription.on('update', keep)
         subscription.on('reset', keep)
       }
@@ -141,7 +147,10 @@ export function EntityPush(options) {
     },
 
     publish(name, message, { id } = {}) {
-      const frame = name.channel === 'everyone' ? { action: 'onMessage', message } : { action: 'publish', entityId: name, message }
+      const frame =
+        name.channel === 'everyone'
+          ? { action: 'onMessage', message }
+          : { action: 'publish', entityId: name, message }
       const published = publisher.publish(frame, id)
       if (end) publisher.close()
       else link.want()

@@ -9,8 +9,8 @@ const HURRY = 1000
 /**
  * The link to the server: one connection, again and again.
  *
- * A rotation has two for a moment. The new one is `connection` from its opening on. The old one is closed by
- * `settled`, and takes over again if the new one is lost before.
+ * A rotation has two for a moment. The new one is `connection` from its opening on. The old one stays as `previous`
+ * until `settled`, and takes over again if the new one is lost before.
  *
  * @param on
  *   - `wanted()` tells whether anybody needs a connection
@@ -54,6 +54,7 @@ export function createLink(settings, on) {
         works: pause.reset,
         told: on.told,
         deaf() {
+          // As if it were lost. It stays open until there is another one: answers may still come.
           lost(connection)
           previous ??= connection
         },

@@ -7,8 +7,9 @@ const SLEPT = 120_000
 /**
  * Watch whether a connection still works.
  *
- * A ping goes out after `pingAfter` without a frame (what is sent is answered, so those that come in are enough), after the machine has slept, and on
- * `check`. Without a frame within `pongTimeout` after a ping, the connection is dead.
+ * A ping goes out after `pingAfter` without a frame, after the machine has slept, and on `check`. Frames that come in
+ * are enough to look at, since what is sent is answered. Without one within `pongTimeout` after a ping, the
+ * connection is dead.
  *
  * Idle time is summed up from timers, since a clock may be set. The clock itself only tells of sleep.
  */

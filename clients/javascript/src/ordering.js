@@ -107,7 +107,7 @@ export function createOrdering(settings, isPattern, cursor, tell, setLive, flush
     /** Whether to ask. */
     behind: () => behind,
     /** The cursor to ask with; undefined for all that there is. */
-    since: () => cursor ?? undefined,
+    since: () => cursor || undefined,
     /** The last update, for those who come later; or null. */
     latest: () => latest,
 

@@ -5,7 +5,8 @@ import { failure, notRecovered, record, recovered, settled, setUp, update } from
 const unsubscribed = { type: 'unsubscribed', wasSubscribed: true }
 
 /** Answer a question about several entities, each with what `answer` returns for it. */
-const answerEach = (socket, answer) => socket.answer(({ entityIds }) => ({ type: 'answers', answers: entityIds.map(answer) }))
+const answerEach = (socket, answer) =>
+  socket.answer(({ entityIds }) => ({ type: 'answers', answers: entityIds.map(answer) }))
 
 test('subscriptions go out together: patterns and channels first and alone, entities in frames of 25', async () => {
   const it = setUp()
@@ -17,9 +18,10 @@ test('subscriptions go out together: patterns and channels first and alone, enti
   assert.equal(it.clock.timers.size, timers)
   const socket = await it.connected()
   const frames = socket.take()
-  assert.deepEqual(frames.map(({ entityId, entityIds, channel }) => entityId ?? channel ?? entityIds.length), [
-    'orders/*', 'user', 25, 25, 'items/51',
-  ])
+  assert.deepEqual(
+    frames.map(({ entityId, entityIds, channel }) => entityId ?? channel ?? entityIds.length),
+    ['orders/*', 'user', 25, 25, 'items/51'],
+  )
   assert.equal(new Set(frames.map(({ requestId }) => requestId)).size, 5)
 })
 
@@ -118,7 +120,10 @@ test("the user's and everyone's channel have frames of their own types; the user
   }
   socket.receive({ ...update('u.2'), type: 'User Push Notification', entityId: undefined })
   socket.receive({ ...update('v.2'), type: 'Broadcast', entityId: undefined })
-  assert.deepEqual(shown, [['reset', 'u.2'], ['reset', 'v.2']])
+  assert.deepEqual(shown, [
+    ['reset', 'u.2'],
+    ['reset', 'v.2'],
+  ])
   user.close()
   await it.clock.advance(1000)
   assert.deepEqual(socket.take(), [])
@@ -135,10 +140,17 @@ test('each answer of several counts for its own entity', async () => {
   const it = setUp()
   const orders = ['orders/1', 'orders/2', 'orders/3'].map((name) => it.push.subscribe(name))
   const socket = await it.connected()
-  const answers = { 'orders/1': notRecovered('e.1'), 'orders/2': failure('forbidden'), 'orders/3': failure('internal_error') }
+  const answers = {
+    'orders/1': notRecovered('e.1'),
+    'orders/2': failure('forbidden'),
+    'orders/3': failure('internal_error'),
+  }
   answerEach(socket, (id) => answers[id])
   await it.clock.advance(249)
-  assert.deepEqual(orders.map(({ state }) => state), ['subscribed', 'refused', 'subscribing'])
+  assert.deepEqual(
+    orders.map(({ state }) => state),
+    ['subscribed', 'refused', 'subscribing'],
+  )
   assert.deepEqual([socket.take(), it.errors.map(({ code }) => code)], [[], ['internal_error']])
   await it.clock.advance(1)
   assert.equal(socket.answer(() => notRecovered('e.1')).entityId, 'orders/3')
@@ -173,7 +185,10 @@ for (const code of ['token_expired', 'connection_gone']) {
       assert.deepEqual(next.sent[0].since, { 'orders/42': 'e.4' })
       answerEach(next, (id) => (id === 'orders/42' ? recovered('e.4') : notRecovered('e.1')))
       await it.clock.advance(0)
-      assert.deepEqual([order, ...others].map(({ state }) => state), ['subscribed', 'subscribed', 'subscribed'])
+      assert.deepEqual(
+        [order, ...others].map(({ state }) => state),
+        ['subscribed', 'subscribed', 'subscribed'],
+      )
       assert.ok(socket.isClosed)
     })
   }
@@ -184,7 +199,10 @@ test("API Gateway's own frames: all that is asked is asked again after growing p
   const order = it.push.subscribe('orders/42')
   const socket = await it.connected()
   const [first] = socket.take()
-  for (const [message, pause] of [['Too Many Requests', 250], ['Internal server error', 500]]) {
+  for (const [message, pause] of [
+    ['Too Many Requests', 250],
+    ['Internal server error', 500],
+  ]) {
     socket.receive({ message, connectionId: 'abc=', requestId: 'xyz=' })
     await it.clock.advance(pause - 1)
     assert.deepEqual(socket.take(), [])
@@ -196,7 +214,10 @@ test("API Gateway's own frames: all that is asked is asked again after growing p
   assert.equal(order.state, 'subscribing')
   socket.answer(() => notRecovered('e.4'))
   assert.equal(order.state, 'subscribed')
-  assert.deepEqual(it.errors.map(({ message }) => message), ['Too Many Requests', 'Internal server error'])
+  assert.deepEqual(
+    it.errors.map(({ message }) => message),
+    ['Too Many Requests', 'Internal server error'],
+  )
 })
 
 test('pauses after errors begin anew once there was an answer', async () => {
@@ -270,7 +291,14 @@ test('a connection that is lost between pages goes on from the last one', async 
 test('unknown frames change nothing, and an error about nothing is told', async () => {
   const it = setUp()
   const { shown, socket } = await it.live()
-  for (const frame of ['no JSON', 'null', '[1]', '7', '{"no":"type"}', '{"type":"made_up","entityId":"orders/42","sequence":9}']) {
+  for (const frame of [
+    'no JSON',
+    'null',
+    '[1]',
+    '7',
+    '{"no":"type"}',
+    '{"type":"made_up","entityId":"orders/42","sequence":9}',
+  ]) {
     socket.receive(frame)
   }
   socket.receive({ requestId: 'never-asked', entityId: 'orders/42', ...recovered('x.1') })
@@ -299,9 +327,13 @@ test('a frame that lacks what it must have is told of, and costs the connection'
     }
     assert.deepEqual([it.errors.map(({ code }) => code), socket.isClosed], [['invalid_frame'], true])
     await it.clock.advance(250)
-    assert.deepEqual((await it.connected()).sent.map(({ entityId, since }) => [entityId, since]), [
-      ['orders/*', undefined], ['orders/42', 'e.4'],
-    ])
+    assert.deepEqual(
+      (await it.connected()).sent.map(({ entityId, since }) => [entityId, since]),
+      [
+        ['orders/*', undefined],
+        ['orders/42', 'e.4'],
+      ],
+    )
   }
 })
 
@@ -313,5 +345,8 @@ test('an entity may be called as properties of objects are', async () => {
   socket.drop()
   await it.clock.advance(250)
   const next = await it.connected()
-  assert.deepEqual(Object.entries(next.sent[0].since), [['__proto__', 'e.4'], ['constructor', 'e.4']])
+  assert.deepEqual(Object.entries(next.sent[0].since), [
+    ['__proto__', 'e.4'],
+    ['constructor', 'e.4'],
+  ])
 })

@@ -22,7 +22,9 @@ export class FakeClock {
     const until = this.time + milliseconds
     await settled()
     for (;;) {
-      const next = [...this.timers].filter(([, { due }]) => due <= until).sort(([, one], [, other]) => one.due - other.due)[0]
+      const next = [...this.timers]
+        .filter(([, { due }]) => due <= until)
+        .sort(([, one], [, other]) => one.due - other.due)[0]
       if (!next) break
       const [id, { due, callback }] = next
       this.timers.delete(id)
@@ -176,6 +178,8 @@ export function setUp(options = {}) {
 export function record(subscription) {
   const shown = []
   subscription.on('reset', (state) => shown.push(state === undefined ? 'reset' : `reset ${state}`))
-  subscription.on('update', ({ cursor, id, replayed }) => shown.push(`${cursor ?? id}${replayed ? ' replayed' : ''}`))
+  subscription.on('update', ({ cursor, id, replayed }) =>
+    shown.push(`${cursor ?? id}${replayed ? ' replayed' : ''}`),
+  )
   return shown
 }

@@ -12,7 +12,10 @@ test('a client connects when something is wanted, with the token as its second s
   await settled()
   assert.deepEqual(sockets[0].protocols, ['websocket', 'token-1'])
   sockets[0].open()
-  assert.deepEqual(states.map(({ state }) => state), ['connecting', 'connected'])
+  assert.deepEqual(
+    states.map(({ state }) => state),
+    ['connecting', 'connected'],
+  )
 })
 
 test('without a token function, no subprotocol is offered', async () => {
@@ -71,14 +74,22 @@ test('a token function that fails is told of, and called again', async () => {
   push.subscribe('orders/42')
   await settled()
   assert.equal(push.state, 'waiting')
-  assert.deepEqual(errors.map(({ code, cause }) => [code, cause.message]), [['connection_failed', 'no network']])
+  assert.deepEqual(
+    errors.map(({ code, cause }) => [code, cause.message]),
+    [['connection_failed', 'no network']],
+  )
   await clock.advance(250)
   assert.equal(sockets.length, 1)
 })
 
 for (const [what, throwing] of [
   ['rejects', async () => Promise.reject(Object.assign(new Error('signed out'), { fatal: true }))],
-  ['throws', () => { throw Object.assign(new Error('signed out'), { fatal: true }) }],
+  [
+    'throws',
+    () => {
+      throw Object.assign(new Error('signed out'), { fatal: true })
+    },
+  ],
 ]) {
   test(`a fatal refusal of a token function that ${what} stops everything`, async () => {
     const { push, sockets, clock, states } = setUp({ token: throwing })
@@ -116,7 +127,10 @@ test('a token that never comes, and a handshake without an answer, are given up'
   await clock.advance(29_999)
   assert.equal(tokens.length, 2)
   await clock.advance(251)
-  assert.deepEqual(sockets.map(({ protocols }) => protocols[1]), ['token-2'])
+  assert.deepEqual(
+    sockets.map(({ protocols }) => protocols[1]),
+    ['token-2'],
+  )
   answerLate('too late')
   await settled()
   assert.equal(sockets.length, 1)
@@ -296,18 +310,36 @@ test('a page that is hidden does nothing', async () => {
 for (const [moment, reach] of [
   ['before the first subscription', async () => {}],
   ['while the token is awaited', async (it) => void it.push.subscribe('orders/42')],
-  ['during the handshake', async (it) => { it.push.subscribe('orders/42'); await settled() }],
-  ['before the answer', async (it) => { it.push.subscribe('orders/42'); await it.connected() }],
+  [
+    'during the handshake',
+    async (it) => {
+      it.push.subscribe('orders/42')
+      await settled()
+    },
+  ],
+  [
+    'before the answer',
+    async (it) => {
+      it.push.subscribe('orders/42')
+      await it.connected()
+    },
+  ],
   ['when live', async (it) => void (await it.live())],
   ['during a hole', async (it) => (await it.live()).socket.receive(update('e.9'))],
   ['while waiting', async (it) => (await it.live()).socket.drop()],
-  ['during a rotation', async (it) => {
-    const { socket } = await it.live()
-    socket.receive({ type: 'closing', code: 'token_expires', reconnect: true })
-    await it.clock.advance(250)
-    await it.connected()
-  }],
-  ['while the state is fetched', async (it) => void (await it.live('e.4', { getState: () => new Promise(() => {}) }))],
+  [
+    'during a rotation',
+    async (it) => {
+      const { socket } = await it.live()
+      socket.receive({ type: 'closing', code: 'token_expires', reconnect: true })
+      await it.clock.advance(250)
+      await it.connected()
+    },
+  ],
+  [
+    'while the state is fetched',
+    async (it) => void (await it.live('e.4', { getState: () => new Promise(() => {}) })),
+  ],
 ]) {
   test(`close ${moment} leaves no socket, no timer, and nothing half-way`, async () => {
     const it = setUp()

@@ -11,7 +11,7 @@ function ordering({ pattern = false, since = 'e.4', ...settings } = {}) {
     { gapWait: 200, maxHeld: 1000, maxPatternEntities: 10_000, ...clock, ...settings },
     pattern,
     since,
-    (word, value) => said.push(word === 'update' ? value.cursor ?? value.id : word),
+    (word, value) => said.push(word === 'update' ? (value.cursor ?? value.id) : word),
     (live) => said.push(live ? 'live' : 'behind'),
     () => {},
   )

@@ -30,7 +30,9 @@ for (const [entry, budget] of Object.entries(BUDGETS)) {
     const bytes = gzipSync(outputFiles[0].contents, { level: 9 }).length
     t.diagnostic(`${entry}.js: ${bytes} of ${budget} bytes, minified and gzipped`)
     assert.ok(bytes <= budget, `${bytes} bytes`)
-    const [, said] = README.match(entry === 'react' ? /React hooks.* \| ([\d.]+) \|/ : /this package \| ([\d.]+) \|/)
+    const [, said] = README.match(
+      entry === 'react' ? /React hooks.* \| ([\d.]+) \|/ : /this package \| ([\d.]+) \|/,
+    )
     assert.equal(said, (bytes / 1024).toFixed(1), 'the README says another size')
   })
 }
@@ -47,11 +49,15 @@ test('the types compile, and refuse mistakes', () => {
 test('it is packed, installed into an empty folder, and imported', () => {
   const folder = mkdtempSync(join(tmpdir(), 'entity-push-'))
   const npm = (...words) =>
-    execFileSync(process.execPath, [NPM, ...words, '--loglevel=error', '--no-fund', '--no-audit', '--no-update-notifier'], {
-      cwd: folder,
-      encoding: 'utf8',
-      env: { ...process.env, npm_config_cache: join(folder, 'cache') },
-    })
+    execFileSync(
+      process.execPath,
+      [NPM, ...words, '--loglevel=error', '--no-fund', '--no-audit', '--no-update-notifier'],
+      {
+        cwd: folder,
+        encoding: 'utf8',
+        env: { ...process.env, npm_config_cache: join(folder, 'cache') },
+      },
+    )
   try {
     const [{ filename, files }] = Object.values(JSON.parse(npm('pack', PACKAGE, '--json')))
     const folders = new Set(files.map(({ path }) => path.split('/')[0]))

@@ -23,14 +23,25 @@ test('a message carries an id of its own, and resolves with the id of its event'
     it.push.publish({ channel: 'everyone' }, null, { id: 'mine' }),
   ]
   const [one, two, three] = socket.sent
-  assert.deepEqual(one, { action: 'publish', entityId: 'orders/42', message: { state: 'paid' }, id: one.id, requestId: 2 })
+  assert.deepEqual(one, {
+    action: 'publish',
+    entityId: 'orders/42',
+    message: { state: 'paid' },
+    id: one.id,
+    requestId: 2,
+  })
   assert.deepEqual(two, { action: 'publish', entityId: 'rooms/r1', message: 'hello', id: two.id, requestId: 3 })
   assert.deepEqual(three, { action: 'onMessage', message: null, id: 'mine', requestId: 4 })
   assert.notEqual(one.id, two.id)
   for (let answers = 0; answers < 3; answers++) socket.answer(({ id }) => published({ ownId: id }))
-  assert.deepEqual((await Promise.all(messages)).map(({ id, ownId }) => [id, ownId]), [
-    ['event-1', one.id], ['event-1', two.id], ['event-1', 'mine'],
-  ])
+  assert.deepEqual(
+    (await Promise.all(messages)).map(({ id, ownId }) => [id, ownId]),
+    [
+      ['event-1', one.id],
+      ['event-1', two.id],
+      ['event-1', 'mine'],
+    ],
+  )
 })
 
 test('publishing alone opens a connection, and waits for it', async () => {
@@ -78,7 +89,11 @@ for (const [what, end, code] of [
   ['the connection is lost', (socket) => socket.drop(), 'unknown_outcome'],
   ['the event is not confirmed', (socket) => socket.answer(() => failure('not_published')), 'not_published'],
   ['something fails on the server', (socket) => socket.answer(() => failure('internal_error')), 'internal_error'],
-  ['API Gateway fails', (socket) => socket.receive({ message: 'Internal server error', requestId: 'xyz=' }), 'unknown_outcome'],
+  [
+    'API Gateway fails',
+    (socket) => socket.receive({ message: 'Internal server error', requestId: 'xyz=' }),
+    'unknown_outcome',
+  ],
 ]) {
   test(`when ${what}, a message is rejected if the server may not know its id`, async () => {
     const it = setUp()
@@ -88,7 +103,10 @@ for (const [what, end, code] of [
     await assert.rejects(message, { code })
     await it.clock.advance(1000)
     const later = it.sockets.at(-1) === socket ? socket : await it.connected()
-    assert.deepEqual(later.sent.filter(({ action, requestId }) => action === 'publish' && requestId !== 2), [])
+    assert.deepEqual(
+      later.sent.filter(({ action, requestId }) => action === 'publish' && requestId !== 2),
+      [],
+    )
   })
 
   test(`when ${what}, a message is repeated with its id if the server knows it`, async () => {
@@ -97,7 +115,10 @@ for (const [what, end, code] of [
     const { id } = it.socket.sent[0]
     end(it.socket)
     await it.clock.advance(0)
-    assert.deepEqual(it.socket.take().filter(({ requestId }) => requestId > 3), [])
+    assert.deepEqual(
+      it.socket.take().filter(({ requestId }) => requestId > 3),
+      [],
+    )
     await it.clock.advance(250)
     let socket = it.socket
     if (socket.isClosed) {
@@ -150,7 +171,7 @@ test('nobody has to wait for the outcome', async () => {
   await settled() // an unhandled rejection would fail the test
 })
 
-test("nobody publishes to a user, least of all to everyone by mistake", async () => {
+test('nobody publishes to a user, least of all to everyone by mistake', async () => {
   const it = setUp()
   const { socket } = await it.live()
   const message = it.push.publish({ channel: 'user' }, 'secret')

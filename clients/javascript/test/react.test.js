@@ -33,7 +33,11 @@ function showing(hook) {
 
 const connected = (it) => act(() => it.connected())
 const receive = (socket, frame) => act(async () => socket.receive(frame))
-const answer = (socket, fields) => act(async () => { socket.answer(fields); await settled() })
+const answer = (socket, fields) =>
+  act(async () => {
+    socket.answer(fields)
+    await settled()
+  })
 
 test('in strict mode, an entity is subscribed to once, shown, and left when the component goes', async () => {
   const it = setUp()
@@ -50,7 +54,12 @@ test('in strict mode, an entity is subscribed to once, shown, and left when the 
   assert.equal(socket.sent.length, 1)
   await answer(socket, () => notRecovered('e.4'))
   await receive(socket, update('e.5'))
-  assert.deepEqual(last(), { value: { fetches: 1, seen: ['e.5'] }, state: 'subscribed', stale: false, error: undefined })
+  assert.deepEqual(last(), {
+    value: { fetches: 1, seen: ['e.5'] },
+    state: 'subscribed',
+    stale: false,
+    error: undefined,
+  })
 
   await act(async () => socket.drop())
   assert.deepEqual([last().stale, last().state, last().value.seen], [true, 'stale', ['e.5']])
@@ -62,7 +71,10 @@ test('in strict mode, an entity is subscribed to once, shown, and left when the 
 
   await act(async () => root.render(null))
   await it.clock.advance(0)
-  assert.deepEqual(next.sent.map(({ action }) => action), ['unsubscribe'])
+  assert.deepEqual(
+    next.sent.map(({ action }) => action),
+    ['unsubscribe'],
+  )
 })
 
 test('without getState and reduce, the value is the last message', async () => {
@@ -125,13 +137,20 @@ test('of several, those that stay keep their subscriptions and values', async ()
   await render(component)
   const socket = await connected(it)
   await answer(socket, () => ({ type: 'answers', answers: [notRecovered('a.1'), notRecovered('b.1')] }))
-  assert.deepEqual(last().map(({ value }) => value), ['state of orders/1', 'state of orders/2'])
+  assert.deepEqual(
+    last().map(({ value }) => value),
+    ['state of orders/1', 'state of orders/2'],
+  )
   await act(async () => setNames(['orders/2', 'orders/3']))
   await act(() => it.clock.advance(0))
-  assert.deepEqual(last().map(({ value }) => value), ['state of orders/2', undefined])
-  assert.deepEqual(socket.sent.map(({ action, entityId }) => `${action} ${entityId}`), [
-    'subscribe orders/3', 'unsubscribe orders/1',
-  ])
+  assert.deepEqual(
+    last().map(({ value }) => value),
+    ['state of orders/2', undefined],
+  )
+  assert.deepEqual(
+    socket.sent.map(({ action, entityId }) => `${action} ${entityId}`),
+    ['subscribe orders/3', 'unsubscribe orders/1'],
+  )
 })
 
 test('two components share one subscription', async () => {
@@ -185,7 +204,10 @@ test('another client takes over all subscriptions', async () => {
   const second = setUp()
   await act(async () => setPush(second.push))
   await act(() => first.clock.advance(0))
-  assert.deepEqual(socket.sent.map(({ action }) => action), ['unsubscribe'])
+  assert.deepEqual(
+    socket.sent.map(({ action }) => action),
+    ['unsubscribe'],
+  )
   assert.equal(last().value, undefined)
   await connected(second)
   assert.equal(second.sockets.at(-1).sent.length, 1)

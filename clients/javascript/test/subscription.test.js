@@ -43,8 +43,20 @@ test('without getState, a reset has the latest update', async () => {
 })
 
 for (const [how, getState] of [
-  ['rejects', (calls) => async () => { if (calls.push(1) === 1) throw new Error('no answer'); return 'state' }],
-  ['throws', (calls) => () => { if (calls.push(1) === 1) throw new Error('no answer'); return 'state' }],
+  [
+    'rejects',
+    (calls) => async () => {
+      if (calls.push(1) === 1) throw new Error('no answer')
+      return 'state'
+    },
+  ],
+  [
+    'throws',
+    (calls) => () => {
+      if (calls.push(1) === 1) throw new Error('no answer')
+      return 'state'
+    },
+  ],
 ]) {
   test(`getState that ${how} is told of, and called again after a pause`, async () => {
     const it = setUp()
@@ -144,13 +156,23 @@ test('a handler that throws or rejects is told of, and stops no other', async ()
   const it = setUp()
   const { order, shown, socket } = await it.live()
   const last = []
-  order.on('update', () => { throw new Error('thrown') })
-  order.on('update', async () => { throw new Error('rejected') })
+  order.on('update', () => {
+    throw new Error('thrown')
+  })
+  order.on('update', async () => {
+    throw new Error('rejected')
+  })
   order.on('update', ({ cursor }) => last.push(cursor))
   socket.receive(update('e.5'))
   socket.receive(update('e.6'))
   await settled()
-  assert.deepEqual([shown, last], [['e.5', 'e.6'], ['e.5', 'e.6']])
+  assert.deepEqual(
+    [shown, last],
+    [
+      ['e.5', 'e.6'],
+      ['e.5', 'e.6'],
+    ],
+  )
   const told = it.errors.map(({ code, event, cause }) => `${code} ${event} ${cause.message}`).sort()
   const each = ['handler_failed update rejected', 'handler_failed update thrown']
   assert.deepEqual(told, [each[0], ...each, each[1]])
@@ -161,23 +183,33 @@ test('an error goes to the subscription, or to the client, or to the console', a
   const { order, socket } = await it.live()
   const own = []
   const off = order.on('error', (error) => own.push(error.code))
-  order.on('update', () => { throw new Error('thrown') })
+  order.on('update', () => {
+    throw new Error('thrown')
+  })
   socket.receive(update('e.5'))
   assert.deepEqual([own, it.errors], [['handler_failed'], []])
   off()
   socket.receive(update('e.6'))
   assert.equal(it.errors.length, 1)
 
-  const silent = new EntityPush({ url: 'wss://example.com', token: () => { throw new Error('no network') } })
+  const silent = new EntityPush({
+    url: 'wss://example.com',
+    token: () => {
+      throw new Error('no network')
+    },
+  })
   const printed = t.mock.method(console, 'error', () => {}).mock
-  it.push.on('error', () => { throw new Error('an error handler that throws') })
+  it.push.on('error', () => {
+    throw new Error('an error handler that throws')
+  })
   socket.receive(update('e.7'))
   silent.subscribe('orders/42')
   await settled()
   silent.close()
-  assert.deepEqual(printed.calls.map(({ arguments: [error] }) => error.cause?.message ?? error.message), [
-    'an error handler that throws', 'no network',
-  ])
+  assert.deepEqual(
+    printed.calls.map(({ arguments: [error] }) => error.cause?.message ?? error.message),
+    ['an error handler that throws', 'no network'],
+  )
 })
 
 test('a handler may close its subscription, or the client: nothing more is shown', async () => {
@@ -213,7 +245,10 @@ test('a refused subscription tells why, and one made in its handler is asked for
   const order = it.push.subscribe('orders/42')
   let again
   order.on('state', (state, { error }) => {
-    assert.deepEqual([state, error.code, error.message, error.entityId], ['refused', 'forbidden', 'forbidden.', 'orders/42'])
+    assert.deepEqual(
+      [state, error.code, error.message, error.entityId],
+      ['refused', 'forbidden', 'forbidden.', 'orders/42'],
+    )
     again = it.push.subscribe('orders/42')
   })
   const ready = order.ready()
@@ -248,7 +283,10 @@ test('parse: what it returns is the message; what it refuses is told, and leaves
   socket.receive({ ...withoutMessage, oversize: true })
   assert.deepEqual(messages, [2, 4, undefined])
   assert.deepEqual(shown, ['e.5', 'e.7', 'e.8'])
-  assert.deepEqual(it.errors.map((error) => [error.code, error.update.cursor]), [['parse_failed', 'e.6']])
+  assert.deepEqual(
+    it.errors.map((error) => [error.code, error.update.cursor]),
+    [['parse_failed', 'e.6']],
+  )
   await it.clock.advance(1000)
   assert.deepEqual(socket.take(), [])
 })
@@ -274,7 +312,12 @@ test('iterating gives resets and updates, and ends when the subscription is clos
 test('iterating throws when the subscription is refused', async () => {
   const it = setUp()
   const order = it.push.subscribe('orders/42')
-  const reading = assert.rejects(async () => { for await (const _change of order); }, { code: 'forbidden' })
+  const reading = assert.rejects(
+    async () => {
+      for await (const _change of order);
+    },
+    { code: 'forbidden' },
+  )
   const socket = await it.connected()
   socket.answer(() => failure('forbidden'))
   await reading
@@ -296,7 +339,9 @@ test('an iterator that was left keeps nothing any more', async () => {
   const it = setUp({ maxHeld: 2 })
   let fetches = 0
   const { order, socket } = await it.live('e.4', { getState: () => ++fetches })
-  const reading = (async () => { for await (const _change of order) break })()
+  const reading = (async () => {
+    for await (const _change of order) break
+  })()
   for (const cursor of ['e.5', 'e.6']) socket.receive(update(cursor))
   await reading
   for (const cursor of ['e.7', 'e.8', 'e.9', 'e.10']) socket.receive(update(cursor))
@@ -339,8 +384,26 @@ test('persist: a cursor that is of no use any more ends in a reset', async () =>
   assert.deepEqual(shown, ['reset'])
 })
 
+test('persist: where there is no history, a new page begins anew', async () => {
+  const kept = new Map()
+  const persist = { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value) }
+  const first = setUp()
+  await first.live(null, { persist })
+  first.push.close()
+  const second = setUp()
+  const shown = record(second.push.subscribe('orders/42', { persist }))
+  const socket = await second.connected()
+  assert.equal(socket.answer(() => notRecovered(null)).since, undefined)
+  assert.deepEqual([shown, kept.size], [['reset'], 1])
+})
+
 test('a storage that is full is told of, and updates go on', async () => {
-  const persist = { getItem: () => null, setItem: () => { throw new Error('full') } }
+  const persist = {
+    getItem: () => null,
+    setItem: () => {
+      throw new Error('full')
+    },
+  }
   const it = setUp()
   const { shown, socket } = await it.live('e.4', { persist })
   socket.receive(update('e.5'))

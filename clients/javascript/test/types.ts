@@ -26,7 +26,9 @@ order.on('state', (state) => {
 // @ts-expect-error: there is no such event
 order.on('message', () => {})
 
-push.subscribe<Order>('orders/42', { getState: async () => ({ state: 'new' }) }).on('reset', ({ state }) => state.trim())
+push
+  .subscribe<Order>('orders/42', { getState: async () => ({ state: 'new' }) })
+  .on('reset', ({ state }) => state.trim())
 
 const isOrder = (message: unknown): Order => {
   if (typeof message !== 'object') throw new TypeError('no order')
@@ -55,7 +57,10 @@ push.subscribe({ channel: 'user' }).close()
 push.subscribe({ channel: 'somebody' })
 // @ts-expect-error: a URL is needed
 new EntityPush({})
-push.on('state', (state, { until, error }) => [state === 'waiting' && until, error instanceof PushError && error.code])
+push.on('state', (state, { until, error }) => [
+  state === 'waiting' && until,
+  error instanceof PushError && error.code,
+])
 
 function Screen() {
   const { value, stale } = useEntity(push, 'orders/42', {
