@@ -203,6 +203,17 @@ test('when the new connection of a rotation is lost, the old one goes on', async
   assert.ok(socket.isClosed)
 })
 
+test('when the old connection of a rotation is lost first, the handshake goes on', async () => {
+  const it = setUp({ maxConnectionAge: 1000 })
+  const { socket, order } = await it.live()
+  await it.clock.advance(1150)
+  socket.drop()
+  assert.deepEqual([it.push.state, order.state], ['connecting', 'stale'])
+  const next = await it.connected()
+  next.answer(() => recovered('e.4'))
+  assert.deepEqual([it.push.state, order.state, it.sockets.length], ['connected', 'subscribed', 2])
+})
+
 test('an answer on the old connection does not count once the new one is asked', async () => {
   const it = setUp({ maxConnectionAge: 1000 })
   const { socket, shown } = await it.live()
@@ -290,7 +301,9 @@ test('online, visible and pageshow shorten a pause, and never lengthen one', asy
     await it.clock.advance(1)
     assert.equal(it.sockets.length, attempts + 1)
   }
+  assert.equal(page.listeners(), 3)
   it.push.close()
+  assert.equal(page.listeners(), 0)
   const attempts = it.sockets.length
   page.signal('online')
   await it.clock.advance(60_000)
