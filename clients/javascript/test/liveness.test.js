@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { installPage } from '../conformance/page.js'
 import { setUp, update } from './fakes.js'
 
 const MINUTE = 60_000
@@ -37,6 +38,19 @@ test('without a pong, the connection is dead after ten seconds, and another is o
   assert.deepEqual([socket.isClosed, order.state], [true, 'stale'])
   await it.clock.advance(250)
   assert.equal(it.sockets.length, 2)
+})
+
+test('a page that becomes visible again and again sends one ping, and does not put the end off', async () => {
+  const page = installPage()
+  const it = setUp()
+  const { socket } = await it.live()
+  socket.answersPings = false
+  for (let second = 0; second < 10; second++) {
+    page.signal('visible')
+    assert.deepEqual([socket.pings, socket.isClosed], [1, false])
+    await it.clock.advance(1000)
+  }
+  assert.ok(socket.isClosed)
 })
 
 test('after three hours of sleep, a dead connection is found in ten seconds', async () => {
