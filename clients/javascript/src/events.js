@@ -15,7 +15,7 @@ export function createEvents(report) {
       return () => all.delete(handler)
     },
 
-    /** Call an event's handlers. Return whether there are any. */
+    /** Call an event's handlers. Return how many there are. */
     emit(event, ...values) {
       const failed = (cause) =>
         event === 'error' // its handlers are who would be told
@@ -29,7 +29,7 @@ export function createEvents(report) {
           failed(cause)
         }
       }
-      return all.length > 0
+      return all.length
     },
   }
 }

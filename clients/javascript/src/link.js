@@ -22,6 +22,7 @@ const HURRY = 1000
 export function createLink(settings, on) {
   const { random, token, connectTimeout, maxConnectionAge, now, setTimeout, clearTimeout } = settings
   const pause = createBackoff(settings)
+  const connections = new Set() // all that are not closed
   let current
   let previous
   let attempt
@@ -58,9 +59,13 @@ export function createLink(settings, on) {
           lost(connection)
           previous ??= connection
         },
-        lost: () => (attempt === mine ? handshakeFailed() : lost(connection)),
+        lost() {
+          connections.delete(connection)
+          if (attempt === mine) handshakeFailed()
+          else lost(connection)
+        },
       })
-      mine.connection = connection
+      connections.add((mine.connection = connection))
     } catch (cause) {
       if (attempt !== mine) return
       const error = new PushError(cause?.fatal ? 'refused' : 'connection_failed', { cause })
@@ -91,7 +96,7 @@ export function createLink(settings, on) {
   function opened(connection) {
     endAttempt()
     afterFailure = false
-    previous?.close()
+    previous?.retire()
     previous = current
     current = connection
     clearTimeout(rotation)
@@ -134,7 +139,8 @@ export function createLink(settings, on) {
     stopListening()
     clearTimeout(retry)
     clearTimeout(rotation)
-    for (const connection of [endAttempt(), previous, current]) connection?.close()
+    endAttempt()
+    for (const connection of connections) connection.close()
   }
 
   function fail(error) {

@@ -6,7 +6,7 @@
  */
 export class PushError extends Error {
   constructor(code, details) {
-    super(`${code}`.replaceAll('_', ' '))
+    super(code)
     Object.assign(this, details, { code })
   }
 }

@@ -121,9 +121,7 @@ export function createSubscription(name, options, settings, continues, report, l
     },
     on,
 
-    refresh() {
-      if (round) reset(null)
-    },
+    refresh: () => reset(null),
 
     ready() {
       const ready = new Promise((resolve, reject) => {

@@ -186,6 +186,23 @@ test('the old connection stays while a publish on it is under way', async () => 
   assert.ok(socket.isClosed)
 })
 
+test('a rotation on top of one that is not settled leaves what is under way on the oldest connection', async () => {
+  const it = setUp({ maxConnectionAge: 1000 })
+  const { socket } = await it.live()
+  const published = it.push.publish('orders/42', 1)
+  const [asked] = socket.take()
+  await it.clock.advance(1150)
+  const second = await it.connected()
+  await it.clock.advance(1150)
+  const third = await it.connected()
+  assert.deepEqual([socket.isClosed, second.isClosed], [false, false])
+  socket.receive({ type: 'published', id: 'event-1', requestId: asked.requestId })
+  assert.equal((await published).id, 'event-1')
+  assert.ok(socket.isClosed)
+  it.push.close()
+  assert.deepEqual([second.isClosed, third.isClosed, it.clock.timers.size], [true, true, 0])
+})
+
 test('when the new connection of a rotation is lost, the old one goes on', async () => {
   const it = setUp({ maxConnectionAge: 1000 })
   const { socket, shown, order } = await it.live()

@@ -53,6 +53,7 @@ async function read() {
 }
 
 push.subscribe({ channel: 'user' }).close()
+push.subscribe('rooms/r1', { persist: sessionStorage })
 // @ts-expect-error: there is no such channel
 push.subscribe({ channel: 'somebody' })
 // @ts-expect-error: a URL is needed

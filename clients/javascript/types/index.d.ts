@@ -51,7 +51,7 @@ export interface SubscribeOptions<T = unknown> {
   /** Return the message if it is valid, and throw if not. An update with an invalid one is told as an error. */
   parse?: Parse<T>
   /** Where to keep the cursor over a reload of the page. Without effect beside `getState`. */
-  persist?: Pick<Storage, 'getItem' | 'setItem'>
+  persist?: { getItem(key: string): string | null; setItem(key: string, value: string): void }
 }
 
 export interface Subscription<T = unknown, S = undefined> extends AsyncIterable<Reset<T, S> | Update<T>> {
