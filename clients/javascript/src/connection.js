@@ -1,15 +1,6 @@
 import { watchLiveness } from './liveness.js'
 import { PushError } from './push-error.js'
 
-/** Return what a text says; an empty object if it is no JSON, or null. */
-function frameIn(text) {
-  try {
-    return JSON.parse(text) ?? {}
-  } catch {
-    return {}
-  }
-}
-
 /** Whether a code says that a connection has no right any more: ask on another one. */
 export const isOver = (code) => /token_expired|connection_gone/.test(code)
 
@@ -73,9 +64,9 @@ export function openConnection(settings, token, on) {
   }
   socket.onmessage = ({ data }) => {
     try {
-      if (!over) receive(frameIn(data))
+      if (!over) receive(JSON.parse(data) ?? {})
     } catch (cause) {
-      // A frame of a known type without what it must have. What it stood for is fetched on another connection.
+      // It was garbled, or lacks what it must have. What it stood for is fetched on another connection.
       on.told(new PushError('invalid_frame', { cause }))
       close()
     }

@@ -75,7 +75,7 @@ export function createOrdering(settings, isPattern, cursor, tell, setLive, flush
   }
 
   function takeHeld() {
-    if (outstanding || behind) return
+    if (outstanding) return
     const frames = held.sort((one, other) => one.sequence - other.sequence)
     held = []
     for (const frame of frames) take(frame)

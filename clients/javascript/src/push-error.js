@@ -6,7 +6,7 @@
  */
 export class PushError extends Error {
   constructor(code, details) {
-    super(code)
+    super(`${code}`.replaceAll('_', ' '))
     Object.assign(this, details, { code })
   }
 }

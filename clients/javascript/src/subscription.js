@@ -95,7 +95,6 @@ export function createSubscription(name, options, settings, continues, report, l
       if (!round) reset(latest)
     },
     update(update) {
-      if (!round || ended) return
       if (placed) show(update)
       else if (held.push(update) > maxHeld) reset(update)
     },

@@ -292,7 +292,7 @@ test('unknown frames change nothing, and an error about nothing is told', async 
   const it = setUp()
   const { shown, socket } = await it.live()
   for (const frame of [
-    'no JSON',
+
     'null',
     '[1]',
     '7',
@@ -308,9 +308,10 @@ test('unknown frames change nothing, and an error about nothing is told', async 
   assert.deepEqual([shown, socket.take(), it.errors.map(({ code }) => code)], [['e.5'], [], ['invalid_json']])
 })
 
-test('a frame that lacks what it must have is told of, and costs the connection', async () => {
+test('a frame that is garbled, or lacks what it must have, is told of and costs the connection', async () => {
   const without = (frame, field) => ({ ...frame, [field]: undefined })
   for (const frame of [
+    '{"type":"Entity Updated","mes~age',
     without(update('e.5'), 'cursor'),
     without(update('e.5'), 'entityId'),
     { requestId: 2, ...without(recovered('e.5'), 'updates') },

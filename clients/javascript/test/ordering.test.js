@@ -39,6 +39,16 @@ test('a hole is asked for once, after a wait that begins with the first frame af
   it.see([])
 })
 
+test('a hole that is asked for by another question is not asked for again', async () => {
+  const it = ordering()
+  it.receive('e.6')
+  it.asked() // as after a reconnect
+  await it.clock.advance(200)
+  it.answered(recovered('e.6', [update('e.5'), update('e.6')]))
+  it.see(['e.5', 'e.6', 'begin', 'live'])
+  assert.equal(it.behind(), false)
+})
+
 test('a hole that fills is not asked for, and the next one has a wait of its own', async () => {
   const it = ordering()
   it.receive('e.6')
@@ -129,7 +139,7 @@ test('too many held frames while an answer is outstanding drop the cursor, and t
   it.answered(recovered('e.5', [update('e.5')]))
   assert.deepEqual([it.behind(), it.since()], [true, undefined])
   it.asked()
-  it.answered(notRecovered('e.9'))
+  it.answered(notRecovered('e.9', { updates: [update('e.9')] }))
   it.receive('e.10')
   it.see(['behind', 'behind', 'reset', 'begin', 'live', 'e.10'])
 })

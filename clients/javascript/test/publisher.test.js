@@ -44,6 +44,19 @@ test('a message carries an id of its own, and resolves with the id of its event'
   )
 })
 
+test('an answer without ownId shows that the server does not know ids', async () => {
+  const it = setUp()
+  const { socket } = await it.live()
+  const timers = it.clock.timers.size
+  const first = it.push.publish('orders/42', 1)
+  socket.answer(() => published())
+  await first
+  assert.equal(it.clock.timers.size, timers)
+  const message = it.push.publish('orders/42', 2)
+  socket.drop()
+  await assert.rejects(message, { code: 'unknown_outcome' })
+})
+
 test('publishing alone opens a connection, and waits for it', async () => {
   const it = setUp()
   const message = it.push.publish('orders/42', 1)

@@ -128,11 +128,12 @@ test('another name shows another entity, and nothing of the one before', async (
 
 test('of several, those that stay keep their subscriptions and values', async () => {
   const it = setUp()
+  const fetched = []
   let setNames
   const { component, last } = showing(() => {
     const [names, set] = useState(['orders/1', 'orders/2'])
     setNames = set
-    return useEntities(it.push, names, { getState: (name) => `state of ${name}` })
+    return useEntities(it.push, names, { getState: (name) => `state of ${fetched.push(name) && name}` })
   })
   await render(component)
   const socket = await connected(it)
@@ -147,6 +148,7 @@ test('of several, those that stay keep their subscriptions and values', async ()
     last().map(({ value }) => value),
     ['state of orders/2', undefined],
   )
+  assert.deepEqual(fetched, ['orders/1', 'orders/2'])
   assert.deepEqual(
     socket.sent.map(({ action, entityId }) => `${action} ${entityId}`),
     ['subscribe orders/3', 'unsubscribe orders/1'],

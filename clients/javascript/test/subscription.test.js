@@ -66,7 +66,9 @@ for (const [how, getState] of [
     assert.deepEqual(told, [['get_state_failed', 'no answer']])
     socket.receive(update('e.5'))
     assert.deepEqual([shown, order.state, calls.length], [[], 'subscribing', 1])
-    await it.clock.advance(250)
+    await it.clock.advance(249)
+    assert.equal(calls.length, 1)
+    await it.clock.advance(1)
     assert.deepEqual([shown, order.state], [['reset state', 'e.5'], 'subscribed'])
   })
 }
@@ -133,6 +135,45 @@ test('one that comes later without a state begins with the last update', async (
   late.on('reset', (state, { latest }) => resets.push(latest.message))
   await settled()
   assert.deepEqual([resets, late.state], [['paid'], 'subscribed'])
+})
+
+test('one that comes while a hole is asked for begins with the answer', async () => {
+  const it = setUp()
+  const { socket, shown } = await it.live()
+  socket.receive(update('e.6'))
+  await it.clock.advance(200)
+  const late = record(it.push.subscribe('orders/42', { getState: () => 'six' }))
+  await it.clock.advance(0)
+  assert.deepEqual(late, [])
+  socket.answer(() => recovered('e.6', [update('e.5'), update('e.6')]))
+  await settled()
+  socket.receive(update('e.7'))
+  assert.deepEqual([shown, late], [['e.5 replayed', 'e.6 replayed', 'e.7'], ['reset six', 'e.7']])
+})
+
+test('a rotation changes no state', async () => {
+  const it = setUp({ maxConnectionAge: 1000 })
+  const { order } = await it.live()
+  const states = []
+  order.on('state', (state) => states.push(state))
+  await it.clock.advance(1150)
+  const next = await it.connected()
+  next.answer(() => recovered('e.4'))
+  assert.deepEqual(states, [])
+})
+
+test('a getState that failed is not called again once another reset has called it', async () => {
+  const it = setUp()
+  let calls = 0
+  const { order } = await answered(it, {
+    getState: async () => {
+      if (++calls === 1) throw new Error('no answer')
+      return calls
+    },
+  })
+  order.refresh()
+  await it.clock.advance(60_000)
+  assert.equal(calls, 2)
 })
 
 test('states: stale while the connection is lost or a hole is open, and subscribed again', async () => {
