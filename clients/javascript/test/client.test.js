@@ -292,7 +292,6 @@ test('unknown frames change nothing, and an error about nothing is told', async 
   const it = setUp()
   const { shown, socket } = await it.live()
   for (const frame of [
-
     'null',
     '[1]',
     '7',

@@ -259,6 +259,19 @@ test('a subscription that is closed during a rotation does not keep the old conn
   assert.ok(socket.isClosed)
 })
 
+test('when the last subscription is closed during a rotation, the old connection is closed all the same', async () => {
+  const it = setUp({ maxConnectionAge: 1000 })
+  const { socket, order } = await it.live()
+  await it.clock.advance(1150)
+  order.close()
+  await it.clock.advance(0)
+  assert.equal(socket.take()[0].action, 'unsubscribe')
+  await it.connected()
+  assert.equal(it.sockets.length, 2)
+  socket.receive({ type: 'unsubscribed', wasSubscribed: true, requestId: 2 })
+  assert.ok(socket.isClosed)
+})
+
 test('a hole that is open when a rotation fails is asked for on the old connection', async () => {
   const it = setUp({ maxConnectionAge: 1000 })
   const { socket, shown } = await it.live()

@@ -148,7 +148,13 @@ test('one that comes while a hole is asked for begins with the answer', async ()
   socket.answer(() => recovered('e.6', [update('e.5'), update('e.6')]))
   await settled()
   socket.receive(update('e.7'))
-  assert.deepEqual([shown, late], [['e.5 replayed', 'e.6 replayed', 'e.7'], ['reset six', 'e.7']])
+  assert.deepEqual(
+    [shown, late],
+    [
+      ['e.5 replayed', 'e.6 replayed', 'e.7'],
+      ['reset six', 'e.7'],
+    ],
+  )
 })
 
 test('a rotation changes no state', async () => {
