@@ -1,4 +1,4 @@
-"""The adapter of this client for clients/conformance: it does what the runner orders, and reports what is shown.
+"""The adapter of this client for clients/conformance: it does orders, and reports what is shown.
 
 The client gets a virtual clock, the random number that the runner sets, a counted WebSocket, and functions
 that wait for the runner's answer. clients/conformance/README.md has the orders and reports.
@@ -376,13 +376,10 @@ async def main() -> None:
         }
     )
     stage = Stage(_write)
-    orders: list[Json] = []
     while line := await reader.readline():
-        orders.append(json.loads(line))
-        if orders[-1]["do"] == "sync":  # what comes before it is done at once, in one turn of the event loop
-            for order in orders:
-                stage = _done(order, stage)
-            orders.clear()
+        order = json.loads(line)
+        stage = _done(order, stage)
+        if "number" in order:
             for _ in range(TURNS):
                 await asyncio.sleep(0)
             counts = {"now": stage.clock.now, "opened": stage.opened, "closed": stage.closed}
@@ -393,6 +390,9 @@ async def main() -> None:
 def _done(order: Json, stage: Stage) -> Stage:
     """Do an order; return the stage that is played on from now."""
     match order.pop("do"):
+        case "together":
+            for one in order["orders"]:
+                stage = _done(one, stage)
         case "begin":
             stage.end()
             return Stage(_write)

@@ -27,8 +27,7 @@ from entity_push_client.publishing import Published
 from entity_push_client.sockets import Connect, Socket, connect
 from entity_push_client.states import ClientState, SubscriptionState
 from entity_push_client.subscription import Subscription
-
-__version__ = "1.0.0"
+from entity_push_client.version import __version__
 
 __all__ = [
     "Backoff",
@@ -56,5 +55,6 @@ __all__ = [
     "SystemClock",
     "TokenError",
     "Update",
+    "__version__",
     "connect",
 ]

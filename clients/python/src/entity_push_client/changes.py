@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from entity_push_client.errors import InvalidMessageError
 
@@ -19,12 +19,11 @@ class Update(Generic[M]):
     """
 
     __match_args__ = ("message",)
-    __slots__ = ("_frame", "_message", "_replayed")
+    __slots__ = ("_frame", "_replayed")
 
     def __init__(self, frame: Frame, replayed: bool = False):
         self._frame = frame
         self._replayed = replayed
-        self._message: M = frame.get("message")  # type: ignore[assignment]  # `parsed` looks at it
 
     def parsed(self, parse: Callable[[Any], M]) -> "Update[M]":
         """Return the same update with a message that was looked at.
@@ -35,20 +34,19 @@ class Update(Generic[M]):
         Raises:
             InvalidMessageError: `parse` raised an exception.
         """
-        found: Update[M] = Update(self._frame, self._replayed)
-        if "message" in self._frame:
-            try:
-                found._message = parse(self._frame["message"])
-            except Exception as error:
-                about = self.entity_id or self._frame.get("type")
-                sentence = f"A message of {about} is not as expected: {error}"
-                raise InvalidMessageError(self._frame, sentence) from error
-        return found
+        if "message" not in self._frame:
+            return self
+        try:
+            return _ParsedUpdate(self._frame, self._replayed, parse(self._frame["message"]))
+        except Exception as error:
+            about = self.entity_id or self._frame.get("type")
+            sentence = f"A message of {about} is not as expected: {error}"
+            raise InvalidMessageError(self._frame, sentence) from error
 
     @property
     def message(self) -> M:
         """The event's message; None if it had none, or if it is too large (`oversize`)."""
-        return self._message
+        return cast(M, self._frame.get("message"))
 
     @property
     def entity_id(self) -> str:
@@ -122,10 +120,25 @@ class Update(Generic[M]):
         return hash((self.entity_id, self.cursor, self.id))
 
     def _same(self) -> tuple[object, ...]:
-        return self._frame, self._message, self._replayed
+        return self._frame, self.message, self._replayed
 
     def __repr__(self) -> str:
-        return f"Update({self.entity_id or self._frame.get('type')}, {self.cursor}, {self._message!r})"
+        return f"Update({self.entity_id or self._frame.get('type')}, {self.cursor}, {self.message!r})"
+
+
+class _ParsedUpdate(Update[M]):
+    """An update whose message was looked at."""
+
+    __slots__ = ("_parsed",)
+
+    def __init__(self, frame: Frame, replayed: bool, parsed: M):
+        super().__init__(frame, replayed)
+        self._parsed = parsed
+
+    @property
+    def message(self) -> M:
+        """What stands for the event's message."""
+        return self._parsed
 
 
 @dataclass(frozen=True, slots=True)

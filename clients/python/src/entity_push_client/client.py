@@ -228,7 +228,7 @@ class EntityPush:
             release=self._release,
             told=self.told,
         )
-        topic.subscriptions.append(subscription)
+        topic.join(subscription)
         if since is not None and (is_new or since == topic.order.cursor):
             subscription.goes_on_from(since)
         elif beginning := topic.beginning():
@@ -239,7 +239,7 @@ class EntityPush:
     def _release(self, subscription: Subscription[Any, Any]) -> None:
         for topic in self._topics:
             if subscription in topic.subscriptions:
-                topic.subscriptions.remove(subscription)
+                topic.part(subscription)
                 self._attend_soon(topic)
 
     # Publishing
@@ -327,9 +327,7 @@ class EntityPush:
         self._timers.end()
         self._publisher.end(end)
         for topic in self._topics:
-            ended, topic.subscriptions[:] = list(topic.subscriptions), []
-            for subscription in ended:
-                subscription.end("closed", None if isinstance(end, ClosedError) else end)
+            topic.end("closed", None if isinstance(end, ClosedError) else end)
         if isinstance(end, FailedError):
             self.told(end)
         self._tell(state)

@@ -23,6 +23,10 @@ class Liveness:
         options: the client's settings.
         send: sends a frame.
         end: ends the connection, for a reason.
+
+    Attributes:
+        is_fresh: whether a frame has come since the clock was last looked at. Looking at it for each frame
+            would cost CPU.
     """
 
     def __init__(
@@ -30,7 +34,8 @@ class Liveness:
     ):
         self._options, self._send, self._end = options, send, end
         self._now = options.clock.time
-        self.last = self._now()
+        self._last = self._now()
+        self.is_fresh = False
         self._sign: asyncio.Event | None = None
         self._doubted = asyncio.Event()
 
@@ -39,24 +44,26 @@ class Liveness:
         self._doubted.set()
 
     def heard(self) -> None:
-        """Take note of a frame from the server."""
-        self.last = self._now()
+        """Take note of a frame from the server. It need not be told again while `is_fresh`."""
+        self._last = self._now()
+        self.is_fresh = True
         if self._sign is not None:
             self._sign.set()
 
     def sent(self) -> None:
         """Take note of a frame to the server: API Gateway counts the silence from it, too."""
-        self.last = self._now()
+        self._last = self._now()
 
     async def watch(self) -> None:
         """Ping where it is due, until the connection is taken for dead."""
         while True:
             began = self._now()
-            seconds = min(GLANCE_SECONDS, self.last + self._options.ping_after - began)
+            seconds = min(GLANCE_SECONDS, self._last + self._options.ping_after - began)
             await self._sleep(max(0.0, seconds))
             now = self._now()
+            self.is_fresh = False
             slept = now - began - seconds > SLEPT_SECONDS
-            due = slept or self._doubted.is_set() or now - self.last >= self._options.ping_after
+            due = slept or self._doubted.is_set() or now - self._last >= self._options.ping_after
             self._doubted.clear()
             if due and not await self._is_alive():
                 self._end(ConnectionLostError("The server did not answer a ping."))
@@ -68,6 +75,7 @@ class Liveness:
 
     async def _is_alive(self) -> bool:
         self._sign = asyncio.Event()
+        self.is_fresh = False
         self._send({"action": "ping"})
         try:
             await within(self._options.clock, self._options.pong_timeout, self._sign.wait())

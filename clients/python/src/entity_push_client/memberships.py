@@ -156,7 +156,7 @@ class Memberships:
             topic.order.forget()
         else:
             self.inside.discard(topic)
-            topic.refuse(RefusedError(answer["code"], answer["message"], topic.name))
+            topic.end("refused", RefusedError(answer["code"], answer["message"], topic.name))
         self._attend(topic)
         self._note()
 

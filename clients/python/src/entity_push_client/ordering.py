@@ -16,6 +16,9 @@ from typing import Any
 
 from entity_push_client.changes import Change, Frame, Reset, Update
 
+MOST_IDS = 1000
+"""How many updates without a number are remembered, so that none is shown twice."""
+
 Show = Callable[["Change[None, Any]"], None]
 
 
@@ -26,7 +29,7 @@ def split_cursor(cursor: str) -> tuple[str, int]:
         ValueError: it is no cursor.
     """
     life, dot, number = cursor.rpartition(".")
-    if not (dot and number.isascii() and number.isdigit()):
+    if not (life and number.isascii() and number.isdigit()):
         raise ValueError(f"{cursor!r} is not a cursor")
     return life + dot, int(number)
 
@@ -140,7 +143,7 @@ class EntityOrder:
         if frame["id"] in self._unstored_ids:
             return
         self._unstored_ids[frame["id"]] = None
-        if len(self._unstored_ids) > self._most_held:
+        if len(self._unstored_ids) > MOST_IDS:
             del self._unstored_ids[next(iter(self._unstored_ids))]
         self.latest = frame
         self._show(Update(frame))
@@ -242,7 +245,7 @@ class EntityOrder:
         """Go on with what came while the answer was awaited."""
         self._answered = True
         for cursor in question.covered:
-            if not cursor.startswith(self._life):  # it belongs to a life that is over
+            if not self._life or not cursor.startswith(self._life):  # its life is over
                 self._held.pop(cursor, None)
         self._drain()
         unstored, self._unstored = self._unstored, []

@@ -42,8 +42,9 @@ class Publication:
         session: the connection that it was sent on; None before.
         asked: the open question.
         since: when it was first sent, by the client's clock.
+        sent: how often it was sent.
         silences: how often the answer to it did not come, on this connection.
-        attempts: how often it was sent again.
+        attempts: how often in a row the server has failed to take it.
     """
 
     def __init__(self, frame: Frame, future: "asyncio.Future[Published]"):
@@ -51,7 +52,7 @@ class Publication:
         self.session: Session | None = None
         self.asked: Asked | None = None
         self.since: float | None = None
-        self.silences = self.attempts = 0
+        self.sent = self.silences = self.attempts = 0
 
 
 class Publisher:
@@ -108,11 +109,9 @@ class Publisher:
         for publication in list(self._under_way):
             if publication.session is session:
                 publication.session, publication.silences = None, 0
-                followed = publication.asked is None or not publication.asked.not_followed
-                if followed and not self._may_repeat(publication):
-                    self._give_up(publication, {})
-                else:
-                    self._send(publication)
+                if publication.sent == 1 and publication.asked and publication.asked.not_followed:
+                    publication.since, publication.sent = None, 0  # as if it had never been sent
+                self._send(publication)
 
     def end(self, error: EntityPushError) -> None:
         """Give up: the client has ended."""
@@ -124,10 +123,14 @@ class Publisher:
 
     def _send(self, publication: Publication) -> None:
         session = self._current()
+        if publication.since is not None and not self._may_repeat(publication):
+            self._give_up(publication, {})
         if session is None or publication.future.done():
             return
         publication.session = session
-        publication.since = publication.since or self._options.clock.time()
+        publication.sent += 1
+        if publication.since is None:
+            publication.since = self._options.clock.time()
         answered, unknown = partial(self._answered, publication), partial(self._unknown, publication)
         publication.asked = session.conversation.ask(publication.frame, answered, unknown)
 
@@ -164,8 +167,8 @@ class Publisher:
             self._send(publication)
 
     def _may_repeat(self, publication: Publication) -> bool:
-        now = self._options.clock.time()
-        return self._knows_own_ids and now - (publication.since or now) < MOST_SECONDS
+        age = self._options.clock.time() - (publication.since or 0.0)
+        return self._knows_own_ids and age < MOST_SECONDS
 
     @staticmethod
     def _give_up(publication: Publication, error: Frame) -> None:

@@ -47,7 +47,7 @@ class Session:
         told: Callable[[EntityPushError], None],
         ended: Callable[["Session"], None],
     ):
-        self._topics, self._attend, self._told, self._ended = topics, attend, told, ended
+        self._pushed, self._attend, self._told, self._ended = topics.pushed, attend, told, ended
         self.end_reason: asyncio.Future[EntityPushError] = asyncio.get_running_loop().create_future()
         self.due, self.proved = asyncio.Event(), asyncio.Event()
         self._timers = Timers(options.clock)
@@ -55,6 +55,7 @@ class Session:
         self.memberships = Memberships(
             options, self._timers, self.conversation, end=self.end, attend=attend, told=told
         )
+        self._asked = self.memberships.asked
         self._liveness = Liveness(options, self._send, self.end)
         age = (0.8 + 0.2 * options.random()) * options.max_connection_age
         self._timers.after(age, self.due.set)
@@ -93,10 +94,11 @@ class Session:
         self._ended(self)
 
     def _take(self, frame: Frame) -> None:
-        self._liveness.heard()
+        if not self._liveness.is_fresh:
+            self._liveness.heard()
         kind = frame.get("type")
         if kind in PUSHED:
-            topic = self._topics.pushed(frame, kind, self.memberships.asked)
+            topic = self._pushed(frame, kind, self._asked)
             if topic is not None:
                 self._attend(topic)
             return

@@ -1,6 +1,7 @@
 """What the server is asked to push once, however many of the application's subscriptions want it."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from entity_push_client.changes import Change, Frame, Reset, Update
@@ -29,6 +30,7 @@ class Topic:
     def __init__(self, name: str, named: Frame, options: Options, since: str | None):
         self.name, self.named = name, named
         self.subscriptions: list[Subscription[Any, Any]] = []
+        self._puts: list[Callable[[Change[None, Any]], None]] = []
         self.waiting: asyncio.Task[None] | None = None
         self.failures = 0
         self.order: EntityOrder | PatternOrder
@@ -43,10 +45,20 @@ class Topic:
         """Whether anybody wants it."""
         return bool(self.subscriptions)
 
+    def join(self, subscription: Subscription[Any, Any]) -> None:
+        """Give changes to a subscription, too."""
+        self.subscriptions.append(subscription)
+        self._puts.append(subscription.mailbox.put)
+
+    def part(self, subscription: Subscription[Any, Any]) -> None:
+        """Give no more changes to a subscription."""
+        self.subscriptions.remove(subscription)
+        self._puts.remove(subscription.mailbox.put)
+
     def show(self, change: Change[None, Any]) -> None:
         """Give a change to all subscriptions."""
-        for subscription in self.subscriptions:
-            subscription.mailbox.put(change)
+        for put in self._puts:
+            put(change)
 
     def beginning(self) -> Reset[None, Any] | None:
         """Return the reset to go on from now; None if one will come by itself."""
@@ -60,11 +72,16 @@ class Topic:
         for subscription in list(self.subscriptions):
             subscription.turn(word)
 
-    def refuse(self, error: EntityPushError) -> None:
-        """End all subscriptions: the server refuses."""
-        ended, self.subscriptions[:] = list(self.subscriptions), []
-        for subscription in ended:
-            subscription.end("refused", error)
+    def end(self, word: SubscriptionWord, error: EntityPushError | None) -> None:
+        """End all subscriptions.
+
+        Args:
+            word: their last state.
+            error: what their iterations raise; None to end quietly.
+        """
+        for subscription in list(self.subscriptions):
+            self.part(subscription)
+            subscription.end(word, error)
 
 
 def is_pattern(named: Frame) -> bool:

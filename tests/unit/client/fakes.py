@@ -1,0 +1,165 @@
+"""A clock that tests move, and a server that answers as they say."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import entity_push_client as ep
+
+Frame = dict[str, Any]
+
+
+class FakeClock:
+    """Time that passes only in `pass_time`."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._sleeping: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()
+
+    def time(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        future = asyncio.get_running_loop().create_future()
+        entry = (self.now + seconds, next(self._numbers), future)
+        self._sleeping.append(entry)
+        try:
+            await future
+        finally:
+            if entry in self._sleeping:
+                self._sleeping.remove(entry)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass, timer by timer."""
+        end = self.now + seconds
+        await settle()
+        while due := [entry for entry in self._sleeping if entry[0] <= end and not entry[2].done()]:
+            self.now = max(self.now, min(due)[0])
+            min(due)[2].set_result(None)
+            await settle()
+        self.now = end
+        await settle()
+
+    async def suspend(self, seconds: float) -> None:
+        """Let the machine sleep: all timers that are due run late."""
+        self.now += seconds
+        for entry in list(self._sleeping):
+            if entry[0] <= self.now and not entry[2].done():
+                entry[2].set_result(None)
+        await settle()
+
+
+class FakeSocket:
+    """One connection, seen from the server.
+
+    Attributes:
+        sent: the frames that the client has sent and no test has looked at.
+        closed: whether the client has closed it.
+    """
+
+    def __init__(self) -> None:
+        self.sent: list[Frame] = []
+        self.closed = False
+        self.pongs = True
+        self._incoming: asyncio.Queue[str | Exception] = asyncio.Queue()
+
+    async def recv(self) -> str:
+        message = await self._incoming.get()
+        if isinstance(message, Exception):
+            raise message
+        return message
+
+    async def send(self, message: str | Iterable[str], /) -> None:
+        frame = json.loads(message if isinstance(message, str) else "".join(message))
+        if frame == {"action": "ping"}:
+            if self.pongs:
+                self.push({"type": "pong"})
+            return
+        self.sent.append(frame)
+
+    async def close(self) -> None:
+        self.closed = True
+        self.cut()
+
+    def push(self, frame: Any) -> None:
+        """Send something to the client."""
+        self._incoming.put_nowait(frame if isinstance(frame, str) else json.dumps(frame))
+
+    def cut(self) -> None:
+        """Lose the connection."""
+        self._incoming.put_nowait(ConnectionError("cut"))
+
+    def take(self) -> list[Frame]:
+        """Return what the client has sent since the last look."""
+        sent, self.sent = self.sent, []
+        return sent
+
+
+class FakeServer:
+    """Where a client connects to.
+
+    Attributes:
+        sockets: all connections so far.
+        refusals: what the next handshakes raise.
+        tokens: the tokens of all handshakes.
+        hangs: whether handshakes never end.
+    """
+
+    def __init__(self) -> None:
+        self.sockets: list[FakeSocket] = []
+        self.refusals: list[Exception] = []
+        self.tokens: list[str | None] = []
+        self.hangs = False
+
+    async def connect(self, _url: str, token: str | None) -> ep.Socket:
+        self.tokens.append(token)
+        if self.hangs:
+            await asyncio.Future()
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.sockets.append(FakeSocket())
+        return self.sockets[-1]
+
+    @property
+    def socket(self) -> FakeSocket:
+        """The newest connection."""
+        return self.sockets[-1]
+
+
+async def settle() -> None:
+    """Let the client do all that is due."""
+    for _ in range(30):
+        await asyncio.sleep(0)
+
+
+def update(number: int, life: str = "e", entity_id: str = "orders/42") -> Frame:
+    return {
+        "type": "Entity Updated",
+        "entityId": entity_id,
+        "message": number,
+        "id": f"{life}-{number}",
+        "time": "2026-11-22T18:43:48Z",
+        "sequence": number,
+        "cursor": f"{life}.{number}",
+    }
+
+
+def subscribed(question: Frame, cursor: str | None, *updates: Frame, **fields: Any) -> Frame:
+    """Return the answer to a question: recovered if it has updates or goes on from its own cursor."""
+    named = {name: question[name] for name in ("entityId", "channel") if name in question}
+    recovered = bool(updates) or (cursor is not None and question.get("since") == cursor)
+    return {
+        "type": "subscribed",
+        **named,
+        "alreadySubscribed": False,
+        "cursor": cursor,
+        "recovered": recovered,
+        "updates": list(updates),
+        "more": False,
+        "latest": None,
+        "requestId": question["requestId"],
+        **fields,
+    }
