@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
-export PYTHONPATH := $(CURDIR):$(CURDIR)/lambdas
+export PYTHONPATH := $(CURDIR):$(CURDIR)/lambdas:$(CURDIR)/clients/python/src
 export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 

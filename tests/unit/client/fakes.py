@@ -149,7 +149,7 @@ def update(number: int, life: str = "e", entity_id: str = "orders/42") -> Frame:
 
 def subscribed(question: Frame, cursor: str | None, *updates: Frame, **fields: Any) -> Frame:
     """Return the answer to a question: recovered if it has updates or goes on from its own cursor."""
-    named = {name: question[name] for name in ("entityId", "channel") if name in question}
+    named: Frame = {name: question[name] for name in ("entityId", "channel") if name in question}
     recovered = bool(updates) or (cursor is not None and question.get("since") == cursor)
     return {
         "type": "subscribed",
