@@ -13,6 +13,7 @@ NAMES = {
     "numbering": "updates per second into one channel, and write units, 1 to 8 workers",
     "first_post": "time from a batch of ten entities to its first post",
     "authorizer": "what verifying a token costs, cold and warm",
+    "client_cpu": "CPU per message of the Python client, against bare websockets",
     "cold_start": "instructions of importing each function, against the release before",
     "latency": "put-events to frame on the local AWS",
     "load": "put-events to frame at 20, 50 and 80 events/s on the local AWS",

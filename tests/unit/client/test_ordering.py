@@ -75,6 +75,13 @@ def test_what_another_connection_brings_does_not_wait() -> None:
     assert screen.order.cursor == "e.5"
 
 
+def test_repetitions_are_not_held() -> None:
+    screen = Screen()
+    screen.order.ask()
+    screen.push(1, 2, 3, 4, waits=True)
+    assert screen.order.cursor == "e.4"
+
+
 def test_an_overflow_is_a_new_beginning() -> None:
     screen = Screen()
     screen.push(6, 7, 8, 9)
@@ -141,6 +148,14 @@ def test_without_a_history_the_first_number_is_a_question() -> None:
     assert screen.take() == ["reset e.1"]
     screen.push(2)
     assert screen.take() == ["e.2"]
+
+
+def test_a_number_before_the_answer_that_there_is_no_history_is_a_question() -> None:
+    screen = Screen(since=None)
+    question = screen.order.ask()
+    screen.push(1, waits=True)
+    screen.order.answered(question, answer(None, recovered=False))
+    assert screen.order.must_ask
 
 
 def test_a_history_that_never_begins_is_not_asked_for_without_end() -> None:

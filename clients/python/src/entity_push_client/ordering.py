@@ -40,13 +40,11 @@ class Question:
 
     Attributes:
         since: the cursor that it names; None for a new beginning.
-        beginning: how many beginnings there had been.
         covered: the cursors of the frames held then. They were stored, so the answer covers them.
         due: whether it was due, and not only asked because the connection was new.
     """
 
     since: str | None
-    beginning: int
     covered: frozenset[str]
     due: bool
 
@@ -77,7 +75,7 @@ class EntityOrder:
         self._held: dict[str, Frame] = {}
         self._unstored: list[Frame] = []
         self._unstored_ids: dict[str, None] = {}
-        self._open = self._beginning = 0
+        self._open = 0
         self._answered = self._left_out = False
         if since is not None:
             self._go_to(*split_cursor(since))
@@ -178,7 +176,6 @@ class EntityOrder:
         self._held.clear()
         self._unstored.clear()
         self._answered = self._left_out = False
-        self._beginning += 1
         self.must_ask = True
 
     # Questions and answers
@@ -187,7 +184,7 @@ class EntityOrder:
         """Return what to ask now. `answered` or `unanswered` follows."""
         due, self.must_ask = self.must_ask, False
         self._open += 1
-        return Question(self.cursor, self._beginning, frozenset(self._held), due)
+        return Question(self.cursor, frozenset(self._held), due)
 
     def unanswered(self, question: Question) -> None:
         """Take note that an answer will not come: its connection is lost."""
@@ -202,9 +199,6 @@ class EntityOrder:
             answer: the frame `subscribed`.
         """
         self._open -= 1
-        if question.beginning != self._beginning:
-            self.must_ask = True  # the place that it goes on from was given up meanwhile
-            return
         cursor: str | None = answer["cursor"]
         complete = question.since is not None and cursor is not None
         if complete and (answer["recovered"] or answer["more"]):
@@ -233,7 +227,6 @@ class EntityOrder:
         return self._is_shown(life, number)
 
     def _begin(self, answer: Frame) -> None:
-        self._beginning += 1
         life, number = split_cursor(answer["cursor"]) if answer["cursor"] else ("", 0)
         if not life or not self._is_shown(life, number):  # another connection may be ahead in the same life
             self._go_to(life, number)

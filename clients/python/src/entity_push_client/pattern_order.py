@@ -69,7 +69,7 @@ class PatternOrder:
     def ask(self) -> Question:
         """Return what to ask now."""
         due, self.must_ask = self.must_ask, False
-        return Question(None, 0, frozenset(), due)
+        return Question(None, frozenset(), due)
 
     def unanswered(self, question: Question) -> None:
         """Take note that an answer will not come."""
