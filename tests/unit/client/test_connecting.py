@@ -6,7 +6,7 @@ import entity_push_client as ep
 import pytest
 
 from tests.unit.client.conftest import Run, Stage, taken
-from tests.unit.client.fakes import settle, subscribed, update
+from tests.unit.client.fakes import FakeSocket, settle, subscribed, update
 
 
 def test_nothing_is_connected_before_something_is_asked_for(run: Run) -> None:
@@ -121,6 +121,24 @@ def test_a_handshake_that_hangs_is_given_up(run: Run) -> None:
     run(play)
 
 
+def test_a_connection_that_opens_too_late_is_closed(run: Run) -> None:
+    async def play(stage: Stage) -> None:
+        opened = FakeSocket()
+
+        async def connect(_url: str, _token: str | None) -> ep.Socket:
+            try:
+                await asyncio.Future()
+            except asyncio.CancelledError:
+                stage.server.sockets.append(opened)
+            return opened
+
+        stage.client(connect=connect).subscribe("orders/42")
+        await stage.clock.pass_time(30)
+        assert opened.closed
+
+    run(play)
+
+
 def test_a_rotation_leaves_no_gap(run: Run) -> None:
     async def play(stage: Stage) -> None:
         order = await stage.live()
@@ -203,6 +221,18 @@ def test_a_close_for_good_is_told(run: Run) -> None:
         assert failed.value.code == "gone_for_good"
         await stage.clock.pass_time(3600)
         assert (len(stage.server.sockets), stage.push.state.name) == (1, "failed")
+
+    run(play)
+
+
+def test_a_close_for_good_counts_during_a_rotation(run: Run) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.live()
+        old = stage.server.socket
+        await stage.clock.pass_time(0.9 * 110 * 60)
+        assert len(stage.server.sockets) == 2
+        await stage.send({"type": "closing", "code": "gone_for_good", "reconnect": False}, on=old)
+        assert stage.push.state.name == "failed"
 
     run(play)
 

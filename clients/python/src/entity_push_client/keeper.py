@@ -44,6 +44,7 @@ class Keeper:
         self._failures = 0
         self._refused: HandshakeError | None = None
         self._error: EntityPushError | None = None
+        self._closing: set[asyncio.Future[None]] = set()
 
     async def run(self) -> None:
         """Keep a connection.
@@ -82,6 +83,8 @@ class Keeper:
                 if not old.is_open:
                     return await self._open()
                 continue
+            if not old.is_open and isinstance(old.end_reason.result(), FailedError):
+                raise old.end_reason.result()
             if old.is_open:
                 await _first(old.end_reason, new.end_reason, old.conversation.quiet.wait())
                 await old.close()
@@ -125,7 +128,11 @@ class Keeper:
         opening = asyncio.ensure_future(self._options.connect(self._options.url, token))
         try:
             return await within(self._options.clock, HANDSHAKE_SECONDS, opening)
+        except asyncio.CancelledError:
+            self._close_late(opening)
+            raise
         except TimeoutError:
+            self._close_late(opening)
             error = HandshakeError(f"The handshake took more than {HANDSHAKE_SECONDS:.0f} s.")
         except HandshakeError as refused:
             error = refused
@@ -134,6 +141,17 @@ class Keeper:
             error.__cause__ = unexpected
         self._refused = error
         raise error
+
+    def _close_late(self, opening: asyncio.Future[Socket]) -> None:
+        """Close a WebSocket that opens, or has opened, after it is of use."""
+
+        def close(opened: asyncio.Future[Socket]) -> None:
+            if not opened.cancelled() and opened.exception() is None:
+                closing = asyncio.ensure_future(opened.result().close())
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
+
+        opening.add_done_callback(close)
 
 
 async def _first(*events: Awaitable[object]) -> None:
