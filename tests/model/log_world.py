@@ -1,6 +1,7 @@
 """One channel's log with its workers and clients, in one thread: tasks take turns call by call."""
 
 import json
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,13 +17,14 @@ from entity_push.table.calls import Call, call
 from entity_push.table.conflicts import StillConflictingError
 from entity_push.table.history import History
 from entity_push.table.no_history import NoHistory
+from entity_push_client.changes import Change, Frame, Update
+from entity_push_client.ordering import EntityOrder, Question
 
 from tests.model.actors import Fault
 from tests.model.clock import LogClock
 from tests.model.log_table import LogTable
 from tests.model.log_truth import LogTruth
 from tests.model.services import InjectedError, LostAnswerError, injected_conflict
-from tests.reference_client import Applied, Frame, Place, ReferenceClient
 
 TABLE, CHANNEL, ENTITY = "table", "entity/a", "a"
 
@@ -105,33 +107,68 @@ class LogWorker:
 
 
 class LogClient:
-    """A reference client that follows the channel.
+    """A client that follows the channel: the Python client's order, without its connection.
 
     Attributes:
         connection: the number of its connection; None without one.
         has: the events that its screen shows, or knows from a state that it fetched.
+        question: the question whose answer is awaited, if any.
+        outgoing: the frames to send.
     """
 
     def __init__(self, number: int):
-        self.name, self.client = f"client {number}", ReferenceClient()
+        self.name = f"client {number}"
         self.connection: int | None = None
         self.has: set[str] = set()
-        self._told = 0
-        self.client.subscribe(ENTITY)
+        self.question: Question | None = None
+        self.outgoing: deque[Frame] = deque()
+        self._shown: list[Change[None, Any]] = []
+        self._order = EntityOrder(self._shown.append)
+        self._asked = 0
+
+    def connected(self) -> None:
+        """Ask: a connection is open."""
+        self._ask()
+
+    def disconnected(self) -> None:
+        """Forget the question: the connection is lost."""
+        if self.question:
+            self._order.unanswered(self.question)
+        self.question = None
+        self.outgoing.clear()
 
     def receive(self, frame: Frame, published: set[str]) -> None:
         """Take a frame. A state that the client fetches anew shows everything published so far."""
-        self.client.receive(frame)
-        changes = self.client.entities[ENTITY].changes
-        for change in changes[self._told :]:
-            self.has |= {change.frame["id"]} if isinstance(change, Applied) else published
-        self._told = len(changes)
+        match frame:
+            case {"type": "subscribed", "requestId": number}:
+                if self.question and number == self._number:
+                    question, self.question = self.question, None
+                    self._order.answered(question, frame)
+            case {"message": "Internal server error"}:
+                self.disconnected()
+                self._ask()
+            case _:
+                self._order.pushed(frame, self.question is not None)
+        for change in self._shown:
+            self.has |= {change.id} if isinstance(change, Update) else published
+        self._shown.clear()
+        if not self.question and (self._order.must_ask or self._order.has_hole):
+            self._ask()
 
     @property
-    def place(self) -> Place | None:
+    def _number(self) -> str:
+        return f"subscribe-{self._asked}"
+
+    def _ask(self) -> None:
+        self._asked += 1
+        self.question = self._order.ask()
+        frame: Frame = {"action": "subscribe", "entityId": ENTITY, "requestId": self._number}
+        self.outgoing.append(frame | ({"since": self.question.since} if self.question.since else {}))
+
+    @property
+    def place(self) -> str | None:
         """The place up to which the client was told updates."""
-        cursor = self.client.entities[ENTITY].cursor
-        return Place.of(cursor) if cursor else None
+        return self._order.cursor
 
 
 class LogWorld:
@@ -241,17 +278,17 @@ class LogWorld:
     def connect(self, client: LogClient) -> None:
         self._connections += 1
         client.connection = self._connections
-        client.client.connected()
+        client.connected()
         self._send(client)
 
     def drop(self, client: LogClient) -> None:
         """Cut a client's connection."""
         client.connection = None
-        client.client.disconnected()
+        client.disconnected()
 
     def _send(self, client: LogClient) -> None:
-        while client.client.outgoing:
-            frame = client.client.outgoing.popleft()
+        while client.outgoing:
+            frame = client.outgoing.popleft()
             assert frame["action"] == "subscribe"
             name = f"{frame['requestId']} of {client.name}"
             self._begin(name, self.reader_skew, self._subscribe(client, frame))
@@ -282,7 +319,11 @@ class LogWorld:
         """Note a promise that an answer breaks."""
         if not told.cursor:
             return
-        (life,) = (life for life in self.truth.lives(CHANNEL) if life.name == told.cursor.epoch)
+        lives = [life for life in self.truth.lives(CHANNEL) if life.name == told.cursor.epoch]
+        if len(lives) != 1:
+            self.truth.broken.append(f"{len(lives)} lives are called {told.cursor.epoch}")
+            return
+        life = lives[0]
         if told.recovered and not told.more:
             missing = {update.frame["id"] for update in life.updates[: told.cursor.sequence]} - client.has
             if missing:
@@ -390,7 +431,7 @@ class LogWorld:
                 self._check_client(client)
 
     def _check_client(self, client: LogClient) -> None:
-        assert not client.client.entities[ENTITY].question, f"{client.name} is not answered"
+        assert not client.question, f"{client.name} is not answered"
         known = [event for event in self.events if event.event_id in client.has]
         for event in self.events:
             has = event.event_id in client.has or self.truth.is_covered(CHANNEL, event, known)
