@@ -1,4 +1,4 @@
-"""The changes that one consumer has still to take. A slow one gets a new beginning, and is never lied to."""
+"""The changes that one consumer has still to take; a slow one gets a new beginning instead."""
 
 import asyncio
 from collections import deque
