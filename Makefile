@@ -12,10 +12,10 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local synth bootstrap deploy destroy check test lint format unit e2e token rotate redrive forget rules soak fuzz bench mutants audit lock clean
+.PHONY: help setup demo local synth bootstrap deploy destroy check test lint format unit e2e token rotate redrive forget rules soak fuzz conformance bench mutants audit lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.done node_modules/.done clients/javascript/node_modules/.done  ## Make the virtual environment and fetch the command-line tools
 
@@ -98,6 +98,9 @@ soak: setup  ## Rules that change, then clients that come and go, for minutes: m
 
 fuzz: setup  ## Anything at all to every function, 100,000 times: make fuzz ARGS="--inputs 1000"
 	@python -m tests.fuzz $(ARGS)
+
+conformance: setup  ## Check the clients by scenarios: make conformance ARGS="--client python --random 200"
+	@python -m clients.conformance $(ARGS)
 
 mutants: setup  ## Break each defence of SECURITY.md, and see its test go red: make mutants ARGS="--help"
 	@python -m mutants $(ARGS)

@@ -1,0 +1,1 @@
+"""Conformance of clients: scenarios, a scripted server, and a runner that drives clients through adapters."""
