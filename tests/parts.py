@@ -25,6 +25,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "javascript": ("node", "--test", "clients/javascript/test/*.test.js"),
     "infrastructure": ("pytest", "tests/infrastructure", *ON_ALL_CORES, "--dist", "loadfile"),
     "local": ("pytest", "tests/local"),
+    "conformance": ("pytest", "tests/conformance", *ON_ALL_CORES, "--dist", "loadfile"),
     "e2e": ("pytest", "tests/e2e"),
 }
 
