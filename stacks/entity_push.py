@@ -69,7 +69,9 @@ class EntityPush(Construct):
         alarms = Alarms(self, "Alarms", name=self.name, pipeline=pipeline, connect=web_socket.connect)
         self.alarm_topic = alarms.topic
         if authorization.authorizer is not None:
-            alarms.watch_tokens(Expiry(self, "Expiry", settings=settings, table=self.table, stage=stage))
+            alarms.watch_tokens(
+                Expiry(self, "Expiry", settings=settings, name=self.name, table=self.table, stage=stage)
+            )
         self._add_outputs(pipeline, authorization)
 
     def grant_put_events(self, grantee: iam.IGrantable) -> iam.Grant:

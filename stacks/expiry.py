@@ -1,4 +1,4 @@
-"""Closes the connections whose token has expired: API Gateway has no timer for them."""
+"""Warns and closes connections when their token expires: API Gateway has no timer for them."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
@@ -26,6 +26,7 @@ class Expiry(Construct):
         construct_id: str,
         *,
         settings: Settings,
+        name: str,
         table: dynamodb.ITable,
         stage: apigatewayv2.WebSocketStage,
     ):
@@ -35,15 +36,17 @@ class Expiry(Construct):
             "Expire",
             settings=settings,
             module="expire",
-            environment=ExpireEnvironment(table_name=table.table_name, callback_url=stage.callback_url),
+            environment=ExpireEnvironment(
+                deployment_name=name, table_name=table.table_name, callback_url=stage.callback_url
+            ),
             timeout=Duration.seconds(55),  # so that runs do not meet
         )
         self.function.allow_items(table, ("Query", "BatchWriteItem"), (keys.EXPIRES,))
-        self.function.allow_connections(stage, "DELETE")
+        self.function.allow_connections(stage, "POST", "DELETE")
         events.Rule(
             self,
             "EveryMinute",
-            description="Entity Push: closes connections whose token has expired",
+            description="Entity Push: warns and closes connections when their token expires",
             schedule=events.Schedule.rate(Duration.minutes(1)),
             targets=[targets.LambdaFunction(self.function.function)],
         )

@@ -23,6 +23,9 @@ class Client:
         subprotocols: the subprotocols to offer in `Sec-WebSocket-Protocol`.
         token: the token to connect with; None for none.
         place: the token's place; a tuple for several places at once.
+
+    Attributes:
+        closing: the received frames that tell of a close.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Client:
             subprotocols = ("websocket", token)
         if token is not None and "query" in places:
             url += f"?access_token={quote(token, safe='')}"
+        self.closing: list[Any] = []
         self._connecting = connect(
             url,
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
@@ -65,12 +69,26 @@ class Client:
         self.socket.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
 
     def receive(self, seconds: float = 20) -> Any:
-        """Return the next frame.
+        """Return the next frame. Frames `closing`, which may come at any time, go into the list `closing`.
 
         Raises:
             TimeoutError: no frame came in time.
         """
-        return json.loads(self.socket.recv(timeout=seconds))
+        while True:
+            frame = json.loads(self.socket.recv(timeout=seconds))
+            if frame.get("type") != "closing":
+                return frame
+            self.closing.append(frame)
+
+    def receive_closing(self, seconds: float) -> None:
+        """Wait for the next frame, which has to be a `closing`.
+
+        Raises:
+            TimeoutError: no frame came in time.
+        """
+        frame = json.loads(self.socket.recv(timeout=seconds))
+        assert frame["type"] == "closing", frame
+        self.closing.append(frame)
 
     def ask(self, frame: Any) -> Any:
         """Send a frame and return its answer."""
@@ -85,7 +103,7 @@ class Client:
     def hears_nothing(self, seconds: float = 1.5) -> bool:
         """Tell whether the connection stays silent for some seconds."""
         try:
-            self.socket.recv(timeout=seconds)
+            self.receive(seconds)
         except TimeoutError:
             return True
         return False

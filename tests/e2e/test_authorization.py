@@ -22,6 +22,9 @@ Connect = Callable[..., Client]
 
 OPENED = 101
 
+RECONNECT = 1000
+"""The close code of all closes that the server makes."""
+
 EXPIRED_AND_CLOSED_SECONDS = 180
 """At most a minute, until the next run, and a slow machine's share."""
 
@@ -119,10 +122,33 @@ def test_nothing_outlives_the_token(app: App, connect: Connect) -> None:
         assert ends.ask({"action": action, "entityId": "expiry"})["code"] == "token_expired"
     app.put_event({"entityId": "expiry", "message": "too late"})
     assert stays.receive()["message"] == "too late"
-    with pytest.raises(ConnectionClosed):  # and no frame before that
-        ends.receive(EXPIRED_AND_CLOSED_SECONDS)
+    assert _close_code(ends) == RECONNECT, "and no update before that"
+    assert ends.closing[-1] == {"type": "closing", "code": "token_expired", "reconnect": True}
     eventually(lambda: "ends" not in str(app.items()))
     assert stays.ask({"action": "ping"}) == {"type": "pong"}
+
+
+def test_a_client_is_warned_before_its_tokens_end_and_told_why_it_is_closed(
+    app: App, connect: Connect
+) -> None:
+    token = app.token("warned", minutes=70 / 60)
+    client = connect(token=token, user="warned")
+    client.receive_closing(70)
+    assert client.closing == [{"type": "closing", "code": "token_expires", "reconnect": True}]
+    assert client.ask({"action": "subscribe", "entityId": "warned"})["type"] == "subscribed", "it still works"
+    successor = connect(user="warned")
+    successor.subscribe("warned")
+    assert _close_code(client) == RECONNECT
+    assert [frame["code"] for frame in client.closing] == ["token_expires", "token_expired"]
+    assert successor.hears_nothing(0.1)
+    assert successor.closing == []
+
+
+def _close_code(client: Client) -> int | None:
+    """Return the code with which a client is closed, which gets no other frame than why."""
+    with pytest.raises(ConnectionClosed) as closed:
+        client.receive(EXPIRED_AND_CLOSED_SECONDS)
+    return closed.value.rcvd.code if closed.value.rcvd else None
 
 
 def _short_lived(app: App) -> tuple[str, int]:

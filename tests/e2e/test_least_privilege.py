@@ -31,7 +31,7 @@ MAY: dict[str, set[str]] = {
     "connect": _each(ITEMS, "batch write", "query", "delete"),
     "default": set(),
     "disconnect": _each(ITEMS, "batch write", "delete"),
-    "expire": _each(("EXPIRES",), "batch write", "query") | {"close"},
+    "expire": _each(("EXPIRES",), "batch write", "query") | {"post", "close"},
     "publish": {"get CONNECTION", "put event"},
     "push": _each(ITEMS, "get", "query", "batch get", "put", "update", "batch write")
     | {"post", "close", "send", "receive", "give up"},

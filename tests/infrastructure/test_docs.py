@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from entity_push.auth.refusals import Refusal
+from entity_push.protocol.closing_codes import ClosingCode
 from entity_push.protocol.dead_letter_reasons import Reason
 
 from stacks.app_settings import AppSettings
@@ -124,6 +125,20 @@ def test_every_reason_is_documented_and_no_other(section: str, codes: type[Refus
     text = _text("docs/reference/error-codes.md").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \|", text, re.MULTILINE)
     assert {code for row in rows for code in _CODE.findall(row)} == set(codes)
+
+
+def test_every_reason_of_closing_is_documented_and_no_other() -> None:
+    text = _text("docs/reference/protocol.md").partition("\n## Closing\n")[2]
+    table = text.partition("| `code` |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE)) == set(ClosingCode)
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    printed = re.compile(r'\bcount\([\w.]+, "([A-Z]\w+)"|add_metric\(name="(\w+)"|"([A-Z]\w+)": self\.[a-z]')
+    code = "".join(_text(name) for name in FILES if name.startswith("lambdas/") and name.endswith(".py"))
+    text = _text("docs/reference/metrics-and-alarms.md").partition("\n## Metrics\n")[2]
+    rows = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert sorted(rows) == sorted("".join(names) for names in set(printed.findall(code)))
 
 
 def test_every_refusal_of_a_handshake_has_its_advice() -> None:

@@ -138,7 +138,7 @@ def test_a_function_is_told_what_it_reads_and_nothing_else(resources: dict[str, 
 
 
 def test_only_push_and_expire_reach_connections_and_only_on_this_stage(resources: dict[str, Any]) -> None:
-    methods = {"push": ["DELETE", "POST"], "expire": ["DELETE"]}
+    methods = {"push": ["DELETE", "POST"], "expire": ["DELETE", "POST"]}
     for module in TABLE_ACTIONS:
         found = [
             json.dumps(resource)

@@ -46,9 +46,10 @@ class Endpoint:
             return Outcome.GONE
         if fault is Fault.GONE and device.connected_at > (time.time() - OPENING_SECONDS / 2) * 1000:
             return Outcome.GONE
-        if device.expires <= self._clock.time():
+        frame = json.loads(post.frame)
+        if device.expires <= self._clock.time() and frame["type"] != "closing":
             self._truth.broken.append(f"{device.name} gets a frame after its token's end")
-        device.inbox.append(json.loads(post.frame))
+        device.inbox.append(frame)
         return Outcome.RETRY if fault is Fault.LOST_ANSWER else Outcome.DELIVERED
 
     def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:

@@ -181,6 +181,16 @@ def pong() -> Frame:
     return {"type": "pong"}
 
 
+def closing(code: str, *, reconnect: bool) -> Frame:
+    """Return the frame that tells of a close that the server makes.
+
+    Args:
+        code: why; see `closing_codes`.
+        reconnect: whether to connect again; if not, the client stops and says so.
+    """
+    return {"type": "closing", "code": code, "reconnect": reconnect}
+
+
 def error(code: ErrorCode, message: str, request_id: RequestId | None = None) -> Frame:
     """Return the answer to a frame that could not be followed; it changed nothing."""
     return answer({"type": "error", "code": str(code), "message": message}, request_id)

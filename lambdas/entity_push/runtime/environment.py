@@ -162,6 +162,7 @@ class PushEnvironment(Environment):
 class ExpireEnvironment(Environment):
     """The function that closes connections whose token has expired."""
 
+    deployment_name: str
     table_name: str
     callback_url: str
 

@@ -257,7 +257,24 @@ class Connections:
             minutes: the number of minutes to look back.
         """
         last = _minute(int(now))  # some expirations of this minute are still to come
-        for minute in range(last - minutes, last + 1):
+        for minute, ends in self._expirations(range(last - minutes, last + 1)):
+            if expired := [connection_id for connection_id, expires in ends if expires <= now]:
+                yield minute, expired
+
+    def expiring(self, now: float, *, seconds: int) -> Iterator[tuple[str, int]]:
+        """Yield connections whose token is about to expire: the id, and when, in seconds since 1970.
+
+        Args:
+            now: the time, in seconds since 1970.
+            seconds: how soon.
+        """
+        soon = now + seconds
+        for _, ends in self._expirations(range(_minute(int(now)), _minute(int(soon)) + 1)):
+            yield from ((connection_id, expires) for connection_id, expires in ends if now < expires <= soon)
+
+    def _expirations(self, minutes: Iterable[int]) -> Iterator[tuple[int, list[tuple[str, int]]]]:
+        """Yield the lists of these minutes since 1970, page by page: ids, and when each token expires."""
+        for minute in minutes:
             query = {
                 "TableName": self._name,
                 "KeyConditionExpression": "pk = :pk",
@@ -266,9 +283,13 @@ class Connections:
             }
             while True:
                 page = self._client.query(**query)
-                expired = [item["sk"]["S"] for item in page["Items"] if int(item["expires"]["N"]) <= now]
-                if expired:
-                    yield minute, [sort_key.removeprefix(keys.CONNECTION) for sort_key in expired]
+                yield (
+                    minute,
+                    [
+                        (item["sk"]["S"].removeprefix(keys.CONNECTION), int(item["expires"]["N"]))
+                        for item in page["Items"]
+                    ],
+                )
                 if "LastEvaluatedKey" not in page:
                     break
                 query["ExclusiveStartKey"] = page["LastEvaluatedKey"]

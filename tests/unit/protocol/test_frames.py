@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from entity_push.protocol import frames
+from entity_push.protocol.closing_codes import ClosingCode
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.frames import CatchUp, parse_client_frame
@@ -110,6 +111,10 @@ def test_a_lone_surrogate_is_escaped() -> None:
         (
             frames.numbered({"type": "Entity Updated", "entityId": "e1"}, Cursor("ab", 7)),
             '{"type":"Entity Updated","entityId":"e1","sequence":7,"cursor":"ab.7"}',
+        ),
+        (
+            frames.closing(ClosingCode.TOKEN_EXPIRES, reconnect=True),
+            '{"type":"closing","code":"token_expires","reconnect":true}',
         ),
         (frames.pong(), '{"type":"pong"}'),
         (
