@@ -28,9 +28,8 @@ def handler(request: Request) -> Frame:
     bearer = connection.bearer
     if not bearer.grants.may_publish(publication.grant):
         forbidden.count(connection, request.frame.fields.get("action", "publish"), [publication.grant])
-        raise ProtocolError(
-            ErrorCode.FORBIDDEN, f"Your token has no grant to publish to {publication.grant}."
-        )
+        whom = "this" if publication.named else "everyone"
+        raise ProtocolError(ErrorCode.FORBIDDEN, f"Your token has no grant to publish to {whom}.")
     sender = {}
     if bearer.user_id is not None:
         sender = {"from": bearer.user_id}

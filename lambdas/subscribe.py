@@ -7,11 +7,12 @@ this answer or pushed to this connection.
 
 from collections.abc import Sequence
 
-from entity_push.protocol import frames
+from entity_push.protocol import faults, frames
+from entity_push.protocol.catch_up import CatchUp
 from entity_push.protocol.channels import is_entity
 from entity_push.protocol.cursors import Cursor, InvalidCursorError
 from entity_push.protocol.errors import ErrorCode, ProtocolError
-from entity_push.protocol.frames import CatchUp, Frame
+from entity_push.protocol.frames import Frame
 from entity_push.routes.admission import admitted
 from entity_push.routes.forbidden import Forbidden
 from entity_push.routes.interests import Question, answer_each
@@ -77,9 +78,9 @@ def _refusal(connection: Connection, question: Question) -> ProtocolError | None
     try:
         _cursor(question.since)
     except InvalidCursorError:
-        return ProtocolError(
-            ErrorCode.INVALID_CURSOR, 'Send as "since" the last "cursor" that you got, or leave it out.'
-        )
+        fault = "is no cursor" if isinstance(question.since, str) else faults.no_string(question.since)
+        text = f'The "since" {fault}. Send the last "cursor" that you got, or leave it out.'
+        return ProtocolError(ErrorCode.INVALID_CURSOR, text)
     grant = question.interest.grant
     if grant is not None and not connection.bearer.grants.may_subscribe(grant):
         return ProtocolError(ErrorCode.FORBIDDEN, "Your token has no grant to subscribe to this.")

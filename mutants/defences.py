@@ -300,8 +300,8 @@ DEFENCES = [
     Mutant(
         "frames of any size",
         "lambdas/entity_push/protocol/frames.py",
-        'if len((text or "").encode(errors="surrogatepass")) > most_bytes:',
-        'if len((text or "").encode(errors="surrogatepass")) > most_bytes * 1000:',
+        'if (size := len(text.encode(errors="surrogatepass"))) > most_bytes:',
+        'if (size := len(text.encode(errors="surrogatepass"))) > most_bytes * 1000:',
         "tests/unit/handlers/test_message_routes.py::test_a_frame_that_is_too_large_has_a_code",
     ),
     Mutant(

@@ -6,6 +6,7 @@ import hmac
 import json
 import re
 import time
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,9 @@ from tests.fuzz.services import event_id, strictly_json
 
 ERROR_CODES = Path(__file__).parents[2] / "docs" / "reference" / "error-codes.md"
 MAX_ANSWER_BYTES = 128 * 1024
+MAX_ERROR_BYTES = 2048
+NAMING = {"entityId", "channel", "roomId"}
+LONGEST_NAME = 256
 UNREADABLE = {"frame_too_large", "invalid_json", "invalid_frame", "invalid_request_id"}
 ANSWERS = {
     "subscribe": {"subscribed", "answers"},
@@ -81,6 +85,7 @@ def _route(name: str, share: int) -> Target:
         frame = _answer(deployment, name, event)
         outcome = _outcome(name, frame)
         _check_request_id(frame, outcome, None if missing else body)
+        _check_subject(frame, None if missing else body)
         if frame["type"] == "error" or name == "publish":
             assert deployment.table.writes == before, "an error changed the table"
         if name == "publish":
@@ -112,11 +117,22 @@ def _outcome(name: str, frame: dict[str, Any]) -> str:
         for answer in frame.get("answers", ()):
             assert answer["type"] in (*ANSWERS[name], "error")
             assert answer.get("code") in (None, *_CODES), answer
+            _check_naming(answer)
         return str(frame["type"])
     assert frame["code"] in _CODES, frame
     assert isinstance(frame["message"], str)
-    assert frame.keys() <= {"type", "code", "message", "requestId"}
+    assert frame.keys() <= {"type", "code", "message", "requestId", *NAMING}
+    assert len(frame.keys() & NAMING) <= 1
+    _check_naming(frame)
+    assert len(json.dumps(frame, ensure_ascii=False).encode(errors="backslashreplace")) <= MAX_ERROR_BYTES
     return str(frame["code"])
+
+
+def _check_naming(frame: dict[str, Any]) -> None:
+    """Check that what an answer is about can't break a reader."""
+    for name in NAMING & frame.keys():
+        assert len(frame[name]) <= LONGEST_NAME
+        assert not any(unicodedata.category(char) in ("Cc", "Cs") for char in frame[name])
 
 
 def _check_request_id(frame: dict[str, Any], outcome: str, body: str | None) -> None:
@@ -125,6 +141,18 @@ def _check_request_id(frame: dict[str, Any], outcome: str, body: str | None) -> 
         assert "requestId" not in frame
     else:
         assert json.dumps(frame["requestId"]) == json.dumps(expected)
+
+
+def _check_subject(frame: dict[str, Any], body: str | None) -> None:
+    """Check that an error names what its frame names, if that is an id of some kind."""
+    if frame["type"] != "error" or frame["code"] in UNREADABLE:
+        return
+    asked = json.loads(body or "")
+    first = next((name for name in ("channel", "roomId", "entityId") if name in asked), None)
+    named = {name: frame[name] for name in NAMING & frame.keys()}
+    assert named in ({}, {first: asked.get(first)})
+    if first and isinstance(asked[first], str) and hostile.is_entity_id(asked[first]):
+        assert named == {first: asked[first]}
 
 
 def _check_publication(deployment: Deployment, body: str, answer: dict[str, Any]) -> None:

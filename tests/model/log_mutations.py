@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any
 from unittest import mock
 
+from entity_push.protocol.catch_up import CatchUp
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.events import Event, OwnId
-from entity_push.protocol.frames import CatchUp, Frame
+from entity_push.protocol.frames import Frame
 from entity_push.routes import replay
 from entity_push.table import history, keys, log
 from entity_push.table.calls import call

@@ -8,9 +8,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from entity_push.protocol import frames
+from entity_push.protocol.catch_up import CatchUp
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.events import Event
-from entity_push.protocol.frames import CatchUp
 from entity_push.routes import replay
 from entity_push.table import history, memory, no_history
 from entity_push.table.calls import Call, call

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from typing import Any
 from unittest import mock
 
+from entity_push.protocol.catch_up import CatchUp
 from entity_push.protocol.channels import EVERYONE, everyone_list, is_entity, subscriber_lists
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.events import Event
-from entity_push.protocol.frames import CatchUp
 from entity_push.push.batch import Numbers
 from entity_push.routes import replay
 from entity_push.table import subscribers as subscribers_module

@@ -57,5 +57,4 @@ ACTIONS = (
     Action("ping", None),
 )
 
-ACTION_NAMES = ", ".join(action.name for action in ACTIONS)
-"""All of them, as an answer lists them."""
+ACTION_NAMES = tuple(action.name for action in ACTIONS)

@@ -5,13 +5,16 @@ questions, a `requestId` that the answer repeats. docs/reference/protocol.md is 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NotRequired, TypedDict, Unpack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, Unpack
 
-from entity_push.protocol import strict_json
-from entity_push.protocol.cursors import Cursor
+from entity_push.protocol import faults, strict_json
 from entity_push.protocol.errors import ErrorCode, ProtocolError
-from entity_push.protocol.ids import MAX_ENTITY_ID_LENGTH
+from entity_push.protocol.ids import is_repeatable
+
+if TYPE_CHECKING:  # most functions make neither, and both take time to import
+    from entity_push.protocol.catch_up import CatchUp
+    from entity_push.protocol.cursors import Cursor
 
 Frame = dict[str, Any]
 RequestId = str | int
@@ -29,6 +32,9 @@ UPDATES_ROOM = MAX_ANSWER_BYTES - 2048
 MAX_FRAME_LEVELS = 100
 """How deep a client's frame may be nested: on its way its message is put into other objects."""
 
+MAX_ERROR_BYTES = 2048
+"""The largest error frame. What it repeats of the client's frame is bounded."""
+
 MAX_REQUEST_ID_LENGTH = 128
 MAX_REQUEST_ID_NUMBER = 2**53  # beyond it, JavaScript would echo another number than it sent
 
@@ -39,6 +45,9 @@ class ClientFrame:
 
     fields: Mapping[str, Any]
     request_id: RequestId | None
+
+
+_LIKE_THIS = 'Send one like {"action":"ping"}.'
 
 
 def parse_client_frame(text: str | None, *, most_bytes: int = MAX_FRAME_BYTES) -> ClientFrame:
@@ -52,21 +61,18 @@ def parse_client_frame(text: str | None, *, most_bytes: int = MAX_FRAME_BYTES) -
         ProtocolError: `frame_too_large`, `invalid_json`, `invalid_frame` (not an object) or
             `invalid_request_id`.
     """
-    if len((text or "").encode(errors="surrogatepass")) > most_bytes:
-        raise ProtocolError(
-            ErrorCode.FRAME_TOO_LARGE, f"The frame is larger than {most_bytes:,} bytes. Send less at once."
-        )
+    text = text or ""
+    if (size := len(text.encode(errors="surrogatepass"))) > most_bytes:
+        fault = faults.too_many(size, most_bytes, "bytes")
+        raise ProtocolError(ErrorCode.FRAME_TOO_LARGE, f"The frame {fault}. Send less at once.")
     try:
-        fields = strict_json.loads(text or "", levels=MAX_FRAME_LEVELS)
+        fields = strict_json.loads(text, levels=MAX_FRAME_LEVELS)
     except strict_json.NotJSONError as error:
-        raise ProtocolError(
-            ErrorCode.INVALID_JSON, 'The frame is not JSON. Send text like {"action":"ping"}.'
-        ) from error
+        fault = f"is not JSON: {error}" if text else "is empty"
+        raise ProtocolError(ErrorCode.INVALID_JSON, f"The frame {fault}. {_LIKE_THIS}") from error
     if not isinstance(fields, dict):
-        raise ProtocolError(
-            ErrorCode.INVALID_FRAME,
-            'The frame is not a JSON object. Send one like {"action":"ping"}.',
-        )
+        fault = f"is {faults.kind(fields)}, not an object"
+        raise ProtocolError(ErrorCode.INVALID_FRAME, f"The frame {fault}. {_LIKE_THIS}")
     return ClientFrame(fields, _request_id(fields))
 
 
@@ -79,29 +85,12 @@ def _request_id(fields: Mapping[str, Any]) -> RequestId | None:
             return value
         case int() if not isinstance(value, bool) and abs(value) < MAX_REQUEST_ID_NUMBER:
             return value
+    fault = f"has {len(value):,} characters" if isinstance(value, str) else f"is {faults.kind(value)}"
     raise ProtocolError(
         ErrorCode.INVALID_REQUEST_ID,
-        f"A requestId is a string of 1 to {MAX_REQUEST_ID_LENGTH} characters or a whole number below 2^53.",
+        f"The requestId {fault}. It is a string of 1 to {MAX_REQUEST_ID_LENGTH} characters,"
+        " or a whole number between -2^53 and 2^53.",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class CatchUp:
-    """What a subscribe's answer says of the channel's past.
-
-    Attributes:
-        cursor: how far the answer goes; what to send as `since` next time. None: there is no history.
-        recovered: whether every update after the client's `since` is here, or follows with `more`.
-        updates: those updates, in order.
-        more: whether to ask again, with `cursor` as `since`.
-        latest: the channel's last frame, if `updates` does not lead up to it.
-    """
-
-    cursor: Cursor | None = None
-    recovered: bool = False
-    updates: list[Frame] = field(default_factory=list)
-    more: bool = False
-    latest: Frame | None = None
 
 
 class Pushed(TypedDict):
@@ -191,16 +180,27 @@ def closing(code: str, *, reconnect: bool) -> Frame:
     return {"type": "closing", "code": code, "reconnect": reconnect}
 
 
-def error(code: ErrorCode, message: str, request_id: RequestId | None = None) -> Frame:
-    """Return the answer to a frame that could not be followed; it changed nothing."""
-    return answer({"type": "error", "code": str(code), "message": message}, request_id)
+def error(problem: ProtocolError, frame: ClientFrame | None = None) -> Frame:
+    """Return the answer to a frame that could not be followed; it changed nothing.
+
+    Args:
+        problem: why.
+        frame: the frame, of which the answer repeats what it is about; None: it could not be read.
+    """
+    about = {} if frame is None else _about(frame.fields)
+    said = {"type": "error", "code": str(problem.code), "message": problem.message, **about}
+    return answer(said, frame.request_id if frame else None)
+
+
+def _about(fields: Mapping[str, Any]) -> Frame:
+    """Return the channel, room or entity that a frame names, as it names it, if that can be repeated."""
+    name = next((name for name in ("channel", "roomId", "entityId") if name in fields), None)
+    return {name: fields[name]} if name and is_repeatable(fields[name]) else {}
 
 
 def error_about(entity_id: object, problem: ProtocolError) -> Frame:
-    """Return the answer about one of several entities; it repeats the id if that is a text, not too long."""
-    usable = isinstance(entity_id, str) and len(entity_id) <= MAX_ENTITY_ID_LENGTH
-    named = {"entityId": entity_id} if usable else {}
-    return {**error(problem.code, problem.message), **named}
+    """Return the answer about one of several entities; it repeats the id if that is one."""
+    return error(problem, ClientFrame({"entityId": entity_id}, None))
 
 
 def entity_updated(entity_id: str, **pushed: Unpack[Pushed]) -> Frame:
@@ -234,7 +234,7 @@ def _pushed(
     return {**frame, **fields, **known, "id": event_id, "time": time}
 
 
-def numbered(frame: Frame, cursor: Cursor) -> Frame:
+def numbered(frame: Frame, cursor: "Cursor") -> Frame:
     """Return a frame with its number in the channel, and the cursor of a client that has seen it."""
     return {**frame, "sequence": cursor.sequence, "cursor": str(cursor)}
 

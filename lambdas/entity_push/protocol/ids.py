@@ -5,6 +5,8 @@ A check takes anything at all and returns the id as a string, so whatever has pa
 
 import re
 
+from entity_push.protocol import faults
+
 MAX_ENTITY_ID_LENGTH = 256
 """Characters of an entity's id."""
 
@@ -51,7 +53,19 @@ OWN_ID_RULE = (
 )
 
 
-class InvalidEntityIdError(ValueError):
+class InvalidIdError(ValueError):
+    """A value is not an id.
+
+    Attributes:
+        fault: what is wrong with it; see `faults`.
+    """
+
+    def __init__(self, fault: str, rule: str):
+        super().__init__(f"This one {fault}. {rule}")
+        self.fault = fault
+
+
+class InvalidEntityIdError(InvalidIdError):
     """The value is neither an entity id nor a pattern; the message says what one is."""
 
 
@@ -59,7 +73,7 @@ class InvalidUserIdError(ValueError):
     """The value is not a user id; the message says what one is."""
 
 
-class InvalidOwnIdError(ValueError):
+class InvalidOwnIdError(InvalidIdError):
     """The value is not an id that an update can have of its sender; the message says what one is."""
 
 
@@ -76,9 +90,9 @@ def checked_entity_id(value: object) -> str:
         InvalidEntityIdError: it is not a string of the documented form; the message says which fault it has.
     """
     if not isinstance(value, str):
-        raise InvalidEntityIdError(f"This one is no string. {ENTITY_ID_RULE}")
+        raise InvalidEntityIdError(faults.no_string(value), ENTITY_ID_RULE)
     if fault := _fault(value):
-        raise InvalidEntityIdError(f"This one {fault}. {ENTITY_ID_RULE}")
+        raise InvalidEntityIdError(fault, ENTITY_ID_RULE)
     return value
 
 
@@ -87,14 +101,24 @@ def _fault(entity_id: str) -> str | None:
     if not entity_id:
         return "is empty"
     if len(entity_id) > MAX_ENTITY_ID_LENGTH:
-        return f"has {len(entity_id)} characters"
+        return faults.too_many(len(entity_id), MAX_ENTITY_ID_LENGTH, "characters")
     if found := re.search(_NOT_IN_AN_ENTITY_ID, entity_id):
-        return f"has the character U+{ord(found[0]):04X}"
+        return faults.character(found[0], found.start())
     if (size := len(entity_id.encode())) > MAX_ENTITY_ID_BYTES:
-        return f"has {size} bytes"
+        return faults.too_many(size, MAX_ENTITY_ID_BYTES, "bytes in UTF-8")
     if is_pattern(entity_id):
-        return "is a pattern"
-    return "is a grant" if entity_id == EVERYONE_GRANT else None
+        return f'is a pattern, since it {"is" if entity_id == EVERY else "ends in"} "{entity_id[-2:]}"'
+    return f'is the grant "{EVERYONE_GRANT}"' if entity_id == EVERYONE_GRANT else None
+
+
+def is_repeatable(value: object) -> bool:
+    """Tell whether an error may repeat a value that was given as an id: it is short, and harms no reader."""
+    return (
+        isinstance(value, str)
+        and len(value) <= MAX_ENTITY_ID_LENGTH
+        and not re.search(_NOT_IN_AN_ENTITY_ID, value)
+        and len(value.encode()) <= MAX_ENTITY_ID_BYTES
+    )
 
 
 def is_pattern(value: object) -> bool:
@@ -114,14 +138,17 @@ def checked_pattern(value: object, *, most_levels: int = MAX_PATTERN_LEVELS) -> 
     """
     if value == EVERY:
         return EVERY
-    if not isinstance(value, str) or not value.endswith(BELOW):
-        raise InvalidEntityIdError(PATTERN_RULE)
+    if not isinstance(value, str):
+        raise InvalidEntityIdError(faults.no_string(value), PATTERN_RULE)
+    if not value.endswith(BELOW):
+        raise InvalidEntityIdError(f'does not end in "{BELOW}"', PATTERN_RULE)
     above = value.removesuffix(BELOW)
-    if above.count("/") >= most_levels:
-        raise InvalidEntityIdError(f"This one has more. {PATTERN_RULE}")
+    if (levels := above.count("/") + 1) > most_levels:
+        fault = faults.too_many(levels, most_levels, f'segments before its "{BELOW}"')
+        raise InvalidEntityIdError(fault, PATTERN_RULE)
     # What is above may be empty, as in the ids of paths, or anything that an id may begin with.
-    if fault := _fault(above + "/"):
-        raise InvalidEntityIdError(f"This one {fault}. {PATTERN_RULE} {ENTITY_ID_RULE}")
+    if fault_above := _fault(above + "/"):
+        raise InvalidEntityIdError(fault_above, f"{PATTERN_RULE} {ENTITY_ID_RULE}")
     return value
 
 
@@ -153,10 +180,12 @@ def checked_own_id(value: object) -> str:
         InvalidOwnIdError: it is not a string of the documented form; the message says which fault it has.
     """
     if not isinstance(value, str):
-        raise InvalidOwnIdError(f"This one is no string. {OWN_ID_RULE}")
-    if not 1 <= len(value) <= MAX_OWN_ID_LENGTH:
-        raise InvalidOwnIdError(f"This one has {len(value)} characters. {OWN_ID_RULE}")
+        raise InvalidOwnIdError(faults.no_string(value), OWN_ID_RULE)
+    if not value:
+        raise InvalidOwnIdError("is empty", OWN_ID_RULE)
+    if len(value) > MAX_OWN_ID_LENGTH:
+        raise InvalidOwnIdError(faults.too_many(len(value), MAX_OWN_ID_LENGTH, "characters"), OWN_ID_RULE)
     if not value.isprintable():
-        wrong = next(char for char in value if not char.isprintable())
-        raise InvalidOwnIdError(f"This one has the character U+{ord(wrong):04X}. {OWN_ID_RULE}")
+        place = next(place for place, char in enumerate(value) if not char.isprintable())
+        raise InvalidOwnIdError(faults.character(value[place], place), OWN_ID_RULE)
     return value

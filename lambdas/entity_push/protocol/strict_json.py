@@ -18,7 +18,7 @@ _NOT_FOR_SQS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 
 class NotJSONError(ValueError):
-    """The text is not JSON, or nested too deep to be meant."""
+    """The text is not JSON, or nested too deep to be meant; the message says why, in a few words."""
 
 
 def _refuse_constant(name: str) -> None:
@@ -54,8 +54,15 @@ def loads(text: str, *, levels: int = MOST_LEVELS) -> Any:
         value = json.loads(
             text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique
         )
-    except (ValueError, RecursionError) as error:
-        raise NotJSONError(str(error)) from error
+    except NotJSONError:
+        raise
+    except json.JSONDecodeError as error:
+        what = error.msg.rstrip(": ").removesuffix(" at").removesuffix(" starting")
+        raise NotJSONError(f"{what} (line {error.lineno}, column {error.colno})") from error
+    except RecursionError as error:
+        raise NotJSONError(f"it is nested deeper than {levels} levels") from error
+    except ValueError as error:  # Python reads no longer ones
+        raise NotJSONError("a number has over 4,300 digits") from error
     if len(_OPENING.findall(text)) > levels and _is_deeper(value, levels):
         raise NotJSONError(f"it is nested deeper than {levels} levels")
     return value

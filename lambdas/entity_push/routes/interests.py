@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from entity_push.protocol import frames
+from entity_push.protocol import faults, frames
 from entity_push.protocol.channels import (
     EVERYONE,
     entity_channel,
@@ -13,7 +13,13 @@ from entity_push.protocol.channels import (
 )
 from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.frames import Frame
-from entity_push.protocol.ids import InvalidEntityIdError, checked_entity_id, checked_pattern, is_pattern
+from entity_push.protocol.ids import (
+    EVERYONE_GRANT,
+    InvalidEntityIdError,
+    checked_entity_id,
+    checked_pattern,
+    is_pattern,
+)
 from entity_push.table.connections import Connection
 
 USER = "user"
@@ -58,8 +64,12 @@ class Question:
     since: object
 
 
-def interest_in_entity(value: object) -> Interest:
+def interest_in_entity(value: object, name: str = "The entityId") -> Interest:
     """Return the interest in an entity, or in all that a pattern covers.
+
+    Args:
+        value: what the frame has as the entity's id; anything at all.
+        name: what an error calls it.
 
     Raises:
         ProtocolError: `invalid_entity_id`.
@@ -70,7 +80,8 @@ def interest_in_entity(value: object) -> Interest:
             return Interest({"entityId": pattern}, entity_channel(pattern), None, pattern)
         entity_id = checked_entity_id(value)
     except InvalidEntityIdError as error:
-        raise ProtocolError(ErrorCode.INVALID_ENTITY_ID, str(error)) from error
+        instead = f' Everyone is {{"channel":"{EVERYONE}"}}.' if value == EVERYONE_GRANT else ""
+        raise ProtocolError(ErrorCode.INVALID_ENTITY_ID, f"{name} {error.fault}.{instead}") from error
     channel = entity_channel(entity_id)
     return Interest({"entityId": entity_id}, channel, channel, entity_id)
 
@@ -86,10 +97,18 @@ def interest_in_channel(name: object, connection: Connection) -> Interest:
     if name == USER and connection.bearer.user_id is not None:
         channel = user_channel(connection.bearer.user_id)
         return Interest({"channel": USER}, channel, channel, None)
-    raise ProtocolError(
-        ErrorCode.INVALID_CHANNEL,
-        f'A channel is "{EVERYONE}", or "{USER}" where connecting takes a token. An entity is an "entityId".',
-    )
+    raise ProtocolError(ErrorCode.INVALID_CHANNEL, f'{_fault(name)} An entity is an "entityId".')
+
+
+def _fault(channel: object) -> str:
+    """Return the sentence that says what is wrong with the name of a channel."""
+    if not isinstance(channel, str):
+        return f"The channel {faults.no_string(channel)}."
+    if channel == USER:
+        return f'The channel "{USER}" is there only where connecting takes a token.'
+    known = f'The channel is neither "{EVERYONE}" nor "{USER}".'
+    found = faults.misspelt([channel], (EVERYONE, USER))
+    return f'{known} Did you mean "{found[1]}"?' if found else known
 
 
 Answer = Callable[[Sequence[Question], int], Sequence[Frame | ProtocolError]]
@@ -112,8 +131,11 @@ def answer_each(fields: Mapping[str, Any], connection: Connection, answer: Answe
         return _answer_several(fields, answer)
     if "channel" in fields:
         interest = interest_in_channel(fields["channel"], connection)
+    elif "entityId" in fields:
+        interest = interest_in_entity(fields["entityId"])
     else:
-        interest = interest_in_entity(fields.get("entityId"))
+        text = faults.missing(fields, "entityId", "entityIds", "channel")
+        raise ProtocolError(ErrorCode.INVALID_ENTITY_ID, text)
     (found,) = answer([Question(interest, fields.get("since"))], frames.UPDATES_ROOM)
     if isinstance(found, ProtocolError):
         raise found
@@ -123,16 +145,20 @@ def answer_each(fields: Mapping[str, Any], connection: Connection, answer: Answe
 def _answer_several(fields: Mapping[str, Any], answer: Answer) -> Frame:
     entity_ids = fields["entityIds"]
     if not isinstance(entity_ids, list) or not 1 <= len(entity_ids) <= MAX_ENTITY_IDS:
-        raise ProtocolError(
-            ErrorCode.TOO_MANY_ENTITIES, f'"entityIds" is a list of 1 to {MAX_ENTITY_IDS} entity ids.'
+        what = (
+            f"has {len(entity_ids):,} ids"
+            if isinstance(entity_ids, list)
+            else f"is {faults.kind(entity_ids)}"
         )
+        text = f'"entityIds" {what}. It is a list of 1 to {MAX_ENTITY_IDS} entity ids.'
+        raise ProtocolError(ErrorCode.TOO_MANY_ENTITIES, text)
     since = fields.get("since")
     since = {} if since is None else since
     if not isinstance(since, dict):
-        raise ProtocolError(
-            ErrorCode.INVALID_CURSOR, 'With "entityIds", "since" is an object: {"<entityId>":"<cursor>"}.'
-        )
-    interests = list(map(_interest_or_error, entity_ids))
+        what = f'The "since" is {faults.kind(since)}, not an object.'
+        text = f'{what} With "entityIds" it is {{"<entityId>":"<cursor>"}}.'
+        raise ProtocolError(ErrorCode.INVALID_CURSOR, text)
+    interests = [_interest_or_error(value, index) for index, value in enumerate(entity_ids)]
     questions = [
         Question(interest, since.get(entity_id))
         for entity_id, interest in zip(entity_ids, interests, strict=True)
@@ -150,8 +176,8 @@ def _answer_several(fields: Mapping[str, Any], answer: Answer) -> Frame:
     )
 
 
-def _interest_or_error(entity_id: object) -> Interest | ProtocolError:
+def _interest_or_error(entity_id: object, index: int) -> Interest | ProtocolError:
     try:
-        return interest_in_entity(entity_id)
+        return interest_in_entity(entity_id, f"entityIds[{index}]")
     except ProtocolError as error:
         return error

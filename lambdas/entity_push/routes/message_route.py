@@ -53,19 +53,17 @@ def message_route(*, most_frame_bytes: int) -> Callable[[Answer], Handler]:
 
 
 def _reply(answer: Answer, event: Event, most_frame_bytes: int) -> Frame:
-    request_id = None
+    frame = None
     try:
         frame = frames.parse_client_frame(event.get("body"), most_bytes=most_frame_bytes)
-        request_id = frame.request_id
         reply = answer(Request(event["requestContext"]["connectionId"], frame))
-        return frames.answer(reply, request_id)
+        return frames.answer(reply, frame.request_id)
     except ProtocolError as error:
-        return frames.error(error.code, error.message, request_id)
+        return frames.error(error, frame)
     except Exception:
         logger.exception("the route failed", connection_id=_connection_id(event))
-        return frames.error(
-            ErrorCode.INTERNAL_ERROR, "Something went wrong here. Trying again is safe.", request_id
-        )
+        problem = ProtocolError(ErrorCode.INTERNAL_ERROR, "Something went wrong here. Trying again is safe.")
+        return frames.error(problem, frame)
 
 
 def _connection_id(event: Event) -> Any:

@@ -1,15 +1,17 @@
 """Publications: a client's update of an entity, message to a room, or message to everyone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from entity_push.protocol import faults
 from entity_push.protocol.actions import CHAT_ACTIONS
 from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.events import BROADCAST, ENTITY_UPDATED
 from entity_push.protocol.ids import (
     ENTITY_ID_RULE,
     EVERYONE_GRANT,
+    OWN_ID_RULE,
     InvalidEntityIdError,
     InvalidOwnIdError,
     checked_entity_id,
@@ -51,13 +53,14 @@ def publication_in(fields: Mapping[str, Any]) -> Publication:
     own_id = {"id": _own_id(fields["id"])} if "id" in fields else {}
     said = {**message, **own_id}
     if fields.get("action") not in CHAT_ACTIONS:
-        entity_id = _entity_id(fields.get("entityId"))
+        entity_id = _entity_id(fields)
         return _update(entity_id, {"entityId": entity_id}, said)
     if not message:
-        raise ProtocolError(ErrorCode.INVALID_MESSAGE, 'The frame has no "message". It may be any JSON.')
+        text = faults.missing(fields, "message")
+        raise ProtocolError(ErrorCode.INVALID_MESSAGE, f"{text} It may be any JSON.")
     if "roomId" not in fields:
         return Publication({}, EVERYONE_GRANT, BROADCAST, said)
-    entity_id = _entity_id(fields["roomId"], room)
+    entity_id = _room(fields["roomId"])
     return _update(entity_id, {"roomId": entity_id.removeprefix(ROOMS)}, said)
 
 
@@ -70,23 +73,38 @@ def room(room_id: object) -> str:
     Raises:
         InvalidEntityIdError: no room can have this id.
     """
-    if not isinstance(room_id, str) or not room_id:
-        raise InvalidEntityIdError(f"A roomId is a string that is not empty. {ENTITY_ID_RULE}")
-    return checked_entity_id(f"{ROOMS}{room_id}")
-
-
-def _entity_id(value: object, check: Callable[[object], str] = checked_entity_id) -> str:
+    if not isinstance(room_id, str):
+        raise InvalidEntityIdError(faults.no_string(room_id), ENTITY_ID_RULE)
+    if not room_id:
+        raise InvalidEntityIdError("is empty", ENTITY_ID_RULE)
     try:
-        return check(value)
+        return checked_entity_id(f"{ROOMS}{room_id}")
     except InvalidEntityIdError as error:
-        raise ProtocolError(ErrorCode.INVALID_ENTITY_ID, str(error)) from error
+        raise InvalidEntityIdError(f'with "{ROOMS}" before it {error.fault}', ENTITY_ID_RULE) from error
+
+
+def _room(room_id: object) -> str:
+    try:
+        return room(room_id)
+    except InvalidEntityIdError as error:
+        raise ProtocolError(ErrorCode.INVALID_ENTITY_ID, f"The roomId {error.fault}.") from error
+
+
+def _entity_id(fields: Mapping[str, Any]) -> str:
+    if "entityId" not in fields:
+        raise ProtocolError(ErrorCode.INVALID_ENTITY_ID, faults.missing(fields, "entityId"))
+    try:
+        return checked_entity_id(fields["entityId"])
+    except InvalidEntityIdError as error:
+        text = f"The entityId {error.fault}. An update is of one entity."
+        raise ProtocolError(ErrorCode.INVALID_ENTITY_ID, text) from error
 
 
 def _own_id(value: object) -> str:
     try:
         return checked_own_id(value)
     except InvalidOwnIdError as error:
-        raise ProtocolError(ErrorCode.INVALID_ID, str(error)) from error
+        raise ProtocolError(ErrorCode.INVALID_ID, f"The id {error.fault}. {OWN_ID_RULE}") from error
 
 
 def _update(entity_id: str, named: Mapping[str, str], said: Mapping[str, Any]) -> Publication:

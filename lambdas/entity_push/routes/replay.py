@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from entity_push.protocol import frames
+from entity_push.protocol.catch_up import CatchUp
 from entity_push.protocol.cursors import Cursor
-from entity_push.protocol.frames import CatchUp, Frame
+from entity_push.protocol.frames import Frame
 from entity_push.table.calls import MakeCalls, run
 from entity_push.table.history import Tail
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pytest
+from entity_push.protocol.catch_up import CatchUp
 from entity_push.protocol.channels import entity_channel
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.events import Event
-from entity_push.protocol.frames import CatchUp
 from entity_push.routes.replay import catch_up
 from entity_push.table import calls
 from entity_push.table.history import History

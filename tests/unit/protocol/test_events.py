@@ -117,7 +117,7 @@ MANY = [f"e{number}" for number in range(101)]
         ({"detail": {"entityIds": ["e1", "e2"], "version": "7"}}, Reason.INVALID_VERSION, "detail.version"),
         ({"detail": {"entityIds": ["e1", "e2"], "id": 7}}, Reason.INVALID_ID, "detail.id"),
         ({**FOR_USER, "detail": {"userId": "alice", "version": 1e3}}, Reason.INVALID_VERSION, "1000.0"),
-        ({"detail-type": "Broadcast", "detail": {"id": {}}}, Reason.INVALID_ID, "no string"),
+        ({"detail-type": "Broadcast", "detail": {"id": {}}}, Reason.INVALID_ID, "not a string"),
         ({"source": "s" * 257, "detail": {"entityId": "e1", "id": "x"}}, Reason.NOT_AN_EVENT, "source"),
         ({"source": None, "detail": {"entityIds": ["e1"], "id": "x"}}, Reason.NOT_AN_EVENT, "source"),
     ],

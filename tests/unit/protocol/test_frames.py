@@ -3,10 +3,11 @@ from typing import Any
 
 import pytest
 from entity_push.protocol import frames
+from entity_push.protocol.catch_up import CatchUp
 from entity_push.protocol.closing_codes import ClosingCode
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.errors import ErrorCode, ProtocolError
-from entity_push.protocol.frames import CatchUp, parse_client_frame
+from entity_push.protocol.frames import ClientFrame, parse_client_frame
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,8 +119,17 @@ def test_a_lone_surrogate_is_escaped() -> None:
         ),
         (frames.pong(), '{"type":"pong"}'),
         (
-            frames.error(ErrorCode.UNKNOWN_ACTION, "No.", 0),
-            '{"type":"error","code":"unknown_action","message":"No.","requestId":0}',
+            frames.error(
+                ProtocolError(ErrorCode.FORBIDDEN, "No."),
+                ClientFrame({"entityId": "e1", "roomId": "r1", "channel": None}, 0),
+            ),
+            '{"type":"error","code":"forbidden","message":"No.","requestId":0}',
+        ),
+        (
+            frames.error(
+                ProtocolError(ErrorCode.FORBIDDEN, "No."), ClientFrame({"entityId": "e1", "roomId": "r1"}, 0)
+            ),
+            '{"type":"error","code":"forbidden","message":"No.","roomId":"r1","requestId":0}',
         ),
         (
             frames.entity_updated(

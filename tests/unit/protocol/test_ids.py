@@ -155,9 +155,9 @@ def test_an_id_of_ones_own_is_returned_as_it_is(own_id: str) -> None:
 @pytest.mark.parametrize(
     ("value", "fault"),
     [
-        (None, "is no string"),
-        (7, "is no string"),
-        ("", "has 0 characters"),
+        (None, "is null, not a string"),
+        (7, "is a number, not a string"),
+        ("", "is empty"),
         ("x" * 129, "has 129 characters"),
         ("a\n", "U+000A"),
         ("a\u00a0b", "U+00A0"),

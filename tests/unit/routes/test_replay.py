@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from entity_push.protocol import frames
+from entity_push.protocol.catch_up import CatchUp
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.frames import Frame
 from entity_push.routes import replay
@@ -45,7 +46,7 @@ class Past:
                 yield number, self._stored[number]
 
 
-def catch_up(past: Past, channel: str, since: Cursor | None, *, begin: bool = True) -> frames.CatchUp:
+def catch_up(past: Past, channel: str, since: Cursor | None, *, begin: bool = True) -> CatchUp:
     return run(replay.catch_up(past, channel, since, begin=begin), nothing_to_call)
 
 
@@ -58,19 +59,19 @@ def past(last: int, *, without: tuple[int, ...] = (), size: int = 0) -> Past:
     return Past(last, stored)
 
 
-def numbers(found: frames.CatchUp) -> list[int]:
+def numbers(found: CatchUp) -> list[int]:
     return [frame["sequence"] for frame in found.updates]
 
 
 def test_before_the_first_update_there_is_a_cursor_that_misses_nothing() -> None:
     found = catch_up(Past(0, {}), "entity/e1", None)
-    assert found == frames.CatchUp(Cursor("ab", 0))
+    assert found == CatchUp(Cursor("ab", 0))
     assert numbers(catch_up(past(2), "entity/e1", found.cursor)) == [1, 2]
 
 
 def test_a_newcomer_gets_the_latest_frame_and_where_to_go_on() -> None:
     found = catch_up(past(9), "entity/e1", None)
-    assert found == frames.CatchUp(Cursor("ab", 9), recovered=False, latest=LATEST)
+    assert found == CatchUp(Cursor("ab", 9), recovered=False, latest=LATEST)
 
 
 @pytest.mark.parametrize("seen", [0, 4, 8, 9])
@@ -85,7 +86,7 @@ def test_who_comes_back_gets_everything_since_in_order(seen: int) -> None:
 )
 def test_a_cursor_that_does_not_fit_is_told_to_refetch(since: Cursor) -> None:
     found = catch_up(past(9), "entity/e1", since)
-    assert found == frames.CatchUp(Cursor("ab", 9), recovered=False, latest=LATEST)
+    assert found == CatchUp(Cursor("ab", 9), recovered=False, latest=LATEST)
 
 
 @pytest.mark.parametrize("missing", [5, 7, 9])
@@ -114,7 +115,7 @@ def test_with_more_the_client_gets_everything_in_answers_below_32_kb(last: int, 
 
 
 def test_without_the_right_to_begin_a_history_there_is_a_cursor_only_where_there_is_one() -> None:
-    assert catch_up(Past(0, {}), "entity/e1", None, begin=False) == frames.CatchUp()
+    assert catch_up(Past(0, {}), "entity/e1", None, begin=False) == CatchUp()
     assert catch_up(past(9), "entity/e1", None, begin=False).cursor == Cursor("ab", 9)
 
 
@@ -130,7 +131,7 @@ def test_without_room_nothing_is_read_and_the_client_asks_again_from_where_it_is
     there = past(9)
     for room in (LEAST_ROOM - 1, 0, -5000):
         found = Retelling(there, nothing_to_call, room).of("entity/e1", Cursor("cd", 7), begin=True)
-        assert found == frames.CatchUp(Cursor("cd", 7), recovered=True, more=True)
+        assert found == CatchUp(Cursor("cd", 7), recovered=True, more=True)
     assert there.reads == 0
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from entity_push.auth.bearer import Bearer
 from entity_push.auth.grants import Grants
+from entity_push.protocol.catch_up import CatchUp
 from entity_push.protocol.channels import everyone_list, user_channel
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.events import Event
-from entity_push.protocol.frames import CatchUp
 from entity_push.routes.replay import catch_up
 from entity_push.table.calls import one_by_one, run
 from entity_push.table.connections import Connection, Connections
