@@ -55,6 +55,33 @@ def test_an_entity_id_is_told_its_fault(
 
 
 @pytest.mark.parametrize(
+    ("value", "repeated"),
+    [
+        ("x" * 256, True),
+        ("x" * 257, False),
+        ("é" * 256, True),
+        ("訂" * 171, False),
+        ("a b", True),
+        ("", True),
+        ("#everyone", True),
+        ("a\x00", False),
+        ("a\n", False),
+        ("\ud800", False),
+        ("\uffff", False),
+        (7, False),
+        (["e1"], False),
+    ],
+    ids=lambda value: ascii(value)[:20],
+)
+@pytest.mark.parametrize("name", ["entityId", "channel", "roomId"])
+def test_what_a_frame_names_is_repeated_if_it_is_short_and_harms_no_reader(
+    send: Send, name: str, value: object, repeated: bool
+) -> None:
+    answer = send("default", {"action": "fly", name: value})
+    assert answer.get(name) == (value if repeated else None)
+
+
+@pytest.mark.parametrize(
     ("pattern", "fault"),
     [("*", 'is a pattern, since it is "*".'), ("orders/*", 'is a pattern, since it ends in "/*".')],
 )

@@ -40,6 +40,7 @@ class Engine:
         outcomes: what becomes of some closings; the others succeed.
         posting: what becomes of some posts; the others succeed.
         failure: what each post raises.
+        broken: promises that were not kept.
     """
 
     def __init__(self) -> None:
@@ -48,14 +49,16 @@ class Engine:
         self.outcomes: dict[str, Outcome] = {}
         self.posting: dict[str, Outcome] = {}
         self.failure: Exception | None = None
+        self.broken: list[str] = []
 
     def deliver(self, posts: Iterable[Post], *, deadline: float) -> Iterator[Result]:
-        assert 0 < deadline - time.monotonic() <= 10
+        self._check(0 < deadline - time.monotonic() <= 10, "posting is bounded")
         if self.failure:
             raise self.failure
         for post in posts:
             frame = json.loads(post.frame)
-            assert (frame.pop("type"), frame.pop("reconnect")) == ("closing", True)
+            self._check((frame["type"], frame["reconnect"]) == ("closing", True), "frames are as documented")
+            self._check(time.time() < post.expires, "nobody is warned of what is over")
             self.said.append((post.connection_id, frame["code"]))
             yield Result(post.connection_id, self.posting.get(post.connection_id, Outcome.DELIVERED), 200, "")
 
@@ -65,6 +68,11 @@ class Engine:
             self.said.append((connection_id, "closed"))
             self.closed.append(connection_id)
             yield Result(connection_id, self.outcomes.get(connection_id, Outcome.DELIVERED), 204, "", None)
+
+    def _check(self, is_kept: bool, promise: str) -> None:
+        # The function goes on whatever posting raises.
+        if not is_kept:
+            self.broken.append(promise)
 
     def heard(self, connection_id: str) -> list[str]:
         """Return what was posted to a connection, and that it was closed."""
@@ -78,9 +86,11 @@ class Run(Protocol):
 
 
 @pytest.fixture
-def engine(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Engine:
+def engine(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setattr(aws, "client", lambda _service: dynamodb)
-    return Engine()
+    engine = Engine()
+    yield engine
+    assert engine.broken == []
 
 
 @pytest.fixture
