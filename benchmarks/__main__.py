@@ -18,6 +18,7 @@ NAMES = {
     "latency": "put-events to frame on the local AWS",
     "load": "put-events to frame at 20, 50 and 80 events/s on the local AWS",
     "order": "frames that step back, of 50 events put at once on the local AWS",
+    "recovery": "all clients are cut at once: the time until all are whole",
     "chat": "a chat with 200 clients on the local AWS",
 }
 

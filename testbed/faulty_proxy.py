@@ -76,6 +76,7 @@ class FaultyProxy:
         self.port, self.happened = 0, Counter[Fault]()
         self._target, self._fates = (host, port), fates
         self._passing: set[_Passing] = set()
+        self._empty = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -86,7 +87,9 @@ class FaultyProxy:
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._server.close()
-        self.reset_all()
+        if self.reset_all():
+            self._empty.clear()
+            await self._empty.wait()
 
     def reset_all(self) -> int:
         """Reset all connections at once; return how many there were."""
@@ -104,13 +107,14 @@ class FaultyProxy:
         passing = _Passing(to_client, to_server)
         self._passing.add(passing)
         fate = asyncio.create_task(self._meet(passing, self._fates()))
-        with contextlib.suppress(OSError):
-            async with asyncio.TaskGroup() as both:
-                both.create_task(passing.pump_to_server(client))
-                both.create_task(passing.pump_to_client(server))
+        await asyncio.gather(
+            passing.pump_to_server(client), passing.pump_to_client(server), return_exceptions=True
+        )
         fate.cancel()
         passing.close()
         self._passing.discard(passing)
+        if not self._passing:
+            self._empty.set()
 
     async def _meet(self, passing: "_Passing", fate: Fate) -> None:
         await asyncio.sleep(fate.seconds)

@@ -167,6 +167,18 @@ class Adapter:
         synced = await self._until("synced", number)
         return Synced(float(synced["now"]), int(synced["opened"]), int(synced["closed"]))
 
+    async def listen(self) -> None:
+        """Take reports until the adapter ends, or says that it is broken.
+
+        Raises:
+            AdapterError: it has.
+        """
+        while (report := await self._reports.get()) is not None:
+            if report["report"] == "broken":
+                raise AdapterError(f"the adapter says: {report.get('message')}")
+            self._on_report(report)
+        raise AdapterError("the adapter has ended")
+
     async def _until(self, word: str, number: int | None) -> Report:
         while True:
             try:

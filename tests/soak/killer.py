@@ -6,12 +6,13 @@ import os
 import random
 import signal
 import subprocess
+from collections.abc import Sequence
 
 from local.aws import LocalAws
 
 
-def processes(aws: LocalAws, function: str) -> list[int]:
-    """Return the processes that run a function now, by a part of the function's name."""
+def processes(aws: LocalAws, functions: Sequence[str]) -> list[int]:
+    """Return the processes that run functions now, by a part of the functions' names."""
     listed = subprocess.run(["ps", "-axo", "pid=,command="], check=True, capture_output=True, text=True)
     # Each runs a file in a folder of its own, which has the function's name.
     beginning = str(aws.directory / "tmp" / "ministack-lambda-")
@@ -19,15 +20,15 @@ def processes(aws: LocalAws, function: str) -> list[int]:
     return [
         int(process)
         for process, command in lines
-        if any(part.startswith(beginning) and function in part for part in command.split())
+        if any(beginning in command and function in command for function in functions)
     ]
 
 
-async def kill(aws: LocalAws, function: str, *, every: float, killed: list[int]) -> None:
-    """Kill one process of a function at a time, at random, about every so many seconds; note them."""
+async def kill(aws: LocalAws, functions: Sequence[str], *, every: float, killed: list[int]) -> None:
+    """Kill one process of the functions at a time, at random, about every so many seconds; note them."""
     while True:
         await asyncio.sleep(random.uniform(0, 2 * every))
-        if found := await asyncio.to_thread(processes, aws, function):
+        if found := await asyncio.to_thread(processes, aws, functions):
             victim = random.choice(found)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)

@@ -1,8 +1,10 @@
-"""Clients that drop and reconnect at random while updates are put; then everything is counted.
+"""The published clients on bad networks, while updates are put and workers die; then everything is counted.
 
-Each client is the reference client on a real WebSocket. A client follows a few entities, stays for a while,
-loses its connection (half of the time without a close frame), and comes back. At the end all clients are
-connected and quiet. Each client's updates are compared with those in the table.
+Each client is a process of its own, in JavaScript or Python. It connects through a proxy that resets,
+half-closes, stalls, delays, swallows and garbles. Its tokens end after seconds, and it changes connections
+every few seconds by itself. It follows entities, a pattern, a room, its user's channel and everyone's, and
+publishes in the room. At the end the network is good, all clients are quiet, and what each subscription has
+shown is held against the table.
 """
 
 import asyncio
@@ -10,26 +12,46 @@ import contextlib
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
+from entity_push.protocol.channels import EVERYONE, entity_channel, user_channel
 from entity_push.push.retries import VISIBILITY_SECONDS
-from entity_push.table import keys
-from entity_push.table.log import Segment
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
+from clients.conformance.adapter import AdapterError
+from clients.conformance.suite import clients as published_clients
 from local.aws import LocalAws
 from local.deployment import Outputs
 from operations.minting import TokenSigner
-from tests.reference_client import Applied, Place, ReferenceClient, Refetch
+from testbed.faulty_proxy import BadDay, Fault, FaultyProxy
 from tests.soak.killer import kill
+from tests.soak.person import ROOM, Person
+from tests.soak.stored import Stored
 
 FOLLOWS = 3
+BEGIN_SECONDS = 120
 QUIET_SECONDS = 120
 PROGRESS_SECONDS = 10
-HOUR = 3600
+TOKEN_SECONDS = (30, 120)
+RESUBSCRIBE_EVERY = 5.0
+SAY_EVERY = 1.0
+
+KILLED = (
+    "SubscribeFunction",
+    "ConnectFunction",
+    "AuthorizeFunction",
+    "PublishFunction",
+    "DisconnectFunction",
+)
+"""Functions whose workers are killed in every soak. What a client asked them for fails at once."""
+
+PUSH = "PushFunction"
+"""What a killed worker of it had taken from the queue comes back after `VISIBILITY_SECONDS` only."""
+
+Frame = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,232 +59,225 @@ class Plan:
     """A soak's length, numbers and roughness.
 
     Attributes:
-        kill_every: seconds between two workers of the push function that are killed; None for no killing.
+        seconds: how long updates are put.
+        clients: how many of each language.
+        updates: how many in all.
+        entities: how many different ones.
+        languages: which clients; None for all there are.
+        longest_until_fault: the most seconds until a connection meets its fault.
+        kill_every: seconds between two workers that are killed; None for no killing.
+        kills_push: whether workers of the push function are among them.
+        seed: of the proxy's faults.
     """
 
     seconds: float = 300
-    clients: int = 100
-    updates: int = 2000
-    entities: int = 20
-    longest_stay: float = 30
-    kill_every: float | None = None
+    clients: int = 10
+    updates: int = 3000
+    entities: int = 10
+    languages: tuple[str, ...] | None = None
+    longest_until_fault: float = 30
+    kill_every: float | None = 10
+    kills_push: bool = False
+    seed: int = 1
 
 
 @dataclass
 class Figures:
     """A soak's counts."""
 
-    connections: int = 0
-    dropped_without_a_word: int = 0
     updates: int = 0
-    applied: int = 0
-    caught_up: int = 0
-    refetches: int = 0
     killed: list[int] = field(default_factory=list)
+    faults: Counter[Fault] = field(default_factory=Counter)
+    by_language: dict[str, Counter[str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """Return the figures for people."""
-        return [
-            f"connections opened:           {self.connections:>8,}",
-            f"  lost without a word:        {self.dropped_without_a_word:>8,}",
-            f"workers killed:               {len(self.killed):>8,}",
-            f"updates put:                  {self.updates:>8,}",
-            f"updates that clients applied: {self.applied:>8,}",
-            f"  of them caught up with:     {self.caught_up:>8,}",
-            f"told to refetch (not at the first subscribe): {self.refetches}",
-            f"lost, out of order or twice:  {len(self.problems):>8,}",
-            *self.problems[:20],
+        faults = ", ".join(
+            f"{count} {fault.name.lower()}" for fault, count in sorted(self.faults.items(), key=str)
+        )
+        lines = [
+            f"updates put: {self.updates:,}; workers killed: {len(self.killed):,}",
+            f"what the connections met: {faults}",
         ]
+        for language, counts in self.by_language.items():
+            told = ", ".join(f"{counts[word]:,} {word}" for word in counts)
+            lines.append(f"{language}: {told}")
+        lines.append(f"lost, twice, out of order, or held for complete by mistake: {len(self.problems):,}")
+        return [*lines, *self.problems[:20]]
 
 
-class SoakClient:
-    """The reference client on a WebSocket that comes and goes."""
+class Soak:
+    """One run of a plan.
 
-    def __init__(self, name: str, url: str, token: str, entities: list[str], figures: Figures):
-        self.name, self.entities = name, entities
-        self._url, self._token, self._figures = url, token, figures
-        self.state = ReferenceClient()
-        self.answered = False
-        for entity_id in entities:
-            self.state.subscribe(entity_id)
+    Args:
+        aws: the local AWS.
+        outputs: the deployment's.
+        plan: the plan.
+    """
 
-    async def run(self, plan: Plan, last: asyncio.Event) -> None:
-        """Connect again and again; stay once `last` is set."""
-        while True:
-            stay = None if last.is_set() else random.uniform(1, plan.longest_stay)
-            with contextlib.suppress(ConnectionClosed, OSError, TimeoutError):
-                await self._connection(stay, last)
-            self.state.disconnected()
-            await asyncio.sleep(random.uniform(0, 2) if not last.is_set() else 0.1)
+    def __init__(self, aws: LocalAws, outputs: Outputs, plan: Plan):
+        self._aws, self._outputs, self._plan = aws, outputs, plan
+        self._stored = Stored(aws, outputs)
+        self._signer = TokenSigner.of(outputs.stack, aws.client("secretsmanager"))
+        self._entities = [f"soak/{number}" for number in range(plan.entities)]
+        self._network = BadDay(random.Random(plan.seed), plan.longest_until_fault)
+        self._put: set[str] = set()
+        self.figures = Figures()
+        self.people: dict[str, list[Person]] = {}
 
-    async def _connection(self, stay: float | None, last: asyncio.Event) -> None:
-        bearer = {"Authorization": f"Bearer {self._token}"}
-        async with connect(
-            self._url, additional_headers=bearer, proxy=None, open_timeout=30, max_size=None
-        ) as socket:
-            self._figures.connections += 1
-            self.state.connected()
-            ends = None if stay is None else time.monotonic() + stay
-            while ends is None or time.monotonic() < ends:
-                while self.state.outgoing:
-                    await socket.send(json.dumps(self.state.outgoing.popleft()))
-                with contextlib.suppress(TimeoutError):
-                    self._take(json.loads(await asyncio.wait_for(socket.recv(), 1)))
-                if last.is_set():
-                    ends = None
-            await self._leave(socket)
+    @classmethod
+    async def run(cls, aws: LocalAws, outputs: Outputs, plan: Plan) -> Figures:
+        """Run a plan against a deployment; return the figures, which name the problems."""
+        soak = cls(aws, outputs, plan)
+        parts = urlsplit(outputs.web_socket_url)
+        assert parts.hostname
+        assert parts.port
+        async with FaultyProxy(parts.hostname, parts.port, fates=soak._network) as proxy:
+            url = urlunsplit(parts._replace(netloc=f"127.0.0.1:{proxy.port}"))
+            async with soak._crowd(url):
+                await soak._wait_for_first_answers()
+                async with soak._troubles():
+                    await soak._put_updates()
+                soak._network.quiet = True
+                await soak._wait_until_quiet()
+            soak.figures.faults = proxy.happened
+        soak._compare()
+        return soak.figures
 
-    async def _leave(self, socket: ClientConnection) -> None:
-        if random.random() < 0.5:
-            self._figures.dropped_without_a_word += 1
-            socket.transport.abort()
+    @property
+    def _everybody(self) -> list[Person]:
+        return [person for people in self.people.values() for person in people]
 
-    def _take(self, frame: Mapping[str, Any]) -> None:
-        for answer in frame.get("answers", [frame]):
-            if answer.get("type") == "subscribed":
-                self.answered = True
-                self._figures.caught_up += len(answer["updates"])
-        self.state.receive(dict(frame))
-
-    def is_at(self, heads: Mapping[str, str]) -> bool:
-        """Tell whether the client has all updates of its entities, given their heads' cursors."""
-        return all(
-            not self.state.entities[name].question and self.state.entities[name].cursor == heads.get(name)
-            for name in self.entities
-        )
-
-
-async def soak(aws: LocalAws, outputs: Outputs, plan: Plan) -> Figures:
-    """Run a plan against a deployment. The figures name the problems."""
-    figures, last = Figures(), asyncio.Event()
-    names = [f"soak/{number}" for number in range(plan.entities)]
-    clients = _clients(aws, outputs, plan, names, figures)
-    tasks = [asyncio.create_task(client.run(plan, last)) for client in clients]
-    await _all_are_answered(clients)
-    async with _killing(aws, plan, figures):
-        put = await _publish(aws, plan, names, figures)
-    last.set()
-    stored: dict[str, list[dict[str, Any]]] = {}
-    quiet = plan.longest_stay + QUIET_SECONDS
-    if figures.killed:  # what a dead worker had taken comes back when its time is over
-        quiet += 2 * VISIBILITY_SECONDS
-    began = shown = time.monotonic()
-    while time.monotonic() < began + quiet:
-        await asyncio.sleep(1)
-        stored = await asyncio.to_thread(_stored, aws, outputs, names)
-        heads = {name: frames[-1]["cursor"] for name, frames in stored.items() if frames}
-        if sum(map(len, stored.values())) == len(put) and all(client.is_at(heads) for client in clients):
-            break
-        if time.monotonic() > shown + PROGRESS_SECONDS:
-            shown = time.monotonic()
-            count = sum(map(len, stored.values()))
-            print(f"  {shown - began:5.0f} s  {count:,} of {len(put):,} updates are stored", flush=True)
-    for task in tasks:
-        task.cancel()
-    for ended in await asyncio.gather(*tasks, return_exceptions=True):
-        if not isinstance(ended, asyncio.CancelledError):
-            figures.problems.append(f"a client gave up: {ended!r}")
-    _compare(clients, stored, put, figures)
-    return figures
-
-
-@contextlib.asynccontextmanager
-async def _killing(aws: LocalAws, plan: Plan, figures: Figures) -> AsyncIterator[None]:
-    """Kill workers of the push function meanwhile, if the plan says so."""
-    if plan.kill_every is None:
+    @contextlib.asynccontextmanager
+    async def _crowd(self, url: str) -> AsyncIterator[None]:
+        commands = published_clients()
+        for language in self._plan.languages or commands:
+            self.people[language] = [
+                self._person(f"{language} {number}", commands[language])
+                for number in range(self._plan.clients)
+            ]
+        await asyncio.gather(*(person.begin(url) for person in self._everybody))
         yield
-        return
-    killing = asyncio.create_task(kill(aws, "PushFunction", every=plan.kill_every, killed=figures.killed))
-    yield
-    killing.cancel()
+        ends = await asyncio.gather(*(person.end() for person in self._everybody), return_exceptions=True)
+        for person, end in zip(self._everybody, ends, strict=True):
+            if isinstance(end, AdapterError):
+                self.figures.problems.append(f"{person.user}: {end}")
 
+    def _person(self, user: str, command: list[str]) -> Person:
+        names = [*random.sample(self._entities, FOLLOWS), "soak/*", ROOM, "(user)", "(everyone)"]
 
-async def _all_are_answered(clients: list[SoakClient]) -> None:
-    """Wait for the cold starts of the first clients: updates before their answers would try nothing."""
-    give_up = time.monotonic() + QUIET_SECONDS
-    while not all(client.answered for client in clients) and time.monotonic() < give_up:
-        await asyncio.sleep(0.1)
+        def token() -> str:
+            seconds = random.uniform(*TOKEN_SECONDS)
+            return self._signer.token(user, subscribe=["soak/*", ROOM], publish=[ROOM], seconds=seconds)
 
+        return Person(user, command, names=names, stored=self._stored, token=token)
 
-def _clients(
-    aws: LocalAws, outputs: Outputs, plan: Plan, names: list[str], figures: Figures
-) -> list[SoakClient]:
-    """Return the clients. Each is a user of its own, with grants for its own entities only."""
-    signer = TokenSigner.of(outputs.stack, aws.client("secretsmanager"))
-    clients = []
-    for number in range(plan.clients):
-        name, entities = f"client {number}", random.sample(names, FOLLOWS)
-        token = signer.token(name, subscribe=entities, seconds=plan.seconds + HOUR)
-        clients.append(SoakClient(name, outputs.web_socket_url, token, entities, figures))
-    return clients
+    async def _wait_for_first_answers(self) -> None:
+        """Wait for the cold starts of the first clients: updates before their answers would try nothing."""
+        give_up = time.monotonic() + BEGIN_SECONDS
+        while time.monotonic() < give_up:
+            if all(shown.resets for person in self._everybody for shown in person.subscriptions.values()):
+                return
+            await asyncio.sleep(0.2)
+        self.figures.problems.append(f"some clients had no answer in the first {BEGIN_SECONDS} s")
 
+    @contextlib.asynccontextmanager
+    async def _troubles(self) -> AsyncIterator[None]:
+        """Kill workers, resubscribe and publish meanwhile."""
+        tasks = [asyncio.create_task(self._resubscribe()), asyncio.create_task(self._say())]
+        if self._plan.kill_every is not None:
+            killing = kill(
+                self._aws,
+                (*KILLED, PUSH) if self._plan.kills_push else KILLED,
+                every=self._plan.kill_every,
+                killed=self.figures.killed,
+            )
+            tasks.append(asyncio.create_task(killing))
+        yield
+        for task in tasks:
+            task.cancel()
+        for end in await asyncio.gather(*tasks, return_exceptions=True):
+            if not isinstance(end, asyncio.CancelledError):
+                self.figures.problems.append(f"the soak itself: {end!r}")
 
-async def _publish(aws: LocalAws, plan: Plan, names: list[str], figures: Figures) -> set[str]:
-    """Put the updates, a few at a time, evenly over the plan's time; return the ids of their events."""
-    events, ids, began = aws.client("events"), set(), time.monotonic()
-    for number in range(plan.updates):
-        await asyncio.sleep(max(0.0, began + plan.seconds * number / plan.updates - time.monotonic()))
-        detail = json.dumps({"entityId": random.choice(names), "message": number})
-        entry = {"Source": "soak", "DetailType": "Entity Updated", "Detail": detail}
-        answer = await asyncio.to_thread(events.put_events, Entries=[entry])
-        ids.add(answer["Entries"][0]["EventId"])
-        figures.updates += 1
-        if number % max(1, plan.updates // 20) == 0:
-            print(f"  {time.monotonic() - began:5.0f} s  {number:,} updates put", flush=True)
-    return ids
+    async def _resubscribe(self) -> None:
+        while True:
+            await asyncio.sleep(random.uniform(0, 2 * RESUBSCRIBE_EVERY))
+            person = random.choice(self._everybody)
+            person.subscribe(random.choice(person.names))
 
+    async def _say(self) -> None:
+        number = 0
+        while True:
+            await asyncio.sleep(random.uniform(0, 2 * SAY_EVERY))
+            number += 1
+            random.choice(self._everybody).say(number)
 
-def _stored(aws: LocalAws, outputs: Outputs, names: list[str]) -> dict[str, list[dict[str, Any]]]:
-    """Return the stored frames of each entity, in order."""
-    dynamodb = aws.client("dynamodb")
-    found = {}
-    for name in names:
-        pages = dynamodb.get_paginator("query").paginate(
-            TableName=outputs.table_name,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :log)",
-            ExpressionAttributeValues={
-                ":pk": {"S": f"CHANNEL#entity/{name}"},
-                ":log": {"S": keys.LOG},
-            },
-            ConsistentRead=True,
-        )
-        segments = [Segment.from_item(item) for page in pages for item in page["Items"]]
-        found[name] = [frame for segment in segments for _, frame in segment.numbered()]
-    return found
+    async def _put_updates(self) -> None:
+        """Put the updates, one at a time, evenly over the plan's time."""
+        events, began = self._aws.client("events"), time.monotonic()
+        for number in range(self._plan.updates):
+            due = began + self._plan.seconds * number / self._plan.updates
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            detail_type, detail = self._update(number)
+            entry = {"Source": "soak", "DetailType": detail_type, "Detail": json.dumps(detail)}
+            answer = await asyncio.to_thread(events.put_events, Entries=[entry])
+            self._put.add(answer["Entries"][0]["EventId"])
+            self.figures.updates += 1
+            if number % max(1, self._plan.updates // 20) == 0:
+                print(f"  {time.monotonic() - began:5.0f} s  {number:,} updates put", flush=True)
 
+    def _update(self, number: int) -> tuple[str, dict[str, Any]]:
+        chance = random.random()
+        if chance < 0.05:
+            return "Broadcast", {"message": number}
+        if chance < 0.15:
+            user = random.choice(self._everybody).user
+            return "Send User Push Notification", {"userId": user, "message": number}
+        return "Entity Updated", {"entityId": random.choice(self._entities), "message": number}
 
-def _compare(
-    clients: list[SoakClient], stored: Mapping[str, list[dict[str, Any]]], put: set[str], figures: Figures
-) -> None:
-    ids = [frame["id"] for frames in stored.values() for frame in frames]
-    if len(ids) != len(set(ids)) or set(ids) != put:
-        figures.problems.append(
-            f"{len(put)} events were put, {len(ids)} stored, {len(set(ids))} of them once"
-        )
-    for name, frames in stored.items():
-        if [frame["sequence"] for frame in frames] != list(range(1, len(frames) + 1)):
-            figures.problems.append(f"{name}: the stored numbers have holes")
-    for client in clients:
-        for name in client.entities:
-            _compare_one(client, name, len(stored.get(name, [])), figures)
+    async def _wait_until_quiet(self) -> None:
+        quiet = QUIET_SECONDS + (2 * VISIBILITY_SECONDS if self._plan.kills_push else 0)
+        began = shown = time.monotonic()
+        while time.monotonic() < began + quiet:
+            await asyncio.sleep(1)
+            heads = await asyncio.to_thread(self._heads)
+            missing = sum(not person.has_all(heads) for person in self._everybody)
+            numbers = sum(int(head.rpartition(".")[2]) for head in heads.values() if head)
+            waiting = sum(not outcome for person in self._everybody for outcome in person.said.values())
+            said = sum(
+                outcome == "published" for person in self._everybody for outcome in person.said.values()
+            )
+            if not missing and not waiting and numbers >= len(self._put) + said:
+                return
+            if time.monotonic() > shown + PROGRESS_SECONDS:
+                shown = time.monotonic()
+                print(
+                    f"  {shown - began:5.0f} s  {numbers:,} updates are stored; {missing} clients lack some",
+                    flush=True,
+                )
 
+    def _channels(self) -> list[str]:
+        users = [user_channel(person.user) for person in self._everybody]
+        return [*map(entity_channel, [*self._entities, ROOM]), EVERYONE, *users]
 
-def _compare_one(client: SoakClient, name: str, last: int, figures: Figures) -> None:
-    changes = client.state.entities[name].changes
-    if not changes or not isinstance(changes[0], Refetch):
-        figures.problems.append(f"{client.name}, {name}: it never got an answer")
-        return
-    place = 0
-    for number, change in enumerate(changes):
-        match change:
-            case Refetch(cursor=cursor):
-                place = Place.of(cursor).sequence if cursor else 0
-                figures.refetches += number > 0
-            case Applied(frame=frame):
-                figures.applied += 1
-                if frame["sequence"] != place + 1:
-                    figures.problems.append(f"{client.name}, {name}: {frame['sequence']} after {place}")
-                place = frame["sequence"]
-    if place != last:
-        figures.problems.append(f"{client.name}, {name}: it ended at {place} of {last}")
+    def _heads(self) -> dict[str, str | None]:
+        return {channel: self._stored.head(channel) for channel in self._channels()}
+
+    def _compare(self) -> None:
+        problems, heads = self.figures.problems, self._heads()
+        frames = {channel: self._stored.frames(channel) for channel in self._channels()}
+        room = frames[entity_channel(ROOM)]
+        ids = [frame["id"] for found in frames.values() for frame in found if found is not room]
+        if len(ids) != len(set(ids)) or set(ids) != self._put:
+            problems.append(f"{len(self._put)} events were put, {len(ids)} stored, {len(set(ids))} once")
+        for channel, found in frames.items():
+            if [frame["sequence"] for frame in found] != list(range(1, len(found) + 1)):
+                problems.append(f"{channel}: the stored numbers have holes")
+        said = Counter((frame["message"]["by"], frame["message"]["number"]) for frame in room)
+        for language, people in self.people.items():
+            self.figures.by_language[language] = counts = Counter[str]()
+            for person in people:
+                problems += person.compare(heads, said)
+                counts.update(person.counts())

@@ -94,7 +94,7 @@ const orders = {
     life = new Life()
   },
 
-  client({ url, options = {}, token = true }) {
+  client({ url, options = {}, token = true, clock = 'virtual' }) {
     const mine = life
     const given = Object.fromEntries(
       MILLISECONDS.filter((name) => name in options).map((name) => [name, options[name] * 1000]),
@@ -107,8 +107,7 @@ const orders = {
       url,
       token: token ? ({ afterFailure }) => run.call(mine, { function: 'token', afterFailure }) : undefined,
       WebSocket: countingWebSocket(run, mine),
-      clock: run.clock.forLife(mine),
-      random: () => run.random,
+      ...(clock === 'virtual' && { clock: run.clock.forLife(mine), random: () => run.random }),
     })
     mine.persist = Boolean(options.persist)
     mine.client = client

@@ -193,18 +193,20 @@ class Stage:
 
     # Orders
 
-    def do_client(self, url: str, options: Json | None = None, token: bool = True) -> None:
+    def do_client(
+        self, url: str, options: Json | None = None, token: bool = True, clock: str = "virtual"
+    ) -> None:
         """Make a client."""
         told = options or {}
         chosen: Json = {OPTIONS[name]: value for name, value in told.items() if name in OPTIONS}
         if "backoff" in told:
             chosen["backoff"] = ep.Backoff(**told["backoff"])
+        if clock == "virtual":
+            chosen |= {"clock": self.clock, "random": lambda: self.random}
         self._client = ep.EntityPush(
             url,
             token=self._token if token else None,
             connect=self._connect,
-            clock=self.clock,
-            random=lambda: self.random,
             on_state=self._client_turned,
             on_error=self._error,
             **chosen,
