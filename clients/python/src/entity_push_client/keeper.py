@@ -87,7 +87,7 @@ class Keeper:
                 raise old.end_reason.result()
             if old.is_open:
                 await _first(old.end_reason, new.end_reason, old.conversation.quiet.wait())
-                await old.close()
+                self._close_behind(old.close())
             return new
 
     async def _open(self) -> Session:
@@ -147,11 +147,15 @@ class Keeper:
 
         def close(opened: asyncio.Future[Socket]) -> None:
             if not opened.cancelled() and opened.exception() is None:
-                closing = asyncio.ensure_future(opened.result().close())
-                self._closing.add(closing)
-                closing.add_done_callback(self._closing.discard)
+                self._close_behind(opened.result().close())
 
         opening.add_done_callback(close)
+
+    def _close_behind(self, close: Awaitable[None]) -> None:
+        """Close a connection while others are used: a dead one never answers its close."""
+        closing = asyncio.ensure_future(close)
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
 
 async def _first(*events: Awaitable[object]) -> None:

@@ -63,7 +63,7 @@ class Liveness:
             now = self._now()
             self.is_fresh = False
             slept = now - began - seconds > SLEPT_SECONDS
-            due = slept or self._doubted.is_set() or now - self._last >= self._options.ping_after
+            due = slept or self._doubted.is_set() or now >= self._last + self._options.ping_after
             self._doubted.clear()
             if due and not await self._is_alive():
                 self._end(ConnectionLostError("The server did not answer a ping."))
