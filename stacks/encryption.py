@@ -61,13 +61,14 @@ class Encryption(Construct):
         """Let a role use the key through the services whose actions it may do, and not by itself."""
         if not self.key:
             return
-        region = Stack.of(self).region
+        stack = Stack.of(self)
+        here = f"{stack.region}.{stack.url_suffix}"  # China's Regions end in amazonaws.com.cn
         for service in sorted({action.split(":")[0] for action in actions} & _KEY_ACTIONS.keys()):
             grantee.grant_principal.add_to_principal_policy(
                 iam.PolicyStatement(
                     actions=list(_KEY_ACTIONS[service]),
                     resources=[self.key.key_arn],
-                    conditions={"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}},
+                    conditions={"StringEquals": {"kms:ViaService": f"{service}.{here}"}},
                 )
             )
 
@@ -97,7 +98,7 @@ class Encryption(Construct):
         log_groups = stack.format_arn(service="logs", resource=f"log-group:{names}")
         self._let_service(
             key,
-            f"logs.{stack.region}.amazonaws.com",
+            f"logs.{stack.region}.{stack.url_suffix}",
             ("kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"),
             {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
         )

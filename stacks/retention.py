@@ -27,5 +27,9 @@ LOG_RETENTIONS = {
 
 
 def removal_policy(*, retain: bool) -> RemovalPolicy:
-    """Return what happens to data when the stack is deleted."""
-    return RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY
+    """Return what happens to data when the stack is deleted.
+
+    What was made by a deployment that then failed is deleted in any case: it is empty, and would stay behind
+    with each attempt (CloudFormation User Guide, "DeletionPolicy attribute", RetainExceptOnCreate).
+    """
+    return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if retain else RemovalPolicy.DESTROY

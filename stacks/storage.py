@@ -1,10 +1,10 @@
 """The single table (keys and items: lambdas/entity_push/table/)."""
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 from stacks.encryption import Encryption
-from stacks.retention import removal_policy
 from stacks.settings import Settings
 
 
@@ -29,5 +29,6 @@ class Storage(Construct):
             else dynamodb.TableEncryption.AWS_MANAGED,
             encryption_key=key,
             deletion_protection=settings.retain_data,
-            removal_policy=removal_policy(retain=settings.retain_data),
+            # Undoing a failed deployment can't delete a protected table, and would end as ROLLBACK_FAILED.
+            removal_policy=RemovalPolicy.RETAIN if settings.retain_data else RemovalPolicy.DESTROY,
         )

@@ -1,6 +1,6 @@
 """The WebSocket API: routes, their functions, and the stage."""
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_integrations as integrations
@@ -184,8 +184,16 @@ class WebSocket(Construct):
         group = log_group(self, "AccessLogs", self._settings)
         resource = stage.node.default_child
         assert isinstance(resource, apigatewayv2.CfnStage)
+        # The ARN that a log group has by itself ends in `:*`. API Gateway keeps it without, so a stage with
+        # it differs from its template for good (API Gateway reference, AccessLogSettings).
+        destination = Stack.of(self).format_arn(
+            service="logs",
+            resource="log-group",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            resource_name=group.log_group_name,
+        )
         resource.access_log_settings = apigatewayv2.CfnStage.AccessLogSettingsProperty(
-            destination_arn=group.log_group_arn,
+            destination_arn=destination,
             format=Stack.of(self).to_json_string(
                 {name: f"$context.{variable}" for name, variable in ACCESS_LOG_FIELDS.items()}
             ),
@@ -218,6 +226,7 @@ class WebSocket(Construct):
             "AmazonAPIGatewayPushToCloudWatchLogs]",
             "AWS prescribes this policy for the role (API Gateway Developer Guide, CloudWatch logging).",
         )
+        # Also after a failed deployment: from now on, it is what other APIs of the account write logs with.
         role.apply_removal_policy(RemovalPolicy.RETAIN)
         account = apigateway.CfnAccount(self, "ApiGatewayAccount", cloud_watch_role_arn=role.role_arn)
         account.apply_removal_policy(RemovalPolicy.RETAIN)

@@ -42,7 +42,7 @@ def test_aws_keys_are_the_default(resources: dict[str, Any]) -> None:
 def test_the_key_is_rotated_and_kept_like_the_data(encrypted: dict[str, Any]) -> None:
     (key,) = (item for item in encrypted.values() if item["Type"] == "AWS::KMS::Key")
     assert key["Properties"]["EnableKeyRotation"] is True
-    assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     template = assertions.Template.from_stack(make_stack({"encryption": "customer", "retainData": "false"}))
     template.has_resource("AWS::KMS::Key", {"DeletionPolicy": "Delete"})
 
@@ -84,6 +84,21 @@ def test_nothing_that_stores_data_is_missing_above(encrypted: dict[str, Any]) ->
         "AWS::SecretsManager::Secret",
     }
     assert {item["Type"] for item in encrypted.values()} <= stateless | stores
+
+
+def test_the_names_of_services_end_as_the_partition_says(encrypted: dict[str, Any]) -> None:
+    """In China's Regions they end in amazonaws.com.cn; these two kinds of names are regional there, too."""
+    names = [
+        statement["Condition"]["StringEquals"]["kms:ViaService"]
+        for statements in role_statements(encrypted).values()
+        for statement in statements
+        if "kms:ViaService" in json.dumps(statement)
+    ]
+    (logs,) = (name for name in services(encrypted) if "logs." in name)
+    assert len(names) > 5
+    for name in (*names, json.loads(logs)):
+        _, parts = name["Fn::Join"]
+        assert parts[1:] == [{"Ref": "AWS::Region"}, ".", {"Ref": "AWS::URLSuffix"}]
 
 
 def test_eventbridge_may_use_the_key_for_this_account_only(encrypted: dict[str, Any]) -> None:

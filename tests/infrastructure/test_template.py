@@ -96,6 +96,28 @@ def test_the_stage_throttles_and_logs_and_never_logs_a_query_string(resources: d
     assert not [name for name in variables if "querystring" in name.lower() or "header" in name.lower()]
 
 
+def test_the_stage_names_its_log_group_as_api_gateway_keeps_it(resources: dict[str, Any]) -> None:
+    """With the `:*` of a log group's own ARN, the stage would differ from its template for good."""
+    (stage,) = of_type(resources, "AWS::ApiGatewayV2::Stage").values()
+    _, parts = stage["AccessLogSettings"]["DestinationArn"]["Fn::Join"]
+    assert parts[-2] == ":log-group:"
+    assert resources[parts[-1]["Ref"]]["Type"] == "AWS::Logs::LogGroup"
+
+
+def test_only_a_protected_table_and_what_the_account_shares_outlive_a_failed_deployment(
+    resources: dict[str, Any],
+) -> None:
+    kept = {name: item for name, item in resources.items() if item.get("DeletionPolicy") == "Retain"}
+    assert {item["Type"] for item in kept.values()} == {
+        *("AWS::DynamoDB::Table", "AWS::IAM::Role", "AWS::ApiGateway::Account")
+    }
+    assert len(kept) == 3
+    until_made = {
+        item["Type"] for item in resources.values() if item.get("DeletionPolicy") == "RetainExceptOnCreate"
+    }
+    assert until_made == {"AWS::Logs::LogGroup", "AWS::SecretsManager::Secret"}
+
+
 def test_functions_are_modest_logged_and_traced(resources: dict[str, Any]) -> None:
     found = functions(resources)
     assert set(found) == set(TABLE_ACTIONS)

@@ -49,6 +49,9 @@ KEPT: dict[str, tuple[str, ...]] = {
 
 POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
 
+STAYS = {"RetainExceptOnCreate": "Retain"}
+"""What is the same for a resource that is there already."""
+
 NEW: set[str] = set()
 """Logical ids that the release before did not have."""
 
@@ -96,7 +99,7 @@ def kept(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
         if item["Type"] in KEPT:
             properties = item.get("Properties", {})
             found[name] = {key: properties.get(key) for key in KEPT[item["Type"]]}
-            found[name] |= {key: item.get(key) for key in POLICIES}
+            found[name] |= {key: STAYS.get(item.get(key), item.get(key)) for key in POLICIES}
     return found
 
 
