@@ -23,7 +23,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from benchmarks import report
-from stacks import bundle
+from stacks import bundle, interpreters
 from stacks.settings import Settings
 from testbed.function_variables import function_variables
 
@@ -165,7 +165,7 @@ class Run:
 
 def _bundle(settings: Settings) -> Path:
     machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    return bundle.build(replace(settings, architecture=machine))
+    return bundle.build(replace(settings, architecture=machine, python_version=interpreters.THIS))
 
 
 def _claims(issuer: str) -> dict[str, Any]:

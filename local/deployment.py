@@ -2,6 +2,7 @@
 
 import json
 import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,14 +106,14 @@ def deploy_stack(
     Args:
         aws: a started local AWS.
         stack: the stack's id in the app.
-        context: the app's context, besides `architecture`, which is this machine's.
+        context: the app's context, over the settings of this machine.
         app: the command that runs the app; by default, the command in the folder's cdk.json.
         folder: the folder in which the CDK CLI runs.
 
     Raises:
         StepError: the CDK CLI is missing or failed; the message has its whole output.
     """
-    context = {"architecture": _architecture(), **(context or {})}
+    context = {**of_this_machine(), **(context or {})}
     options = [option for item in context.items() for option in ("-c", "=".join(item))]
     if app is not None:
         options += ["--app", app]
@@ -183,7 +184,10 @@ def _environment(aws: LocalAws) -> dict[str, str]:
     }
 
 
-def _architecture() -> str:
-    """Return Lambda's name for this machine's processor, on which the functions run."""
+def of_this_machine() -> dict[str, str]:
+    """Return the settings that let functions run here: Lambda's name of the processor, and this Python."""
     machine = platform.machine().lower()
-    return _ARCHITECTURES.get(machine, "x86_64")
+    return {
+        "architecture": _ARCHITECTURES.get(machine, "x86_64"),
+        "pythonVersion": f"{sys.version_info.major}.{sys.version_info.minor}",
+    }

@@ -39,8 +39,6 @@ def as_markdown() -> str:
 
 
 def _default(setting: "Field[Any]") -> str:
-    if setting.name == "python_version":
-        return "that of this machine"
     kind: Kind = setting.metadata["kind"]
     text = kind.write(setting.default)
     return f"`{text}`" if text else "nothing"

@@ -8,10 +8,8 @@ Three things differ from a plain `pip install -t`:
   the usual timestamp-checked bytecode for stale and compile everything again at each cold start.
 """
 
-import compileall
 import hashlib
 import json
-import py_compile
 import shutil
 import subprocess
 import sys
@@ -21,6 +19,7 @@ from pathlib import Path
 
 from entity_push.runtime.environment import AuthorizationMode
 
+from stacks import interpreters
 from stacks.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,11 +37,17 @@ BOTOCORE_DATA = (
     "_retry.json",
 )
 
-# Wheels for any of these run on Amazon Linux 2023 (glibc 2.34), the base of all supported runtimes.
-PLATFORMS = {
-    "arm64": ("manylinux2014_aarch64", "manylinux_2_28_aarch64"),
-    "x86_64": ("manylinux2014_x86_64", "manylinux_2_28_x86_64"),
-}
+MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
+
+
+def platforms(settings: Settings) -> list[str]:
+    """Return the platforms whose wheels run on a function's base.
+
+    That is Amazon Linux 2 (glibc 2.26) for python3.11, and Amazon Linux 2023 (glibc 2.34) for all later ones
+    (Lambda Developer Guide, "Lambda runtimes", and "What's new in AL2023").
+    """
+    bases = ("manylinux2014",) if settings.python_version == "3.11" else ("manylinux2014", "manylinux_2_28")
+    return [f"{base}_{MACHINES[settings.architecture]}" for base in bases]
 
 
 class BundleError(RuntimeError):
@@ -53,15 +58,15 @@ def build(settings: Settings) -> Path:
     """Return the folder to upload: the same for all functions.
 
     It is built once per content: sources, requirements (more with `authorization=oidc`), Python and
-    architecture.
+    architecture. Without the functions' own Python on this machine, it has no bytecode.
 
     Raises:
-        BundleError: pip found no wheels, or the function's Python is not installed here.
+        BundleError: pip found no wheels.
     """
     target = BUILD / _fingerprint(settings)
     if target.exists():
         return target
-    print(f"entity-push: bundling the functions for {settings.architecture} ...", file=sys.stderr)  # noqa: T201
+    _say(f"bundling the functions for {settings.architecture} and Python {settings.python_version}")
     BUILD.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         draft = Path(folder) / "bundle"
@@ -119,21 +124,22 @@ def _requirements(settings: Settings) -> list[Path]:
 
 
 def _fingerprint(settings: Settings) -> str:
-    digest = hashlib.sha256(json.dumps([settings.python_version, settings.architecture]).encode())
+    made_for = [settings.python_version, settings.architecture, is_compiled(settings)]
+    digest = hashlib.sha256(json.dumps(made_for).encode())
     for path in (*_sources(), *_requirements(settings), Path(__file__)):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
 def _install(target: Path, settings: Settings) -> None:
-    platforms = [word for name in PLATFORMS[settings.architecture] for word in ("--platform", name)]
+    chosen = [word for name in platforms(settings) for word in ("--platform", name)]
     requirements = [word for path in _requirements(settings) for word in ("--requirement", str(path))]
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
             *("--require-hashes", "--no-compile", "--only-binary=:all:", "--no-deps"),
             *("--implementation", "cp", "--python-version", settings.python_version),
-            *platforms,
+            *chosen,
             *("--target", str(target)),
             *requirements,
         ],
@@ -161,32 +167,27 @@ def _drop_unused(bundle: Path) -> None:
             path.unlink()
 
 
+def is_compiled(settings: Settings) -> bool:
+    """Tell whether the functions' own Python is here, which alone can write their bytecode."""
+    return interpreters.find(settings.python_version) is not None
+
+
 def _compile(bundle: Path, settings: Settings) -> None:
     """Write a hash-based `.pyc` for every module, with the bytecode of the function's Python."""
-    if settings.python_version == f"{sys.version_info.major}.{sys.version_info.minor}":
-        compiled = compileall.compile_dir(
-            bundle,
-            quiet=1,
-            stripdir=str(bundle),
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-        )
-    else:
-        compiled = _compile_elsewhere(bundle, f"python{settings.python_version}")
-    if not compiled:
-        raise BundleError("a module of the bundle does not compile; see above")
-
-
-def _compile_elsewhere(bundle: Path, interpreter: str) -> bool:
-    if not shutil.which(interpreter):
-        raise BundleError(
-            f"The setting pythonVersion asks for {interpreter}, which is not installed here and is needed "
-            f"to compile the functions. Install it, or leave the setting out to use this Python."
-        )
+    python = interpreters.find(settings.python_version)
+    if python is None:
+        return
+    _say(f"compiling the modules with Python {settings.python_version}")
     done = subprocess.run(
         [
-            *(interpreter, "-m", "compileall", "-q", "-s", str(bundle)),
+            *(python, "-m", "compileall", "-q", "-s", str(bundle)),
             *("--invalidation-mode", "unchecked-hash", str(bundle)),
         ],
         check=False,
     )
-    return done.returncode == 0
+    if done.returncode:
+        raise BundleError("a module of the bundle does not compile; see above")
+
+
+def _say(what: str) -> None:
+    print(f"entity-push: {what} ...", file=sys.stderr, flush=True)  # noqa: T201

@@ -1,10 +1,11 @@
 """Entity Push as one construct, for our own stack and for the stacks of other CDK apps."""
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import Annotations, CfnOutput, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 from entity_push.runtime.environment import AuthorizationMode
 
+from stacks import bundle, interpreters
 from stacks.alarms import Alarms
 from stacks.authorization import Authorization
 from stacks.bus import event_bus
@@ -42,6 +43,8 @@ class EntityPush(Construct):
         self._settings = settings = settings or Settings()
         self.name = "-".join([Stack.of(self).stack_name, *self._ids()])
         Encryption(self, settings=settings, name=self.name, prefix=name_prefix(self._ids()))
+        if not bundle.is_compiled(settings):
+            self._warn_of_slow_starts()
         self.table = Storage(self, "Storage", settings=settings).table
         self.bus = event_bus(self, settings)
         authorization = Authorization(self, "Authorizer", settings=settings, name=self.name)
@@ -95,6 +98,15 @@ class EntityPush(Construct):
         Encryption.of(self).let_use(grantee, actions)
         return iam.Grant.add_to_principal(
             grantee=grantee, actions=actions, resource_arns=[self.token_secret.secret_arn]
+        )
+
+    def _warn_of_slow_starts(self) -> None:
+        version = self._settings.python_version
+        Annotations.of(self).add_warning_v2(
+            "entity-push:no-bytecode",
+            f"Python {version}, which the functions run on, is not installed here. So their bytecode is left "
+            f"out, and importing them takes two to three times as long at each cold start. Install "
+            f"python{version}, or let them run on this one: -c pythonVersion={interpreters.THIS}",
         )
 
     def _ids(self) -> list[str]:

@@ -100,7 +100,7 @@ class AppFunction(Construct):
         acknowledge(
             self,
             "L1",
-            "The runtime is the Python that compiled the bytecode; all that may be set are supported.",
+            "One runtime for all machines (setting pythonVersion); all that may be set are supported.",
         )
 
     def allow(

@@ -5,7 +5,6 @@ Our own app reads them from the CDK context (stacks/app_settings.py); another ap
 
 import difflib
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import Field, InitVar, dataclass, field, fields
 from typing import Any, Self
@@ -18,6 +17,9 @@ from stacks.retention import LOG_RETENTIONS
 from stacks.setting_kinds import Kind, choice, flag, list_of, matching, one_of_numbers, rates, whole
 
 SUPPORTED_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+
+DEFAULT_PYTHON = "3.13"
+"""One for all machines: otherwise two people who deploy in turn would change every function's runtime."""
 
 
 class SettingError(ValueError):
@@ -40,11 +42,6 @@ _SAFE_ISSUER = re.compile(r"https://[!-~]+|http://(127\.0\.0\.1|localhost)(:[0-9
 def setting_field(default: Any, kind: Kind, doc: str) -> Any:
     """Return the field of a setting, with what is allowed and what it does."""
     return field(default=default, metadata={"kind": kind, "doc": doc})
-
-
-def _this_python() -> str:
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return version if version in SUPPORTED_PYTHONS else SUPPORTED_PYTHONS[-1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +82,10 @@ class Settings:
         "arm64", choice("arm64", "x86_64"), "Processor of the functions. arm64 costs a fifth less."
     )
     python_version: str = setting_field(
-        _this_python(),
+        DEFAULT_PYTHON,
         choice(*SUPPORTED_PYTHONS),
-        "Python of the functions. The default is the one that runs the CDK app; another one must be "
-        "installed here too (as python3.x), because it compiles the bytecode.",
+        "Python of the functions, wherever they are deployed from. Where it is installed (as python3.x), it "
+        "compiles their bytecode. Elsewhere they go without, cold starts take longer, and the synth warns.",
     )
     authorization: str = setting_field(
         AuthorizationMode.JWT,

@@ -1,10 +1,10 @@
 """The Python that runs a function."""
 
 import logging
-import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+from stacks import interpreters
 
 logger = logging.getLogger("local.emulator.interpreters")
 
@@ -23,20 +23,7 @@ def find_interpreter(runtime: str, search_path: str) -> str:
     own = str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}")
     if runtime == f"python3.{sys.version_info.minor}":
         return own
-    found = shutil.which(runtime, path=search_path)
-    if found and _is_version(found, runtime):
+    if found := interpreters.find(runtime.removeprefix("python"), search_path):
         return found
     logger.warning("No %s on the PATH: its functions run on %s", runtime, own)
     return own
-
-
-def _is_version(binary: str, runtime: str) -> bool:
-    """Tell whether a binary has a version, by asking it: a version manager's shim may lack its Python."""
-    ask = "import sys; print('python%d.%d' % sys.version_info[:2])"
-    try:
-        answer = subprocess.run(
-            [binary, "-S", "-c", ask], capture_output=True, text=True, check=True, timeout=10
-        )
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return answer.stdout.strip() == runtime

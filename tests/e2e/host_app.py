@@ -23,6 +23,7 @@ settings = Settings(
     event_bus="own",
     retain_data=False,
     architecture=app.node.try_get_context("architecture") or "arm64",
+    python_version=app.node.try_get_context("pythonVersion") or "3.13",
 )
 for name in CONSTRUCTS:
     push = EntityPush(stack, name, settings=settings)

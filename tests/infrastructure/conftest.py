@@ -9,6 +9,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
 
+from stacks import interpreters
 from stacks.app_settings import AppSettings
 from stacks.entity_push_stack import EntityPushStack
 
@@ -20,8 +21,11 @@ def feature_flags() -> dict[str, Any]:
 
 
 def make_stack(context: Mapping[str, Any]) -> EntityPushStack:
-    """Return the stack as `cdk deploy` would make it with these settings and cdk.json's feature flags."""
-    app = cdk.App(context={**feature_flags(), **context})
+    """Return the stack as `cdk deploy` would make it with these settings and cdk.json's feature flags.
+
+    The functions' Python is this one, which can compile them.
+    """
+    app = cdk.App(context={**feature_flags(), "pythonVersion": interpreters.THIS, **context})
     settings = AppSettings.from_context(app.node.get_all_context())
     return EntityPushStack(app, settings.stack_name, settings=settings)
 

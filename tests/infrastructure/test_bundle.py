@@ -6,18 +6,20 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from stacks import bundle
+from stacks import bundle, interpreters
 from stacks.settings import Settings
 from testbed.function_variables import function_variables
 
 MODULES = tuple(sorted(source.stem for source in bundle.LAMBDAS.glob("*.py")))
 
-OIDC = Settings(authorization="oidc", token_issuer="https://example.com/", token_audience="app")
+HERE = Settings(python_version=interpreters.THIS)
+OIDC = replace(HERE, authorization="oidc", token_issuer="https://example.com/", token_audience="app")
 
 # Loaded by a function, each of these would cost more than the function itself
 # (docs/explanation/performance.md).
@@ -39,7 +41,7 @@ print(json.dumps({"compiled": compiled, "modules": sorted(sys.modules)}))
 
 
 def test_every_module_has_bytecode_that_is_valid_whatever_the_files_date() -> None:
-    folder = bundle.build(Settings())
+    folder = bundle.build(HERE)
     sources = list(folder.rglob("*.py"))
     assert len(sources) > 200
     for source in sources:
@@ -50,7 +52,7 @@ def test_every_module_has_bytecode_that_is_valid_whatever_the_files_date() -> No
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return unpack(Settings(architecture=architecture()), tmp_path_factory.mktemp("zip"))
+    return unpack(replace(HERE, architecture=architecture()), tmp_path_factory.mktemp("zip"))
 
 
 @pytest.fixture(scope="module")
@@ -110,21 +112,66 @@ def test_only_an_issuers_tokens_need_the_library_for_public_keys(unpacked: Path,
 
 
 def test_bundles_differ_only_where_their_requirements_do() -> None:
-    plain = bundle._fingerprint(Settings())
-    assert bundle._fingerprint(Settings(authorization="none")) == plain
-    assert bundle._fingerprint(Settings(token_issuer="Orders")) == plain
+    plain = bundle._fingerprint(HERE)
+    assert bundle._fingerprint(replace(HERE, authorization="none")) == plain
+    assert bundle._fingerprint(replace(HERE, token_issuer="Orders")) == plain
     assert bundle._fingerprint(OIDC) != plain
 
 
-@pytest.mark.parametrize(("settings", "megabytes"), [(Settings(), 20), (OIDC, 36)])
+@pytest.mark.parametrize(("settings", "megabytes"), [(HERE, 20), (OIDC, 36)])
 def test_it_is_small(settings: Settings, megabytes: int) -> None:
     folder = bundle.build(settings)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     assert size < megabytes * 2**20
 
 
-def test_a_python_that_is_not_here_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda _name: None)
-    other = "3.12" if sys.version_info[:2] != (3, 12) else "3.13"
-    with pytest.raises(bundle.BundleError, match=f"pythonVersion asks for python{other}"):
-        bundle._compile(Path(), Settings(python_version=other))
+@pytest.fixture
+def without_others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make this machine one that has no Python but the one that runs this."""
+    monkeypatch.setattr(shutil, "which", lambda _name, **_options: None)
+    interpreters.find.cache_clear()
+    yield
+    interpreters.find.cache_clear()
+
+
+OTHER = Settings(python_version="3.12" if interpreters.THIS != "3.12" else "3.13")
+
+
+@pytest.mark.usefixtures("without_others")
+def test_where_the_functions_python_is_missing_they_go_without_bytecode(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text("x = 1\n")
+    bundle._compile(tmp_path, OTHER)
+    assert list(tmp_path.rglob("*.pyc")) == []
+    bundle._compile(tmp_path, HERE)
+    assert len(list(tmp_path.rglob("*.pyc"))) == 1
+
+
+def test_a_bundle_without_bytecode_is_not_taken_for_one_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_it = bundle._fingerprint(HERE)
+    monkeypatch.setattr(bundle, "is_compiled", lambda _settings: False)
+    assert bundle._fingerprint(HERE) != with_it
+
+
+def test_a_shim_without_its_python_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = OTHER.python_version
+    shim = tmp_path / f"python{version}"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for answer, expected in (("exit 127", None), ("echo 3.1", None), (f"echo {version}", str(shim))):
+        shim.write_text(f"#!/bin/sh\n{answer}\n")
+        shim.chmod(0o755)
+        interpreters.find.cache_clear()
+        assert interpreters.find(version) == expected
+    interpreters.find.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("version", "architecture", "expected"),
+    [
+        ("3.11", "arm64", ["manylinux2014_aarch64"]),
+        ("3.12", "x86_64", ["manylinux2014_x86_64", "manylinux_2_28_x86_64"]),
+        ("3.14", "arm64", ["manylinux2014_aarch64", "manylinux_2_28_aarch64"]),
+    ],
+)
+def test_wheels_fit_the_runtimes_glibc(version: str, architecture: str, expected: list[str]) -> None:
+    """python3.11 is based on Amazon Linux 2 with glibc 2.26, the later ones on 2.34."""
+    assert bundle.platforms(Settings(python_version=version, architecture=architecture)) == expected

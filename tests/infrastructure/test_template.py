@@ -8,6 +8,7 @@ import pytest
 from aws_cdk import assertions
 from entity_push.runtime.environment import ENVIRONMENTS
 
+from stacks import bundle
 from tests.infrastructure.conftest import make_stack, of_type
 from tests.infrastructure.linters import findings_of_cfn_lint, raise_findings_of_cdk_nag
 from tests.infrastructure.policies import are_of_own_rules, as_list
@@ -336,6 +337,17 @@ def test_without_authorization_it_is_said_loudly_and_nothing_of_it_is_deployed()
     assert "expire" not in functions(found.to_json()["Resources"])
     warnings = assertions.Annotations.from_stack(stack).find_warning(
         "*", assertions.Match.string_like_regexp("NO AUTHORIZATION")
+    )
+    assert len(warnings) == 1
+
+
+def test_functions_without_bytecode_are_said_with_both_remedies(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(bundle, "is_compiled", lambda _settings: False)
+    monkeypatch.setattr(bundle, "build", lambda _settings: tmp_path)
+    warnings = assertions.Annotations.from_stack(make_stack({})).find_warning(
+        "*", assertions.Match.string_like_regexp("Install python3.*or let them.*-c pythonVersion=")
     )
     assert len(warnings) == 1
 
