@@ -6,6 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
+# Settings of environments/$(ENV).json. From make's command line only: a shell may have a variable of this name.
+ifeq ($(origin ENV),command line)
+export ENTITY_PUSH_ENVIRONMENT := $(ENV)
+else ifneq ($(wildcard environments/$(ENV).json),)
+$(error The variable ENV of the shell is not looked at: make ENV=$(ENV) ...)
+endif
+
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export PYTHONPATH := $(CURDIR):$(CURDIR)/lambdas:$(CURDIR)/clients/python/src
 export CDK_DISABLE_CLI_TELEMETRY := true
@@ -13,6 +20,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo local synth bootstrap deploy destroy check test lint format unit e2e token rotate redrive forget rules soak fuzz conformance bench mutants audit lock clean
+.PHONY: help setup demo local synth diff bootstrap deploy destroy check test lint format unit e2e token rotate redrive forget rules soak fuzz bench mutants audit lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -47,16 +55,19 @@ local: setup  ## The same, but stay up until Ctrl-C
 	@python -m local up $(ARGS)
 
 synth: setup  ## Write the CloudFormation template to cdk.out
-	@cdk synth --quiet $(ARGS)
+	@python -m operations.cdk synth --quiet $(ARGS)
 
-deploy: setup  ## Deploy to the AWS account of your credentials, e.g. make deploy ARGS="-c eventBus=own"
-	@cdk deploy $(ARGS)
+diff: setup  ## Show what make deploy would change, with the same ARGS and ENV
+	@python -m operations.cdk diff $(ARGS)
+
+deploy: setup  ## Deploy to your AWS account: make deploy ARGS="-c eventBus=own", make deploy ENV=staging
+	@python -m operations.cdk deploy $(ARGS)
 
 bootstrap: setup  ## Prepare the account and Region for the CDK, once
-	@cdk bootstrap $(ARGS)
+	@python -m operations.cdk bootstrap $(ARGS)
 
-destroy: setup  ## Delete a deployment, with the ARGS that it was deployed with
-	@cdk destroy $(ARGS)
+destroy: setup  ## Delete a deployment, with the ARGS and the ENV that it was deployed with
+	@python -m operations.cdk destroy $(ARGS)
 
 check: setup  ## While one works: format, lint, types and unit tests at once, in less than a minute
 	@python -m tests.parts --at-once format lint types unit

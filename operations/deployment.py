@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from operations import environments
+from operations.environments import Environment, EnvironmentFileError
 from stacks.contract import DEFAULT_CONSTRUCT, DEFAULT_STACK_NAME, name_prefix
 
 _URL = "WebSocketUrl"
@@ -49,7 +52,9 @@ class Deployment:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that name a deployment. Without any, the local one is meant while it is up."""
     group = parser.add_argument_group(
-        "which deployment", "With none of these: the local AWS while `make local` is up, else your account."
+        "which deployment",
+        "With none of these: the local AWS while `make local` is up, else your account. "
+        "`make … ENV=staging` takes them from environments/staging.json.",
     )
     group.add_argument("--local", action="store_true", help="the local AWS that `make local` keeps up")
     group.add_argument("--stack", help=f"the stack's name in your account (default: {DEFAULT_STACK_NAME})")
@@ -71,15 +76,21 @@ def find(arguments: argparse.Namespace) -> Deployment:
     Raises:
         DeploymentError: the deployment can't be found, or the credentials don't allow to look.
     """
-    in_account = any((arguments.stack, arguments.region, arguments.profile))
+    try:
+        environment = environments.chosen()
+    except EnvironmentFileError as error:
+        raise DeploymentError(str(error)) from error
+    in_account = any((arguments.stack, arguments.region, arguments.profile, environment.name))
     if arguments.local and in_account:
-        raise DeploymentError("--local says which deployment alone: leave --stack, --region, --profile out.")
+        raise DeploymentError(
+            "--local says which deployment alone: leave --stack, --region, --profile and ENV out."
+        )
     if arguments.local:
         return _local(arguments.construct)
     if not in_account and LOCAL_OUTPUTS.exists():
         print("(the local AWS is meant, since it is up; your account with --stack)", file=sys.stderr)
         return _local(arguments.construct)
-    return _deployed(arguments)
+    return _deployed(arguments, environment)
 
 
 def outputs_of(outputs: Mapping[str, str], construct: str) -> dict[str, str]:
@@ -113,10 +124,13 @@ def _local(construct: str) -> Deployment:
     return Deployment(outputs_of(outputs, construct), session, outputs["EndpointUrl"])
 
 
-def _deployed(arguments: argparse.Namespace) -> Deployment:
-    stack = arguments.stack or DEFAULT_STACK_NAME
+def _deployed(arguments: argparse.Namespace, environment: Environment) -> Deployment:
+    stack = arguments.stack or environment.settings.get("stackName") or DEFAULT_STACK_NAME
     try:
-        session = boto3.Session(region_name=arguments.region, profile_name=arguments.profile)
+        session = boto3.Session(
+            region_name=arguments.region or environment.region or os.environ.get("AWS_REGION"),
+            profile_name=arguments.profile or environment.profile,
+        )
         stacks = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except (ClientError, BotoCoreError) as error:
         raise DeploymentError(

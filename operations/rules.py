@@ -19,6 +19,8 @@ from entity_push.protocol.event_rules import EventRule, by_name, read_rules
 from entity_push.protocol.events import Event, EventOfSeveral
 from entity_push.push.messages import read_message
 
+from operations import environments
+from operations.environments import EnvironmentFileError
 from operations.visible import visible
 
 CDK_JSON = Path(__file__).resolve().parents[1] / "cdk.json"
@@ -30,6 +32,7 @@ MOST_SHOWN = 300
 EXAMPLES = """\
 examples:
   make rules ARGS="try event.json"                      the rules in cdk.json
+  make rules ARGS="try event.json" ENV=staging          the rules in environments/staging.json
   make rules ARGS="try event.json --rules rules.json"   the rules in another file: a list
 
 The file has an event, as EventBridge hands it on, or entries, as `aws events put-events --entries` takes
@@ -64,7 +67,7 @@ def chosen_rules(rules: str | None, context: Sequence[str]) -> tuple[EventRule, 
     elif given:
         where, value = f"-c {SETTING}", given[SETTING]
     else:
-        where, value = "cdk.json", _json_of(CDK_JSON).get("context", {}).get(SETTING, [])
+        where, value = _configured()
     try:
         found = read_rules(value)
     except ValueError as error:
@@ -72,6 +75,17 @@ def chosen_rules(rules: str | None, context: Sequence[str]) -> tuple[EventRule, 
     if not found:
         raise RulesError(f"{where} has no {SETTING}. Name a file with --rules, or give -c {SETTING}=…")
     return found
+
+
+def _configured() -> tuple[str, Any]:
+    """Return the rules of the environment that is chosen, or else of cdk.json, with where they stand."""
+    try:
+        environment = environments.chosen()
+    except EnvironmentFileError as error:
+        raise RulesError(str(error)) from error
+    if SETTING in environment.settings:
+        return f"environments/{environment.name}.json", environment.settings[SETTING]
+    return "cdk.json", _json_of(CDK_JSON).get("context", {}).get(SETTING, [])
 
 
 def events_in(path: Path) -> list[Json]:
