@@ -9,16 +9,20 @@ from local.aws import LocalAwsError
 from local.demo import DemoError, demo
 from local.steps import StepError, say
 from local.up import up
+from operations import environments
+from operations.environments import EnvironmentFileError
 
 
 def main() -> None:
     """Run the command of the command line. A failure is a sentence and exit code 1."""
-    command = _parse().command
+    chosen = _parse()
+    command: str = chosen.command
     # SIGTERM stops the emulator, as Ctrl-C does.
     signal.signal(signal.SIGTERM, _leave)
     try:
-        {"up": up, "demo": demo}[command]()
-    except (LocalAwsError, StepError) as error:
+        context = environments.chosen().context | dict(chosen.context)
+        {"up": up, "demo": demo}[command](context)
+    except (LocalAwsError, StepError, EnvironmentFileError) as error:
         sys.exit(f"\n{error}")
     except DemoError as error:
         sys.exit(f"\nThe demo failed: {error}")
@@ -35,9 +39,27 @@ def _parse() -> argparse.Namespace:
         epilog="LOCAL_PORT=<port> chooses another port than 4600; 0 takes any free one.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="start, deploy, show how to try it, stay until Ctrl-C")
-    commands.add_parser("demo", help="start, deploy, show an update on its way, stop")
+    for name, what in (
+        ("up", "start, deploy, show how to try it, stay until Ctrl-C"),
+        ("demo", "start, deploy, show an update on its way, stop"),
+    ):
+        command = commands.add_parser(name, help=what, description=what)
+        command.add_argument(
+            *("-c", "--context"),
+            type=_setting,
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="a setting, as for make deploy",
+        )
     return parser.parse_args()
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form name=value")
+    return name, value
 
 
 def _leave(_signal: int, _frame: object) -> NoReturn:

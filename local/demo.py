@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,13 @@ SILENCE_SECONDS = 3.0
 USER = "demo"
 ENTITY = "myEntityId"
 SUBSCRIBE_TO_ANOTHER = '{"action":"subscribe","entityId":"anotherEntityId"}'
+MISSED = ("paid", "shipped")
+"""The messages of the updates that come while the client is away."""
+
 PUT_EVENTS = f"aws events put-events --entries file://{EVENT_FILE}"
+
+
+Json = dict[str, Any]
 
 
 class DemoError(Exception):
@@ -42,8 +49,11 @@ class RefusedError(DemoError):
         self.status = status
 
 
-def demo() -> None:
-    """Start, deploy, connect, subscribe, put an event, see its update; unsubscribe, see no update.
+def demo(context: Mapping[str, str] | None = None) -> None:
+    """Start, deploy, and show it: an update arrives, what was missed is replayed, and silence after that.
+
+    Args:
+        context: settings of the deployment.
 
     Raises:
         DemoError: an expectation failed; the message names the expectation.
@@ -55,7 +65,7 @@ def demo() -> None:
     try:
         with step(f"Starting the local AWS on {aws.where}"):
             aws.start()
-        outputs = deploy(aws)
+        outputs = deploy(aws, context)
         try:
             _show(aws, outputs)
         except DemoError as error:
@@ -76,7 +86,21 @@ def _show(aws: LocalAws, outputs: Outputs) -> None:
         say("==> Subscribing to another one is refused, as the token says")
         _expect_answer(client, SUBSCRIBE_TO_ANOTHER, {"type": "error", "code": "forbidden"})
         _show_update_by_cli(aws, client)
-        _show_update_from_python(aws, client)
+        seen = _show_update_from_python(aws, client)
+    _show_replay(aws, outputs, token, seen)
+
+
+def _show_replay(aws: LocalAws, outputs: Outputs, token: str, seen: str) -> None:
+    """Come back with a cursor: what was missed is in the answer, in order."""
+    say("==> The client goes away. Meanwhile, two events are put")
+    entries = json.loads((ROOT / EVENT_FILE).read_text())
+    for message in MISSED:
+        detail = json.dumps({"entityId": ENTITY, "message": message})
+        say(f"    {detail}")
+        aws.client("events").put_events(Entries=[{**entries[0], "Detail": detail}])
+    say("==> It comes back, and says which cursor it saw last")
+    with _connect(outputs, "websocket", token) as client:
+        _expect_missed(client, seen)
         say("==> Unsubscribing")
         _expect_answer(client, UNSUBSCRIBE, {"type": "unsubscribed", "entityId": ENTITY})
         _show_silence(aws, client)
@@ -120,16 +144,30 @@ def _show_update_by_cli(aws: LocalAws, client: ClientConnection) -> None:
     say(f"    it arrived {seconds:.1f} s after the command began, most of which the CLI needs to start")
 
 
-def _show_update_from_python(aws: LocalAws, client: ClientConnection) -> None:
-    """Measure the way from put-events to the client, without the CLI's own start."""
+def _show_update_from_python(aws: LocalAws, client: ClientConnection) -> str:
+    """Measure the way from put-events to the client, without the CLI's own start; return the cursor."""
     say("==> Putting the event again, from a running program")
     events = aws.client("events")
     events.list_event_buses()  # the first call of a client opens its connection
     entries = json.loads((ROOT / EVENT_FILE).read_text())
     began = time.monotonic()
     events.put_events(Entries=entries)
-    _expect_update(client)
+    cursor: str = _expect_update(client)["cursor"]
     say(f"    it arrived {(time.monotonic() - began) * 1000:.0f} ms after put-events was called")
+    return cursor
+
+
+def _expect_missed(client: ClientConnection, seen: str) -> None:
+    """Subscribe with a cursor. The missed updates are in the answer, or pushed if it came before them."""
+    frame = json.dumps({"action": "subscribe", "entityId": ENTITY, "since": seen}, separators=(",", ":"))
+    answer = _expect_answer(
+        client, frame, {"type": "subscribed", "entityId": ENTITY, "recovered": True, "more": False}
+    )
+    missed = [update["message"] for update in answer["updates"]]
+    while len(missed) < len(MISSED):
+        missed.append(_expect_frame(client, {"type": "Entity Updated", "entityId": ENTITY})["message"])
+    _expect(missed == list(MISSED), f"the missed updates should be {MISSED}, and are {missed}")
+    say(f"    it has missed nothing: {' '.join(missed)}")
 
 
 def _show_silence(aws: LocalAws, client: ClientConnection) -> None:
@@ -143,28 +181,29 @@ def _show_silence(aws: LocalAws, client: ClientConnection) -> None:
         raise DemoError(f"a frame arrived although nothing is subscribed to: {frame!r}")
 
 
-def _expect_answer(client: ClientConnection, frame: str, expected: dict[str, str]) -> None:
+def _expect_answer(client: ClientConnection, frame: str, expected: Json) -> Json:
     say(f"    > {frame}")
     client.send(frame)
-    _expect_frame(client, expected)
+    return _expect_frame(client, expected)
 
 
-def _expect_update(client: ClientConnection) -> None:
+def _expect_update(client: ClientConnection) -> Json:
     detail = json.loads(json.loads((ROOT / EVENT_FILE).read_text())[0]["Detail"])
-    _expect_frame(client, {"type": "Entity Updated", **detail})
+    return _expect_frame(client, {"type": "Entity Updated", **detail})
 
 
-def _expect_frame(client: ClientConnection, expected: dict[str, str]) -> None:
-    """Show the next frame. It must have the expected members, among others."""
+def _expect_frame(client: ClientConnection, expected: Json) -> Json:
+    """Show the next frame, and return it. It must have the expected members, among others."""
     try:
         text = client.recv(timeout=ANSWER_SECONDS)
     except TimeoutError as error:
         wanted = json.dumps(expected)
         raise DemoError(f"no frame within {ANSWER_SECONDS:.0f} s, but expected {wanted}") from error
     say(f"    < {text!s}")
-    frame = json.loads(text)
+    frame: Json = json.loads(text)
     missing = {name: value for name, value in expected.items() if frame.get(name) != value}
     _expect(not missing, f"the frame should have {json.dumps(missing)}")
+    return frame
 
 
 def _expect(condition: bool, otherwise: str) -> None:

@@ -60,8 +60,12 @@ class Outputs:
         return self.stack["EventBusName"]
 
     def save(self, path: Path) -> None:
-        """Write the outputs as one flat JSON object, with `LocalWebSocketUrl` and `EndpointUrl`."""
-        local = {"LocalWebSocketUrl": self.web_socket_url, "EndpointUrl": self.endpoint_url}
+        """Write the outputs as one flat JSON object. URLs are those of this machine, with `EndpointUrl`."""
+        local = {
+            "WebSocketUrl": self.web_socket_url,
+            "CallbackUrl": self.callback_url,
+            "EndpointUrl": self.endpoint_url,
+        }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({**self.stack, **local}, indent=2) + "\n")
 
@@ -90,6 +94,7 @@ def deploy(
     settings = {"retainData": "false", **(context or {})}
     if stack != DEFAULT_STACK_NAME:
         settings.setdefault("stackName", stack)
+    stack = settings.get("stackName", stack)
     return read_outputs(aws, deploy_stack(aws, stack, settings, folder=app))
 
 

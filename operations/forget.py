@@ -132,6 +132,8 @@ def main(arguments: list[str] | None = None) -> int:
         found = deployment.find(chosen)
         histories = Histories(found.client("dynamodb"), chosen.table or found.outputs["TableName"])
         if chosen.all:
+            if not deployment.may_change(found, "Forget all histories", said_yes=chosen.yes):
+                return 1
             histories.forget_all()
         for channel in channels:
             had = histories.forget(channel)
@@ -169,6 +171,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         )
     parser.add_argument("--everyone", action="store_true", help="the history of the broadcasts")
     parser.add_argument("--all", action="store_true", help="every history in the table")
+    parser.add_argument(
+        "--yes", action="store_true", help="do not ask before --all; in the local AWS nobody is asked"
+    )
     parser.add_argument(
         "--table", help="a restored table that is not in the stack yet (default: the stack's)"
     )

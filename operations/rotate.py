@@ -44,8 +44,13 @@ def main(arguments: list[str] | None = None) -> int:
         "Tokens of the old one stay good until the next rotation.",
     )
     deployment.add_arguments(parser)
+    parser.add_argument("--yes", action="store_true", help="don't ask; in the local AWS nobody is asked")
+    chosen = parser.parse_args(arguments)
     try:
-        rotate(deployment.find(parser.parse_args(arguments)))
+        found = deployment.find(chosen)
+        if not deployment.may_change(found, "Rotate the secret", said_yes=chosen.yes):
+            return 1
+        rotate(found)
     except (DeploymentError, MintingError) as error:
         print(f"rotate: {error}", file=sys.stderr)
         return 1

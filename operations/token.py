@@ -5,12 +5,15 @@ make token ARGS="--user alice --subscribe 'orders/*'"
 
 import argparse
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from operations import deployment
 from operations.deployment import DeploymentError
 from operations.minting import DEFAULT_SECONDS, MintingError, TokenSigner
+from operations.visible import visible
 
 EXAMPLES = """\
 examples:
@@ -18,7 +21,7 @@ examples:
   make token ARGS="--user shop --publish '*' --minutes 1440 --stack Orders --profile production"
 
   token=$(make -s token ARGS="--user me --subscribe '*'")
-  wscat -c <WebSocketUrl> -s websocket -H "Authorization: Bearer $token"
+  wscat -c <WebSocketUrl> -H "Authorization: Bearer $token"
 
 patterns:
   orders/42   this entity
@@ -44,10 +47,23 @@ def main(arguments: list[str] | None = None) -> int:
         return _failed(str(error))
     except (ClientError, BotoCoreError) as error:
         return _failed(f"The deployment's secret could not be read: {error}")
-    if not chosen.subscribe and not chosen.publish:
-        _note("this token may connect, and nothing else: it has neither --subscribe nor --publish.")
+    _tell_grants(chosen.subscribe, chosen.publish)
     print(token)
     return 0
+
+
+def _tell_grants(subscribe: Sequence[str], publish: Sequence[str]) -> None:
+    if not subscribe and not publish:
+        _note("this token may connect, and nothing else: it has neither --subscribe nor --publish.")
+        return
+    told = {"may subscribe to": subscribe, "may publish to": publish}
+    _note("; ".join(f"{what}: {visible('  '.join(grants))}" for what, grants in told.items() if grants))
+    for name, grants in (("subscribe", subscribe), ("publish", publish)):
+        if len(grants) > 1 and all("/" not in grant and Path(grant).exists() for grant in grants):
+            _note(
+                "these are the names of files in this folder, which a shell makes of a bare *. "
+                f"For all entities: --{name} '*'"
+            )
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

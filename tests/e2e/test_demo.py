@@ -22,6 +22,7 @@ def test_the_demo_works_and_cleans_up(app: App) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     for line in (
         *("< 401", '"type":"subscribed"', '"code":"forbidden"', "The example worked!"),
+        *('"recovered":true,"updates":[{', "it has missed nothing: paid shipped"),
         *('"type":"unsubscribed"', "nothing arrived"),
     ):
         assert line in done.stdout

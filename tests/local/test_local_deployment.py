@@ -44,7 +44,8 @@ def test_outputs_are_saved_flat(tmp_path: Path) -> None:
     outputs.save(tmp_path / "new" / "outputs.json")
     assert json.loads((tmp_path / "new" / "outputs.json").read_text()) == {
         **STACK,
-        "LocalWebSocketUrl": outputs.web_socket_url,
+        "WebSocketUrl": outputs.web_socket_url,
+        "CallbackUrl": outputs.callback_url,
         "EndpointUrl": outputs.endpoint_url,
     }
 
@@ -71,7 +72,7 @@ def test_the_shown_wscat_connects_with_a_token(tmp_path: Path) -> None:
         ["sh", "-c", command[0]], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == [
-        *("-c", "ws://127.0.0.1:4711/_aws/execute-api/abc123/prod", "-s", "websocket"),
+        *("-c", "ws://127.0.0.1:4711/_aws/execute-api/abc123/prod"),
         *("-H", "Authorization: Bearer token of <-s token ARGS=--user me --subscribe myEntityId>"),
     ]
 
@@ -108,7 +109,7 @@ from local.__main__ import main
 from local.deployment import read_outputs
 stack, outputs_file = sys.argv.pop(), sys.argv.pop()
 local.up.OUTPUTS_FILE = Path(outputs_file)
-local.up.deploy = lambda aws: read_outputs(aws, json.loads(stack))
+local.up.deploy = lambda aws, context: read_outputs(aws, json.loads(stack))
 main()
 """
 
@@ -116,10 +117,11 @@ main()
 def test_make_local_stays_until_ctrl_c_and_stops_what_it_started(tmp_path: Path) -> None:
     outputs_file = tmp_path / "outputs.json"
     command = [sys.executable, "-c", WITHOUT_DEPLOYING, "up", str(outputs_file), json.dumps(STACK)]
+    environment = {"LOCAL_PORT": "0", "PYTHONPATH": f"{ROOT}:{ROOT / 'lambdas'}"}
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={"LOCAL_PORT": "0", "PYTHONPATH": f"{ROOT}:{ROOT / 'lambdas'}"},
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -128,12 +130,18 @@ def test_make_local_stays_until_ctrl_c_and_stops_what_it_started(tmp_path: Path)
     try:
         shown = _read_until(process, "Ctrl-C here stops everything.")
         outputs = json.loads(outputs_file.read_text())
-        assert outputs["LocalWebSocketUrl"] in shown
+        assert outputs["WebSocketUrl"] in shown
         port = int(outputs["EndpointUrl"].rsplit(":", 1)[1])
         group = group_of(port)
         assert group is not None
         assert not gone(group, within=0.7)
         assert process.poll() is None
+        second = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert second.returncode == 1
+        assert "is running in this folder already" in second.stderr
+        assert json.loads(outputs_file.read_text()) == outputs, "the second took away what the first has"
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 0
     finally:

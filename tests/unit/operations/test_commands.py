@@ -1,6 +1,8 @@
 """The commands of those who run a deployment: which one they mean, and what they do to it."""
 
+import io
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,15 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from operations import deployment, rotate, token
+from operations import deployment, environments, rotate, token
 
-LOCAL = {"WebSocketUrl": "wss://x", "Authorization": "none", "EndpointUrl": "http://127.0.0.1:4711"}
+
+@pytest.fixture
+def local() -> Iterator[dict[str, str]]:
+    """The outputs of a local deployment, with an endpoint that something listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield {"WebSocketUrl": "wss://x", "Authorization": "none", "EndpointUrl": endpoint}
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +107,23 @@ def test_a_token_is_printed_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["subscribe"] == ["orders/*", "users/alice", "news"]
     assert found["publish"] == ["*"]
     assert 30 <= found["exp"] - found["iat"] <= 31
-    assert shown.err == ""
+    assert "may subscribe to: orders/*  users/alice  news; may publish to: *" in shown.err
+    assert "files" not in shown.err
+
+
+@pytest.mark.usefixtures("account")
+def test_grants_that_are_the_names_of_files_come_with_a_warning(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell makes these of a bare `*`."""
+    for name in ("Makefile", "README.md"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert token.main(["--user", "alice", "--subscribe", "Makefile", "README.md"]) == 0
+    shown = capsys.readouterr()
+    assert claims(shown.out, "1" * 64)["subscribe"] == ["Makefile", "README.md"]
+    assert "names of files in this folder" in shown.err
+    assert "--subscribe '*'" in shown.err
 
 
 @pytest.mark.usefixtures("account")
@@ -135,7 +159,13 @@ def test_a_mistake_is_a_sentence_and_no_token(
     assert says in shown.err
 
 
-@pytest.mark.parametrize("command", [rotate.main, lambda chosen: token.main([*chosen, "--user", "a"])])
+@pytest.mark.parametrize(
+    "command",
+    [
+        lambda chosen: rotate.main([*chosen, "--yes"]),
+        lambda chosen: token.main([*chosen, "--user", "a"]),
+    ],
+)
 def test_without_a_secret_to_read_it_says_so(
     account: str, command: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,6 +174,23 @@ def test_without_a_secret_to_read_it_says_so(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "secret could not be" in shown.err
+
+
+@pytest.mark.parametrize(("answer", "rotated"), [("yes", True), ("y", False), ("", False), (None, False)])
+def test_rotating_in_an_account_asks_first(
+    account: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    answer: str | None,
+    rotated: bool,
+) -> None:
+    """None: there is no terminal to ask in."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{answer}\n"))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: answer is not None, raising=False)
+    assert rotate.main(["--stack", "Orders"]) == (0 if rotated else 1)
+    secret = secrets().get_secret_value(SecretId=account)["SecretString"]
+    assert (secret != "1" * 64) == rotated
+    assert "Orders in us-east-1" in capsys.readouterr().err
 
 
 def test_rotating_once_keeps_the_old_secret_and_twice_drops_it(
@@ -158,13 +205,13 @@ def test_rotating_once_keeps_the_old_secret_and_twice_drops_it(
         }
         return {stage: text for stage, text in read.items() if stage.startswith("AWS")}
 
-    assert rotate.main([]) == 0
+    assert rotate.main(["--yes"]) == 0
     once = stages()
     assert once["AWSPREVIOUS"] == "1" * 64
     assert len(once["AWSCURRENT"]) == 64
     assert once["AWSCURRENT"].isalnum()
     assert len(set(once["AWSCURRENT"])) > 10
-    assert rotate.main([]) == 0
+    assert rotate.main(["--yes"]) == 0
     twice = stages()
     assert twice["AWSPREVIOUS"] == once["AWSCURRENT"]
     assert twice["AWSCURRENT"] not in once.values()
@@ -179,13 +226,50 @@ def test_rotating_once_keeps_the_old_secret_and_twice_drops_it(
 @pytest.mark.parametrize("chosen", [[], ["--local"]], ids=["nothing is said", "--local"])
 @pytest.mark.usefixtures("account")
 def test_the_local_aws_is_meant_while_it_is_up(
-    local_outputs: Path, capsys: pytest.CaptureFixture[str], chosen: list[str]
+    local: dict[str, str], local_outputs: Path, capsys: pytest.CaptureFixture[str], chosen: list[str]
 ) -> None:
-    local_outputs.write_text(json.dumps(LOCAL))
+    local_outputs.write_text(json.dumps(local))
     assert token.main(["--user", "alice", *chosen]) == 1
     shown = capsys.readouterr().err
     assert "takes no tokens" in shown, "as the local outputs say, and not those in the account"
     assert ("the local AWS is meant" in shown) == (not chosen)
+
+
+@pytest.mark.parametrize("command", [rotate.main, lambda chosen: token.main([*chosen, "--user", "a"])])
+@pytest.mark.parametrize("chosen", [[], ["--local"]], ids=["nothing is said", "--local"])
+@pytest.mark.usefixtures("account")
+def test_what_a_killed_local_aws_left_never_means_the_account(
+    local: dict[str, str],
+    local_outputs: Path,
+    capsys: pytest.CaptureFixture[str],
+    chosen: list[str],
+    command: Any,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    local_outputs.write_text(json.dumps({**local, "EndpointUrl": f"http://127.0.0.1:{port}"}))
+    assert command(chosen) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert f"Nothing answers at http://127.0.0.1:{port}" in shown.err
+
+
+@pytest.mark.usefixtures("account")
+def test_an_environment_says_which_deployment_is_meant(
+    local: dict[str, str],
+    local_outputs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    local_outputs.write_text(json.dumps(local))
+    (tmp_path / "orders.json").write_text('{"stackName":"Orders"}')
+    monkeypatch.setattr(environments, "FOLDER", tmp_path)
+    monkeypatch.setenv(environments.VARIABLE, "orders")
+    assert token.main(["--user", "alice", "--subscribe", "*"]) == 0
+    claims(capsys.readouterr().out, "1" * 64, "Orders")
+    assert token.main(["--user", "alice", "--local"]) == 1
+    assert "leave --stack" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("account")
@@ -201,10 +285,14 @@ def test_the_local_aws_is_meant_while_it_is_up(
     ids=str,
 )
 def test_whoever_names_the_account_gets_it_also_while_the_local_aws_is_up(
-    local_outputs: Path, capsys: pytest.CaptureFixture[str], chosen: list[str], stack: str
+    local: dict[str, str],
+    local_outputs: Path,
+    capsys: pytest.CaptureFixture[str],
+    chosen: list[str],
+    stack: str,
 ) -> None:
-    local_outputs.write_text(json.dumps(LOCAL))
+    local_outputs.write_text(json.dumps(local))
     assert token.main(["--user", "alice", "--subscribe", "*", *chosen]) == 0
     shown = capsys.readouterr()
     claims(shown.out, "1" * 64, stack)
-    assert shown.err == ""
+    assert "local AWS" not in shown.err
