@@ -21,6 +21,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 .DEFAULT_GOAL := help
 .PHONY: help setup demo local synth bootstrap deploy destroy check test lint format unit e2e token rotate redrive forget rules soak fuzz conformance bench mutants audit lock clean
 .PHONY: help setup demo local synth diff bootstrap deploy destroy check test lint format unit e2e token rotate redrive forget rules soak fuzz bench mutants audit lock clean
+.PHONY: help setup demo local synth diff bootstrap deploy destroy check test lint format unit e2e token rotate redrive forget logs rules soak fuzz bench mutants audit lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -99,6 +100,9 @@ redrive: setup  ## Dead letters: make redrive ARGS="list --help"
 
 forget: setup  ## Let histories begin a new life: make forget ARGS="--help"
 	@python -m operations.forget $(or $(ARGS),--help)
+
+logs: setup  ## What was logged, by time: make logs ARGS="--since 10m"
+	@python -m operations.logs $(ARGS)
 
 rules: setup  ## Try rules for own events on one: make rules ARGS="try event.json"
 	@python -m operations.rules $(or $(ARGS),--help)

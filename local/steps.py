@@ -92,7 +92,7 @@ def _lines_with_heartbeat(process: "subprocess.Popen[str]") -> list[str]:
         now = time.monotonic()
         if now - shown_at >= HEARTBEAT_SECONDS:
             latest = next((_readable(line) for line in reversed(lines) if line.strip()), "")
-            say(f"    {now - began:4.0f} s  {'still working' if latest == shown else latest}")
+            say(f"    {now - began:4.0f} s  {'still: ' if latest == shown else ''}{latest or 'starting'}")
             shown, shown_at = latest, now
 
 

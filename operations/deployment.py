@@ -37,7 +37,7 @@ class Deployment:
         outputs: the deployment's outputs, under their names in the app's own stack.
         session: credentials and Region.
         endpoint_url: the local AWS's address; None on AWS.
-        stack: the stack's name; empty in the local AWS.
+        stack: the stack's name.
     """
 
     outputs: Mapping[str, str]
@@ -132,7 +132,8 @@ def _local(construct: str) -> Deployment:
                 "`make local` was killed. Start it again, or remove the file to mean your account."
             )
     session = boto3.Session("test", "test", region_name="us-east-1")
-    return Deployment(outputs_of(outputs, construct), session, outputs["EndpointUrl"])
+    found = outputs_of(outputs, construct)
+    return Deployment(found, session, outputs["EndpointUrl"], outputs.get("StackName", DEFAULT_STACK_NAME))
 
 
 def _deployed(arguments: argparse.Namespace, environment: Environment) -> Deployment:

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,6 +28,8 @@ LAMBDAS = ROOT / "lambdas"
 REQUIREMENTS = LAMBDAS / "requirements.txt"
 OIDC_REQUIREMENTS = LAMBDAS / "requirements-oidc.txt"
 BUILD = ROOT / "build" / "lambda"
+
+PROGRESS_SECONDS = 2.0
 
 BOTOCORE_SERVICES = ("dynamodb", "events", "secretsmanager", "sqs")
 # What botocore itself reads at the start, besides the services' models.
@@ -134,21 +137,18 @@ def _fingerprint(settings: Settings) -> str:
 def _install(target: Path, settings: Settings) -> None:
     chosen = [word for name in platforms(settings) for word in ("--platform", name)]
     requirements = [word for path in _requirements(settings) for word in ("--requirement", str(path))]
-    done = subprocess.run(
+    done = _run(
         [
-            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *(sys.executable, "-m", "pip", "install", "--disable-pip-version-check"),
             *("--require-hashes", "--no-compile", "--only-binary=:all:", "--no-deps"),
             *("--implementation", "cp", "--python-version", settings.python_version),
             *chosen,
             *("--target", str(target)),
             *requirements,
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
+        ]
     )
     if done.returncode:
-        raise BundleError(f"pip could not install the functions' requirements:\n{done.stderr}")
+        raise BundleError(f"pip could not install the functions' requirements:\n{done.stdout}")
 
 
 def _trim_botocore(package: Path) -> None:
@@ -178,15 +178,27 @@ def _compile(bundle: Path, settings: Settings) -> None:
     if python is None:
         return
     _say(f"compiling the modules with Python {settings.python_version}")
-    done = subprocess.run(
+    done = _run(
         [
-            *(python, "-m", "compileall", "-q", "-s", str(bundle)),
+            *(python, "-u", "-m", "compileall", "-s", str(bundle)),
             *("--invalidation-mode", "unchecked-hash", str(bundle)),
-        ],
-        check=False,
+        ]
     )
     if done.returncode:
-        raise BundleError("a module of the bundle does not compile; see above")
+        raise BundleError(f"a module of the bundle does not compile:\n{done.stdout}")
+
+
+def _run(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    """Run a command that takes a while; now and then print the latest line that it wrote."""
+    output, shown = "", time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            output += line
+            if time.monotonic() - shown > PROGRESS_SECONDS:
+                shown = time.monotonic()
+                _say(line.strip().rstrip("."))
+    return subprocess.CompletedProcess(command, process.returncode, output)
 
 
 def _say(what: str) -> None:

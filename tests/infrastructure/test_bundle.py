@@ -175,3 +175,13 @@ def test_a_shim_without_its_python_is_none(tmp_path: Path, monkeypatch: pytest.M
 def test_wheels_fit_the_runtimes_glibc(version: str, architecture: str, expected: list[str]) -> None:
     """python3.11 is based on Amazon Linux 2 with glibc 2.26, the later ones on 2.34."""
     assert bundle.platforms(Settings(python_version=version, architecture=architecture)) == expected
+
+
+def test_a_long_command_says_what_it_does_and_all_of_it_if_it_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bundle, "PROGRESS_SECONDS", 0)
+    code = "import sys; print('Collecting boto3'); print('why not', file=sys.stderr); sys.exit(3)"
+    done = bundle._run([sys.executable, "-u", "-c", code])
+    assert capsys.readouterr().err == "entity-push: Collecting boto3 ...\nentity-push: why not ...\n"
+    assert (done.returncode, done.stdout) == (3, "Collecting boto3\nwhy not\n")

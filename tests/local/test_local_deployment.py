@@ -47,6 +47,7 @@ def test_outputs_are_saved_flat(tmp_path: Path) -> None:
         "WebSocketUrl": outputs.web_socket_url,
         "CallbackUrl": outputs.callback_url,
         "EndpointUrl": outputs.endpoint_url,
+        "StackName": "EntityPush",
     }
 
 

@@ -41,7 +41,7 @@ def test_a_running_command_shows_its_latest_line_and_that_it_is_alive(
     run(python(code), environment=dict(os.environ), cwd=tmp_path)
     shown = [line.split(" s  ")[1] for line in capsys.readouterr().out.splitlines()]
     assert shown[0] == "App  3/42  CREATE_COMPLETE  AWS::SQS::Queue  Queue"
-    assert set(shown[1:]) == {"still working"}
+    assert set(shown[1:]) == {f"still: {shown[0]}"}
 
 
 def test_an_interrupt_ends_the_command_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
