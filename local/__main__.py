@@ -5,6 +5,10 @@ import signal
 import sys
 from typing import NoReturn
 
+# Loading takes a second, and Ctrl-C in that second should end this without a traceback.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from local.aws import LocalAwsError
 from local.demo import DemoError, demo
 from local.steps import StepError, say
@@ -17,6 +21,8 @@ def main() -> None:
     """Run the command of the command line. A failure is a sentence and exit code 1."""
     chosen = _parse()
     command: str = chosen.command
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # SIGTERM stops the emulator, as Ctrl-C does.
     signal.signal(signal.SIGTERM, _leave)
     try:
