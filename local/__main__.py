@@ -1,20 +1,22 @@
 """The app on this machine: `python -m local up` (stays) or `python -m local demo` (shows)."""
 
-import argparse
 import signal
-import sys
-from typing import NoReturn
 
 # Loading takes a second, and Ctrl-C in that second should end this without a traceback.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
+import argparse
+import sys
+from typing import NoReturn
+
 from local.aws import LocalAwsError
 from local.demo import DemoError, demo
 from local.steps import StepError, say
 from local.up import up
-from operations import environments
+from operations import environments, home
 from operations.environments import EnvironmentFileError
+from operations.home import HomeError
 
 
 def main() -> None:
@@ -26,9 +28,10 @@ def main() -> None:
     # SIGTERM stops the emulator, as Ctrl-C does.
     signal.signal(signal.SIGTERM, _leave)
     try:
+        home.check()
         context = environments.chosen().context | dict(chosen.context)
         {"up": up, "demo": demo}[command](context)
-    except (LocalAwsError, StepError, EnvironmentFileError) as error:
+    except (LocalAwsError, StepError, EnvironmentFileError, HomeError) as error:
         sys.exit(f"\n{error}")
     except DemoError as error:
         sys.exit(f"\nThe demo failed: {error}")

@@ -13,8 +13,9 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from operations import environments
+from operations import environments, home
 from operations.environments import Environment, EnvironmentFileError
+from operations.home import HomeError
 
 IN_ACCOUNT = ("bootstrap", "deploy", "destroy", "diff")
 """Commands that need credentials."""
@@ -111,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=f"make {command}", add_help=False)
     parser.add_argument("--profile")
     try:
+        home.check()
         environment = environments.chosen()
         words = command_line(
             command, options, environment, terminal=sys.stdin.isatty() and sys.stdout.isatty()
@@ -118,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command in IN_ACCOUNT and not {"--help", "-h"} & set(options):
             region = check_account(environment, parser.parse_known_args(options)[0].profile)
             os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = region
-    except (NotReadyError, EnvironmentFileError) as error:
+    except (NotReadyError, EnvironmentFileError, HomeError) as error:
         _say(str(error))
         return 1
     return os.execvp(words[0], words)  # noqa: S606  (Ctrl-C is the CDK's to handle)

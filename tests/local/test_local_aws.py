@@ -68,6 +68,26 @@ def test_the_commands_say_so_without_a_stack_trace(busy_port: int, command: str)
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+CTRL_C_WHILE_LOADING = """
+import os, runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class CtrlC:
+    def find_spec(name, path, target=None):
+        if name == "boto3":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, CtrlC)
+runpy.run_module("local", run_name="__main__")
+"""
+
+
+def test_ctrl_c_while_loading_ends_without_a_stack_trace() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CTRL_C_WHILE_LOADING], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize("port", ["web", "-1", "65536"])
 def test_a_wrong_port_is_refused(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
     monkeypatch.setenv("LOCAL_PORT", port)

@@ -73,9 +73,16 @@ def test_another_account_than_the_environments_is_refused(
     [({"AWS_REGION": "eu-west-1"}, "There are no AWS credentials here."), ({}, "No Region is set")],
     ids=["no credentials", "no Region"],
 )
-def test_what_is_missing_is_said_at_once(command: str, variables: dict[str, str], says: str) -> None:
+def test_what_is_missing_is_said_at_once(
+    tmp_path: Path, command: str, variables: dict[str, str], says: str
+) -> None:
     """The program `cdk` is not on this PATH: to run it would be an error of another kind."""
-    nothing = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "PATH": "/nowhere"}
+    nothing = {
+        "HOME": str(tmp_path),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "PATH": "/nowhere",
+    }
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "operations.cdk", command, "--force"],
@@ -91,3 +98,20 @@ def test_what_is_missing_is_said_at_once(command: str, variables: dict[str, str]
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert time.monotonic() - began < 20, "3 s are promised; a busy machine takes its time"
+
+
+@pytest.mark.parametrize("command", [("operations.cdk", "synth"), ("local", "up"), ("local", "demo")])
+def test_a_home_that_cannot_be_written_is_a_sentence(tmp_path: Path, command: tuple[str, str]) -> None:
+    (tmp_path / "file").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env={"HOME": str(tmp_path / "file"), "PATH": "/nowhere", "PYTHONPATH": f"{ROOT}:{ROOT / 'lambdas'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert f"The home folder {tmp_path / 'file'} can't be written" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
