@@ -140,6 +140,7 @@ def _install(target: Path, settings: Settings) -> None:
     done = _run(
         [
             *(sys.executable, "-m", "pip", "install", "--disable-pip-version-check"),
+            *("--no-color", "--progress-bar", "off"),
             *("--require-hashes", "--no-compile", "--only-binary=:all:", "--no-deps"),
             *("--implementation", "cp", "--python-version", settings.python_version),
             *chosen,
