@@ -47,7 +47,10 @@ ADVICE: Mapping[Reason, str] = {
     "that name, then redrive.",
     Reason.INVALID_CHUNK: "Another version of the push function wrote it, or something else did. Redrive "
     "after deploying the version that wrote it; otherwise redriving can't help.",
-    Reason.TOO_OLD: "The backlog was longer than an hour. Redrive, unless the update means nothing any more.",
+    Reason.TOO_OLD: "The update was older than an hour, and its connections could not be closed either. Look "
+    "for failing credentials or a long backlog, then redrive, unless the update means nothing any more.",
+    Reason.REFUSED: "With 403 the push function's role has lost its right: mend it, then redrive. With 400 "
+    "or 413 redriving can't help; the log has each connection.",
     Reason.UNREACHABLE: "API Gateway took nothing for these connections for minutes: look at throttling, "
     "then redrive.",
 }

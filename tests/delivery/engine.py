@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from botocore.credentials import ReadOnlyCredentials
@@ -23,13 +24,13 @@ def posts(count: int, prefix: str = "c") -> list[Post]:
 
 
 class Clock:
-    """The monotonic clock, which a test can set forward instead of sleeping."""
+    """A clock, which a test can set forward instead of sleeping."""
 
-    def __init__(self) -> None:
-        self._ahead = 0.0
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._ahead = clock, 0.0
 
     def __call__(self) -> float:
-        return time.monotonic() + self._ahead
+        return self._clock() + self._ahead
 
     def pass_by(self, seconds: float) -> None:
         """Let time pass."""

@@ -94,6 +94,7 @@ class FaultyEndpoint:
         default: the script of ids without their own.
         host: the address to listen on.
         closing: the HTTP connections (by number) that are closed, unread, at their next request.
+        vanished: the HTTP connections (by number) from which nothing comes any more, not even their end.
         before: called with each request; may return a step that overrides the script.
         url: the endpoint's URL, with a stage.
     """
@@ -104,6 +105,7 @@ class FaultyEndpoint:
     default: list[str] = field(default_factory=lambda: ["ok"])
     before: Callable[[str, dict[str, str]], str | None] = lambda _id, _headers: None
     closing: set[int] = field(default_factory=set)
+    vanished: set[int] = field(default_factory=set)
     latency: float = 0.0
     url: str = ""
     connections: int = 0
@@ -178,6 +180,8 @@ class FaultyEndpoint:
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         if number in self.closing:
             return False
+        if number in self.vanished:
+            return True
         connection_id = unquote(target.partition("/@connections/")[2])
         script = self.scripts.get(connection_id, self.default)
         step = (

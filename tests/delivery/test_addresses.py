@@ -73,13 +73,13 @@ def test_all_addresses_are_used(endpoint: FaultyEndpoint, names: Names) -> None:
             except BlockingIOError:
                 break
             accepted += 1
-        assert accepted == outcomes(results)[Outcome.RETRY]
+        assert accepted == outcomes(results)[Outcome.SILENT], "half of the posts"
         assert 10 <= accepted <= 16  # half of 4 * sqrt(40) connections, and only at first
 
 
 def test_names_are_resolved_again(endpoint: FaultyEndpoint, names: Names) -> None:
-    clock = Clock()
-    deliverer = deliverer_for(endpoint, clock=clock)
+    clock = Clock(time.time)
+    deliverer = deliverer_for(endpoint, wall_clock=clock)
     names.found = [("127.0.0.1", 9)]
     assert outcomes(deliver(deliverer, posts(3), seconds=0.1))[Outcome.DELIVERED] == 0
     clock.pass_by(addresses._RESOLVE_SECONDS)

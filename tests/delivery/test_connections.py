@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from entity_push.posting import transport
 from entity_push.posting.deliverer import Deliverer
 from entity_push.posting.posts import Outcome, Post, Result
+from entity_push.runtime.idle import IDLE_SECONDS
 from entity_push.runtime.tls import default_ca_file
 
 from testbed.endpoint import make_certificate
@@ -169,21 +169,21 @@ def test_what_died_while_frozen_is_closed_before_it_is_used(endpoint: FaultyEndp
 
 
 def test_what_was_idle_for_too_long_is_not_used(endpoint: FaultyEndpoint) -> None:
-    clock = Clock()
-    deliverer = deliverer_for(endpoint, clock=clock)
+    clock = Clock(time.time)
+    deliverer = deliverer_for(endpoint, wall_clock=clock)
     deliver(deliverer, posts(100))
-    clock.pass_by(transport._IDLE_SECONDS + 1)
+    clock.pass_by(IDLE_SECONDS + 1)
     before = endpoint.connections
     deliver(deliverer, posts(5, "d"))
     assert endpoint.connections == before + 5
 
 
 def test_what_is_idle_while_others_are_used_grows_old_too(endpoint: FaultyEndpoint) -> None:
-    clock = Clock()
-    deliverer = deliverer_for(endpoint, clock=clock)
+    clock = Clock(time.time)
+    deliverer = deliverer_for(endpoint, wall_clock=clock)
     deliver(deliverer, posts(100))
     for number in range(3):
-        clock.pass_by(0.4 * transport._IDLE_SECONDS)
+        clock.pass_by(0.4 * IDLE_SECONDS)
         deliver(deliverer, posts(1, str(number)))
     assert deliverer.transport.open == 1
 

@@ -202,7 +202,9 @@ def test_whatever_happens_every_connection_is_accounted_for(
             assert name in left, "that is another function's business"
         assert total.expired == updates * min(expired, len(scripts))
         check(ends, endpoint, closed, left, total=total, updates=updates)
-        assert not queue.dead
+        refused = {name for name, script in ends.items() if script[-1] == "bad_request"}
+        letters = [json.loads(body)["chunk"]["subscribers"] for body in queue.dead]
+        assert {name for letter in letters for name in letter} == refused, "each refusal is a dead letter"
 
 
 def check(

@@ -221,7 +221,10 @@ class Deliverer:
                 outcome = Outcome.REFUSED
             yield Result(post.connection_id, outcome, 200, "scripted", tag=post.tag)
 
-    def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
+    def disconnect(
+        self, connection_ids: Iterable[str], *, deadline: float, suspect: bool = False
+    ) -> Iterator[Result]:
+        assert suspect
         assert deadline > time.monotonic()
         for connection_id in connection_ids:
             yield Result(connection_id, Outcome.DELIVERED, 204, "scripted")

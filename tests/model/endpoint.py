@@ -52,8 +52,11 @@ class Endpoint:
         device.inbox.append(frame)
         return Outcome.RETRY if fault is Fault.LOST_ANSWER else Outcome.DELIVERED
 
-    def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
+    def disconnect(
+        self, connection_ids: Iterable[str], *, deadline: float, suspect: bool = False
+    ) -> Iterator[Result]:
         """Close connections from the server's side."""
+        assert suspect
         assert deadline > time.monotonic()
         for connection_id in connection_ids:
             fault = checkpoint(f"disconnect {connection_id}")

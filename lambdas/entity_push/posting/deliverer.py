@@ -17,11 +17,13 @@ client. The engine sends the post again: delivery is at least once. Clients drop
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+from entity_push.posting.jobs import Job
 from entity_push.posting.pacing import Window
 from entity_push.posting.posts import NotYet, Post, Result
 from entity_push.posting.requests import Requests
-from entity_push.posting.run import Job, Run
+from entity_push.posting.run import Run
 from entity_push.posting.signing import Credentials, Signer
+from entity_push.posting.silence import FIRST_SECONDS, Silence
 from entity_push.posting.source import Source
 from entity_push.posting.transport import Transport
 from entity_push.runtime.tls import default_ca_file
@@ -42,10 +44,12 @@ class Deliverer:
         tries: the most tries of one post; a throttled post gets up to two more. A request that most likely
             reached nobody is not counted: its kept-alive connection had been closed, its address can't be
             reached, or its credentials had expired.
-        timeout: seconds after which an unanswered request counts as failed.
+        timeout: seconds after which an unanswered request counts as failed. A connection's next request after
+            that has `silence.LATER_SECONDS`.
         ca_file: authorities to trust, PEM. Default: the environment's `AWS_CA_BUNDLE`, then
             certifi's or botocore's bundle, as botocore does.
         clock: monotonic seconds; tests replace the clock.
+        wall_clock: seconds since 1970, for what goes on while the function is frozen; tests replace it, too.
 
     Raises:
         ValueError: the endpoint is no `@connections` endpoint.
@@ -60,16 +64,19 @@ class Deliverer:
         *,
         max_in_flight: int = 256,
         tries: int = 5,
-        timeout: float = 5.0,
+        timeout: float = FIRST_SECONDS,
         ca_file: str | None = None,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._signer, self._credentials = Signer(endpoint, region), credentials
         self._tries, self._timeout, self._clock = tries, timeout, clock
         if ca_file is None and self._signer.origin.startswith("https:"):
             ca_file = default_ca_file()
         self.window = Window(max_in_flight)
-        self.transport: Transport[Job] = Transport(self._signer.origin, ca_file, max_in_flight, clock)
+        self.transport: Transport[Job] = Transport(
+            self._signer.origin, ca_file, max_in_flight, clock, wall_clock
+        )
         self._ended = clock()  # the last run's end
 
     def deliver(self, posts: Iterable[Post | NotYet], *, deadline: float) -> Iterator[Result]:
@@ -88,13 +95,15 @@ class Deliverer:
         """
         return self._results("POST", posts, deadline)
 
-    def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
+    def disconnect(
+        self, connection_ids: Iterable[str], *, deadline: float, suspect: bool = False
+    ) -> Iterator[Result]:
         """Close connections (`DeleteConnection`).
 
-        The deadline and the results are as with `deliver`. DELIVERED means that the call closed the
-        connection, GONE that the connection was closed before.
+        The deadline and the results are as with `deliver`, `suspect` as in `Post`. DELIVERED means that the
+        call closed the connection, GONE that the connection was closed before.
         """
-        posts = [Post(connection_id, b"") for connection_id in connection_ids]
+        posts = [Post(connection_id, b"", suspect=suspect) for connection_id in connection_ids]
         return self._results("DELETE", posts, deadline)
 
     def close(self) -> None:
@@ -109,7 +118,7 @@ class Deliverer:
             self.window,
             deadline=deadline,
             tries=self._tries,
-            timeout=self._timeout,
+            silence=Silence(self._timeout),
             clock=self._clock,
         )
         self.window.rest(self._clock() - self._ended)

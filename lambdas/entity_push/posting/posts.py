@@ -14,8 +14,12 @@ class Outcome(enum.Enum):
     """The connection does not exist: closed, or its `$connect` has not returned yet (410)."""
     RETRY = "retry"
     """Every try was throttled (429), failed (408, 5xx), reset or silent. A later round may succeed."""
+    SILENT = "silent"
+    """No answer in time, as with more than a fifth of the run's posts: the endpoint's fault, no fault of the
+    connection. A try may have arrived."""
     UNSENT = "unsent"
-    """The run ended first (deadline, credentials): no fault of the connection. A try may have arrived."""
+    """The run ended first (deadline, credentials, a silent endpoint): no fault of the connection. A try may
+    have arrived."""
     EXPIRED = "expired"
     """The connection's right ended before the next try. An earlier try may have arrived. No retry."""
     REFUSED = "refused"
@@ -26,13 +30,14 @@ class Post(NamedTuple):
     """A frame for a connection. Posts that share a frame should share the `bytes` object.
 
     The caller's own `tag` returns with the post's result. No request for the post begins at or after
-    `expires` (seconds since 1970).
+    `expires` (seconds since 1970). A `suspect` connection has failed before: its one silent try is short.
     """
 
     connection_id: str
     frame: bytes
     tag: object = None
     expires: float = math.inf
+    suspect: bool = False
 
 
 class NotYet(enum.Enum):

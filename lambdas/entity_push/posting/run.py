@@ -1,18 +1,18 @@
 """One run of the engine: it chooses the next request, interprets answers, and knows when to stop."""
 
-import heapq
 import math
 import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from entity_push.posting.http_connection import Ended, Fault
+from entity_push.posting.jobs import Job, Retries
 from entity_push.posting.pacing import Window
-from entity_push.posting.posts import Outcome, Post, Result
+from entity_push.posting.posts import Outcome, Result
 from entity_push.posting.requests import Requests
-from entity_push.posting.signing import Stamp, credentials_at_fault
+from entity_push.posting.signing import credentials_at_fault
+from entity_push.posting.silence import WAITING_SECONDS, Silence
 from entity_push.posting.source import Source
 from entity_push.posting.transport import Transport
 
@@ -23,43 +23,7 @@ _THROTTLED_PAUSE = 0.01  # seconds before the first retry of a 429, doubled for 
 _THROTTLED_TRIES = 2  # additional tries for a 429, which costs little: the answer comes at once
 _FAILED_PAUSE = 0.05  # seconds before the first retry of any other failure, doubled likewise
 _LONGEST_PAUSE = 2.0
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """A post on its way through the engine, with the history of its requests."""
-
-    post: Post
-    tries: int = 0
-    fresh: bool = False  # needs a new HTTP connection: the last one failed
-    status: int | None = None
-    stamp: Stamp | None = None
-
-    def result(self, outcome: Outcome, reason: str) -> Result:
-        """Return the post's result."""
-        return Result(self.post.connection_id, outcome, self.status, reason, self.post.tag)
-
-
-class _Retries:
-    """Jobs that wait for another try, in the order of their due times."""
-
-    def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Job]] = []  # due time, tie-breaker, job
-        self._count = 0
-
-    def __len__(self) -> int:
-        return len(self._heap)
-
-    @property
-    def next_due(self) -> float:
-        return self._heap[0][0] if self._heap else math.inf
-
-    def add(self, job: Job, due: float) -> None:
-        self._count += 1
-        heapq.heappush(self._heap, (due, self._count, job))
-
-    def pop(self) -> Job:
-        return heapq.heappop(self._heap)[2]
+_NO_ANSWER = "no answer"
 
 
 class Run:
@@ -72,7 +36,7 @@ class Run:
         window: limits the requests in flight.
         deadline: the time by `clock` at which the run ends.
         tries: the most tries of one post; a throttled post gets two more.
-        timeout: seconds after which a request without an answer has failed.
+        silence: how long a request may take, and who is at fault if there is no answer.
         clock: monotonic seconds.
     """
 
@@ -85,19 +49,20 @@ class Run:
         *,
         deadline: float,
         tries: int,
-        timeout: float,
+        silence: Silence,
         clock: Callable[[], float],
     ) -> None:
         self._posts, self._requests, self._transport, self._window = posts, requests, transport, window
-        self._deadline, self._tries, self._timeout, self._clock = deadline, tries, timeout, clock
+        self._deadline, self._tries, self._silence, self._clock = deadline, tries, silence, clock
         # A request right before the deadline would only be cut off, perhaps delivered.
         now = clock()
         self._last_start = deadline - min(0.25, max(0.0, deadline - now) / 4)
         self._warm = 0  # HTTP connections that the last run left open
-        self._retries, self._retry_next = _Retries(), False
+        self._retries, self._retry_next = Retries(), False
         self._settled: deque[Result] = deque()
+        self._silenced: list[Job] = []
         self._stopped: str | None = None  # the reason why the run sends no more requests
-        self._stamped = self._swept = now
+        self._began = self._stamped = self._swept = now
 
     def results(self) -> Iterator[Result]:
         """Yield exactly one result per post, in the order in which the posts are settled.
@@ -191,10 +156,20 @@ class Run:
         if time.time() >= post.expires:
             self._settled.append(job.result(Outcome.EXPIRED, "its right to updates has ended"))
             return
+        if self._silence.has_given_up(post.connection_id):
+            self._give_up_silent(job)
+            return
         job.tries += 1
         job.stamp = self._requests.stamp
         request = self._requests.build(post.connection_id, post.frame)
-        self._transport.start(job, request, fresh=job.fresh, latest=post.expires)
+        proven_since = -math.inf
+        if job.fresh:
+            proven_since = math.inf
+        elif (
+            post.suspect
+        ):  # it has no second try after a connection that vanished while the function was frozen
+            proven_since = self._began
+        self._transport.start(job, request, proven_since=proven_since, latest=post.expires)
 
     def _pause(self) -> float:
         """Return the seconds to wait for answers before the next fill."""
@@ -215,6 +190,8 @@ class Run:
         if status is None:
             self._settle_failure(ended)
             return
+        if job.status is None:
+            self._silence.note_answer(job.post.connection_id)
         if status != 429 or job.status != 429:  # a client's repeated 429 tells nothing of the others
             self._window.note(throttled=status == 429)
         job.status = status
@@ -240,6 +217,9 @@ class Run:
         if ended.fault is Fault.LATE:
             self._settled.append(job.result(Outcome.EXPIRED, ended.reason))
             return
+        if ended.fault is Fault.SILENT:
+            self._settle_silence(job)
+            return
         if ended.fault is Fault.UNTRUSTED:
             self._stop(ended.reason)
             job.tries -= 1
@@ -248,6 +228,24 @@ class Run:
         if free:
             job.tries -= 1
         self._again(job, ended.reason, 0.0 if free else _FAILED_PAUSE)
+
+    def _settle_silence(self, job: Job) -> None:
+        """Try a silent post once more, on a new connection; or give it up."""
+        last = job.silent or job.post.suspect or job.tries >= self._tries
+        job.fresh = job.silent = True
+        if self._silence.note_silence(job.post.connection_id, last):
+            self._again(job, _NO_ANSWER, 0.0)
+        else:
+            self._silenced.append(job)
+
+    def _give_up_silent(self, job: Job) -> None:
+        """Settle a post to a connection that does not answer. Its own fault, or the endpoint's?"""
+        waiting = {other.post.connection_id for other in self._transport.waiting(WAITING_SECONDS)}
+        if self._silence.is_the_endpoints(waiting):
+            self._stop("the endpoint does not answer")
+            self._settled.append(job.result(Outcome.SILENT, _NO_ANSWER))
+        else:
+            self._settled.append(job.result(Outcome.RETRY, _NO_ANSWER))
 
     def _again(self, job: Job, reason: str, pause: float, more: int = 0) -> None:
         """Schedule another try after `pause` seconds, doubled per try, with jitter; or settle the job."""
@@ -283,12 +281,18 @@ class Run:
         """End silent requests; at the deadline, end all requests."""
         now = self._clock()
         if now >= self._deadline:
-            for ended in self._transport.silent(math.inf):
+            for ended in self._transport.cut_off():
                 if ended.status is None:
                     self._settled.append(ended.tag.result(Outcome.UNSENT, "deadline"))
                 else:
                     self._settle(ended)
         elif now - self._swept > _SWEEP_SECONDS:
             self._swept = now
-            for ended in self._transport.silent(now - self._timeout):
+            for ended in self._transport.silent(self._patience):
                 self._settle(ended)
+            silenced, self._silenced = self._silenced, []  # judged when the whole sweep is noted
+            for job in silenced:
+                self._give_up_silent(job)
+
+    def _patience(self, job: Job) -> float:
+        return self._silence.patience(job.post.connection_id, job.post.suspect)

@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 from entity_push.posting.addresses import Addresses
 from entity_push.posting.http_answers import LONGEST, Answer, NotHttpError, read_answer
 from entity_push.posting.http_connection import Ended, Fault, HttpConnection, Tag
+from entity_push.runtime.idle import too_long_idle
 from entity_push.runtime.tls import trusting
 
 _CONNECT_SECONDS = 3.0  # then another address is tried
-_IDLE_SECONDS = 120.0  # a connection that was idle for longer may be broken, and is closed
+_DOUBTED_SECONDS = 1.0  # for an answer on a kept-alive connection, once another one has gone silent
 _AWAY_SECONDS = 0.1  # a longer absence of the caller is not the far end's silence
 _READ_SIZE = 16_384  # a whole TLS record: the selector can't see bytes left in the TLS layer
 
@@ -38,6 +39,7 @@ class Transport(Generic[Tag]):
         ca_file: authorities to trust, PEM; for `https` only.
         most: the number of connections at which a new one replaces an idle one.
         clock: monotonic seconds; tests replace the clock.
+        wall_clock: seconds since 1970, which go on while the function is frozen; tests replace it, too.
 
     Attributes:
         in_flight: the number of started requests whose end is still to be returned.
@@ -50,15 +52,16 @@ class Transport(Generic[Tag]):
         ca_file: str | None,
         most: int,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         parts = urlsplit(origin)
         self._host, self._tls = parts.hostname or "", None
         port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-        self._addresses = Addresses(self._host, port, clock)
+        self._addresses = Addresses(self._host, port, wall_clock)
         if parts.scheme == "https":
             assert ca_file is not None
             self._tls = trusting(ca_file)
-        self._most, self._clock = most, clock
+        self._most, self._clock, self._wall_clock = most, clock, wall_clock
         self._selector = selectors.DefaultSelector()
         self._connections: set[HttpConnection[Tag]] = set()
         self._idle: dict[HttpConnection[Tag], None] = {}  # a set in order of use
@@ -71,22 +74,26 @@ class Transport(Generic[Tag]):
         """The number of connections, idle ones included."""
         return len(self._connections)
 
-    def start(self, tag: Tag, request: bytes, *, fresh: bool = False, latest: float = math.inf) -> None:
+    def start(
+        self, tag: Tag, request: bytes, *, proven_since: float = -math.inf, latest: float = math.inf
+    ) -> None:
         """Send a request.
 
         Args:
             tag: the caller's own; comes back with the request's end.
             request: the whole request, head and body.
-            fresh: whether the request needs a new connection.
+            proven_since: the time by `clock` since when a kept-alive connection must have got a request that
+                it answered. Otherwise the request goes over a new one.
             latest: the `time.time()` from which the request must not be sent. Connecting may take so long.
         """
         self.in_flight += 1
-        if self._idle and not fresh:
-            connection, _ = self._idle.popitem()  # the last one used
-            connection.tag, connection.since = tag, self._clock()
-            self._send(connection, request)
-        else:
+        connection = next(reversed(self._idle), None)  # the last one used
+        if connection is None or connection.since < proven_since:
             self._open(tag, request, latest)
+            return
+        del self._idle[connection]
+        connection.tag, connection.since, connection.used_at = tag, self._clock(), self._wall_clock()
+        self._send(connection, request)
 
     def wait(self, seconds: float) -> list[Ended[Tag]]:
         """Move bytes for at most `seconds`; return the requests that ended, perhaps none."""
@@ -112,19 +119,50 @@ class Transport(Generic[Tag]):
         Call this before a run, with no request in flight. A Lambda function sees only then what happened
         while it was frozen.
         """
-        before = self._clock() - _IDLE_SECONDS
-        for connection in [connection for connection in self._idle if connection.since < before]:
+        now = self._wall_clock()
+        for connection in [each for each in self._idle if too_long_idle(each.used_at, now)]:
             self._close(connection)
         self.wait(0.0)
 
-    def silent(self, since: float) -> list[Ended[Tag]]:
-        """End the requests that began before `since`, and slow connects. Call `wait` just before."""
-        slow = self._clock() - _CONNECT_SECONDS
+    def silent(self, patience: Callable[[Tag], float]) -> list[Ended[Tag]]:
+        """End the requests without an answer in time, and slow connects. Call `wait` just before.
+
+        Args:
+            patience: returns the seconds that a request has.
+        """
+        now = self._clock()
         for connection in [connection for connection in self._connections if connection.tag is not None]:
-            if connection.since < since:
-                self._finish(connection, "no answer")
-            elif not connection.ready and connection.since < slow:
+            waited = now - connection.since
+            assert connection.tag is not None
+            seconds = patience(connection.tag)
+            if waited > (min(seconds, _DOUBTED_SECONDS) if connection.doubted else seconds):
+                self._finish(connection, "no answer", Fault.SILENT)
+                if connection.answered:
+                    self._doubt_older(connection.since)
+            elif not connection.ready and waited > _CONNECT_SECONDS:
                 self._unreachable(connection, "connecting took too long")
+        return self._take_ended()
+
+    def waiting(self, seconds: float) -> list[Tag]:
+        """Return the tags of the requests that have been in flight for longer than `seconds`."""
+        began = self._clock() - seconds
+        return [each.tag for each in self._connections if each.tag is not None and each.since < began]
+
+    def _doubt_older(self, since: float) -> None:
+        """Distrust the kept-alive connections that have not answered a request begun after `since`.
+
+        A kept-alive connection went silent: while the function was frozen, all of them may have vanished
+        without a word. They cost one time-out together instead of one each.
+        """
+        for connection in [each for each in self._idle if each.since <= since]:
+            self._close(connection)
+        for connection in self._connections:
+            connection.doubted = connection.doubted or (connection.answered and connection.tag is not None)
+
+    def cut_off(self) -> list[Ended[Tag]]:
+        """End all requests, at the deadline."""
+        for connection in [connection for connection in self._connections if connection.tag is not None]:
+            self._finish(connection, "no answer", Fault.SILENT)
         return self._take_ended()
 
     def abandon(self) -> None:
@@ -152,7 +190,9 @@ class Transport(Generic[Tag]):
             return
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = HttpConnection(sock, sock.fileno(), address, tag, self._clock(), latest, request)
+        connection = HttpConnection(
+            sock, sock.fileno(), address, tag, self._clock(), self._wall_clock(), latest, request
+        )
         self._connections.add(connection)
         self._selector.register(connection.fd, _OUT, connection)
         code = sock.connect_ex(address[1])
@@ -161,16 +201,8 @@ class Transport(Generic[Tag]):
 
     def _connect(self, connection: HttpConnection[Tag]) -> None:
         """Go on with connecting, TLS handshake included; then send the request."""
-        sock = connection.sock
         try:
-            if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                raise OSError(error, os.strerror(error))
-            if self._tls is not None:
-                if not isinstance(sock, ssl.SSLSocket):
-                    sock = connection.sock = self._tls.wrap_socket(
-                        sock, server_hostname=self._host, do_handshake_on_connect=False
-                    )
-                sock.do_handshake()
+            connection.shake_hands(self._tls, self._host)
         except ssl.SSLWantReadError:
             self._watch(connection, _IN)
         except ssl.SSLWantWriteError:
@@ -253,6 +285,7 @@ class Transport(Generic[Tag]):
             self._close(connection)
             return
         connection.tag, connection.received, connection.answered = None, b"", True
+        connection.doubted = False
         self._idle[connection] = None
 
     def _finish(self, connection: HttpConnection[Tag], reason: str, fault: Fault = Fault.FAILED) -> None:

@@ -18,6 +18,7 @@ class Reason(enum.StrEnum):
     UNKNOWN_RULE = "unknown_rule"
     INVALID_CHUNK = "invalid_chunk"
     TOO_OLD = "too_old"
+    REFUSED = "refused"
     UNREACHABLE = "unreachable"
 
 

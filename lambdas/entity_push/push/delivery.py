@@ -1,6 +1,7 @@
 """A delivery: a queue message on its way to connections, with the outcomes of its posts."""
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 
 from entity_push.posting.posts import Outcome, Result
@@ -17,25 +18,29 @@ class Delivery:
         record_id: the SQS message id.
         chunk: the update and its connections.
         delivered: the number of posts that API Gateway took.
-        refused: the number of posts that API Gateway refused for good.
         expired: the number of posts that the end of the connection's right to updates came before.
         found_gone: the number of this delivery's own posts that were answered with 410.
         began: the time of preparing, before the first post, in seconds since 1970.
         gone: connections that do not exist, or seem so.
         retry: connections whose tries all failed, and which another round tries again.
+        silent: connections without an answer while the endpoint was silent.
         unsent: connections that the end of the run came before.
+        refused: connections to which API Gateway refused the post for good.
+        refusals: the answers to those posts, counted.
     """
 
     record_id: str
     chunk: Chunk
     delivered: int = 0
-    refused: int = 0
     expired: int = 0
     found_gone: int = 0
     began: float = field(default_factory=time.time)
     gone: list[str] = field(default_factory=list)
     retry: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
     unsent: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    refusals: Counter[str] = field(default_factory=Counter)
 
     @property
     def update(self) -> Update:
@@ -45,13 +50,18 @@ class Delivery:
     @property
     def is_settled(self) -> bool:
         """Whether every connection has an outcome."""
-        waiting = len(self.gone) + len(self.retry) + len(self.unsent)
-        return self.delivered + self.refused + self.expired + waiting == len(self.chunk.subscribers)
+        waiting = len(self.gone) + len(self.retry) + len(self.silent) + len(self.unsent)
+        return self.delivered + len(self.refused) + self.expired + waiting == len(self.chunk.subscribers)
 
     def hold_back(self, connection_id: str, outcome: Outcome) -> None:
         """Give a connection the outcome of the channel's earlier update, which failed and comes first."""
         # A gone connection may turn out to be only opening. Then the connection needs this update too.
-        waiting = {Outcome.RETRY: self.retry, Outcome.UNSENT: self.unsent, Outcome.GONE: self.gone}
+        waiting = {
+            Outcome.RETRY: self.retry,
+            Outcome.SILENT: self.silent,
+            Outcome.UNSENT: self.unsent,
+            Outcome.GONE: self.gone,
+        }
         waiting[outcome].append(connection_id)
 
     def note(self, result: Result) -> None:
@@ -65,12 +75,15 @@ class Delivery:
                 self.found_gone += 1
             case Outcome.RETRY:
                 self.retry.append(connection_id)
+            case Outcome.SILENT:
+                self.silent.append(connection_id)
             case Outcome.UNSENT:
                 self.unsent.append(connection_id)
             case Outcome.EXPIRED:
                 self.expired += 1
             case Outcome.REFUSED:
-                self.refused += 1
+                self.refused.append(connection_id)
+                self.refusals[f"{result.status} {result.reason}".strip()] += 1
                 logger.error(
                     "refused",
                     connection_id=connection_id,

@@ -13,7 +13,8 @@ from entity_push.posting.posts import NotYet, Post, Result
 from entity_push.push import retries
 from entity_push.push.batch import Batch, Numbers
 from entity_push.push.dead_letters import DeadLetters
-from entity_push.push.messages import NO_RULES
+from entity_push.push.delivery import Delivery
+from entity_push.push.messages import NO_RULES, Chunk
 from entity_push.push.queue import Queue
 from entity_push.push.sequencer import Sequencer
 from entity_push.push.settlement import Disconnects, Forgets, Settlement
@@ -22,6 +23,9 @@ from entity_push.table.subscribers import Subscribers
 
 if TYPE_CHECKING:  # rules cost a cold start, and most deployments have none
     from entity_push.protocol.event_rules import EventRule
+
+
+_NOT_SETTLED = "the delivery could not be settled"
 
 
 class Delivers(Disconnects, Protocol):
@@ -86,15 +90,33 @@ class FanOut:
         for record in records:
             batch.add(record)
         batch.prepare(until=ends - retries.PREPARE_RESERVE_SECONDS)
-        posts = Sequencer(batch.deliveries)
-        for result in self._deliverer.deliver(posts, deadline=ends - retries.SETTLE_RESERVE_SECONDS):
-            posts.note(result)
-        for delivery in batch.deliveries:
-            try:
-                self._settlement.settle(delivery, batch.metrics, ends=ends)
-            except Exception as error:
-                batch.fail([delivery.record_id], "the delivery could not be settled", error)
+        self._deliver(batch, ends)
         failed = set(batch.failed)
         self._queue.come_back_soon(record for record in records if record["messageId"] in failed)
         batch.metrics.flush(self._deployment_name)
         return batch.failed
+
+    def _deliver(self, batch: Batch, ends: float) -> None:
+        """Post to the subscribers. Each delivery is handed on when its own posts are done."""
+        posts = Sequencer(batch.deliveries)
+        handed_on: dict[Delivery, list[Chunk] | None] = {}  # None: that failed, and its record comes back
+
+        def hand_on(delivery: Delivery) -> None:
+            handed_on[delivery] = None
+            try:
+                handed_on[delivery] = self._settlement.hand_on(delivery, batch.metrics)
+            except Exception as error:
+                batch.fail([delivery.record_id], _NOT_SETTLED, error)
+
+        for result in self._deliverer.deliver(posts, deadline=ends - retries.SETTLE_RESERVE_SECONDS):
+            for delivery in posts.note(result):
+                hand_on(delivery)
+        for delivery in batch.deliveries:
+            if delivery not in handed_on:  # it has no subscribers
+                hand_on(delivery)
+            if (helpless := handed_on[delivery]) is None:
+                continue
+            try:
+                self._settlement.settle(delivery, helpless, batch.metrics, ends=ends)
+            except Exception as error:
+                batch.fail([delivery.record_id], _NOT_SETTLED, error)

@@ -26,6 +26,9 @@ NO_RULES: Mapping[str, "EventRule"] = {}
 SUMMARY_LENGTH = 100
 """Characters of a message that a summary shows."""
 
+MAX_EXCUSED = 1000
+"""More rounds are not counted: the queue keeps no message for so long."""
+
 MAX_ID_BYTES = 1000
 """The longest id in a sort key, which has at most 1,024 bytes ("Quotas in Amazon DynamoDB")."""
 
@@ -42,15 +45,23 @@ class Chunk:
         update: the update to push.
         subscribers: the end of the right to updates, in seconds since 1970, by connection id.
         rounds: the number of rounds (`retries`) that have failed to reach the subscribers.
+        excused: the number of rounds that ended without the subscribers' fault: no time was left, credentials
+            failed, or the endpoint was silent.
     """
 
     update: Update
     subscribers: dict[str, int]
     rounds: int = 0
+    excused: int = 0
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it is not the first round of its subscribers."""
+        return self.rounds + self.excused > 0
 
     def to_message(self) -> str:
         """Return the body of the chunk's queue message."""
-        fields = {"subscribers": self.subscribers, "attempt": self.rounds}
+        fields = {"subscribers": self.subscribers, "attempt": self.rounds, "excused": self.excused}
         return _dumps({"chunk": {**_fields_of(self.update), **fields}})
 
     @classmethod
@@ -64,7 +75,9 @@ class Chunk:
             case {"subscribers": dict(subscribers), "attempt": int(rounds)} if (
                 _are_times(subscribers) and 0 <= rounds <= 100
             ):
-                return cls(_update_in(message["chunk"]), subscribers, rounds)
+                excused = message["chunk"].get("excused", 0)  # earlier versions did not count them
+                if type(excused) is int and 0 <= excused <= MAX_EXCUSED:
+                    return cls(_update_in(message["chunk"]), subscribers, rounds, excused)
         raise UnusableMessageError(
             Reason.INVALID_CHUNK, "the message is not a chunk of a form that this version reads"
         )
@@ -76,6 +89,10 @@ class Chunk:
     def again(self, connection_ids: Iterable[str]) -> Self:
         """Return the chunk for the next round, for the connections that failed."""
         return replace(self.only(connection_ids), rounds=self.rounds + 1)
+
+    def excuse(self, connection_ids: Iterable[str]) -> Self:
+        """Return the chunk for the next round, for connections whose fault it was not."""
+        return replace(self.only(connection_ids), excused=min(self.excused + 1, MAX_EXCUSED))
 
 
 @dataclass(frozen=True, slots=True)

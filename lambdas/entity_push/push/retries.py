@@ -30,6 +30,11 @@ MAX_RECEIVES = 12
 LONGEST_RETURN_SECONDS = 300
 """The longest wait for a message that failed as a whole."""
 
+MAX_EXCUSED_ROUNDS = 6
+"""The most silent rounds that are held to be the endpoint's fault. With the delays of `delay_seconds` they
+last for a minute at least. Then silence counts as the connections' own, or two that never answer would keep
+workers busy for an hour."""
+
 UNKNOWN_RULE_SECONDS = 10 * 60
 """How long a message comes back whose rule this version of the push function lacks: a deployment may be under
 way. Then it is a dead letter."""
@@ -60,9 +65,9 @@ def delay_seconds(rounds: int) -> int:
     Jitter separates connections that failed together.
 
     Args:
-        rounds: the number of rounds that have failed, at least one.
+        rounds: the number of rounds that have failed, or were excused, at least one.
     """
-    longest = min(LONGEST_DELAY_SECONDS, 2**rounds)
+    longest = min(LONGEST_DELAY_SECONDS, 1 << min(rounds, 16))
     return random.randint((longest + 1) // 2, longest)  # noqa: S311 - not for secrets
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from entity_push.posting.posts import NOT_YET, NotYet, Outcome, Post, Result
 from entity_push.push.delivery import Delivery
 
-_HELD_BACK = frozenset((Outcome.RETRY, Outcome.UNSENT, Outcome.GONE))
+_HELD_BACK = frozenset((Outcome.RETRY, Outcome.SILENT, Outcome.UNSENT, Outcome.GONE))
 
 
 class Sequencer:
@@ -53,21 +53,30 @@ class Sequencer:
         while self._unsettled:
             yield self._due.popleft() if self._due else NOT_YET
 
-    def note(self, result: Result) -> None:
-        """Note a post's result. The connection's next post is then due, or held back after a failure."""
+    def note(self, result: Result) -> list[Delivery]:
+        """Note a post's result; return the deliveries that it was the last one of.
+
+        The connection's next post is then due, or held back after a failure.
+        """
         delivery, connection_id = result.tag, result.connection_id
         assert isinstance(delivery, Delivery)
         delivery.note(result)
         later = [other for other in self._later[delivery] if connection_id in other.chunk.subscribers]
+        ended = [delivery]
         if result.outcome in _HELD_BACK:
             for other in later:
                 other.hold_back(connection_id, result.outcome)
-        elif later:
+            ended += later
+        if later and result.outcome not in _HELD_BACK:
             self._due.append(_post(later[0], connection_id))
-            return
-        self._unsettled -= 1
+        else:
+            self._unsettled -= 1
+        return [each for each in ended if each.is_settled]
 
 
 def _post(delivery: Delivery, connection_id: str) -> Post:
     """Return a delivery's post for a connection, with the delivery as its tag."""
-    return Post(connection_id, delivery.update.frame, delivery, delivery.chunk.subscribers[connection_id])
+    chunk = delivery.chunk
+    return Post(
+        connection_id, chunk.update.frame, delivery, chunk.subscribers[connection_id], chunk.has_failed
+    )

@@ -23,7 +23,9 @@ from entity_push.table.connections import OPENING_SECONDS
 class Disconnects(Protocol):
     """A delivery engine as settling needs it (`Deliverer`)."""
 
-    def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
+    def disconnect(
+        self, connection_ids: Iterable[str], *, deadline: float, suspect: bool = False
+    ) -> Iterator[Result]:
         """Close connections; yield exactly one result per connection."""
 
 
@@ -48,36 +50,70 @@ class Settlement:
         self._connections, self._deliverer = connections, deliverer
         self._queue, self._dead_letters = queue, dead_letters
 
-    def settle(self, delivery: Delivery, metrics: PushMetrics, *, ends: float) -> None:
-        """Settle each connection of a delivery: done, queued again, closed or in a dead letter.
+    def hand_on(self, delivery: Delivery, metrics: PushMetrics) -> list[Chunk]:
+        """Hand on what can't be done here, as soon as a delivery's posts have their results.
+
+        Retries go back to the queue, refused posts become a dead letter. Nobody waits for the other
+        deliveries of a batch.
 
         Args:
             delivery: a delivery whose posts all have a result.
+            metrics: counts the outcomes.
+
+        Returns:
+            The chunks whose connections no further round can help: they are to be closed (`settle`).
+
+        Raises:
+            NotSentError: a chunk could not be queued, so the whole message has to come back.
+            ClientError: SQS refused the dead letter; likewise.
+            BotoCoreError: SQS could not be reached; likewise.
+        """
+        assert delivery.is_settled, "a connection was forgotten"
+        _count(delivery, metrics)
+        chunk = delivery.chunk
+        if delivery.refused:
+            answers = ", ".join(f"{answer} ({count})" for answer, count in delivery.refusals.items())
+            text = f"API Gateway refused posts: {answers}"
+            self._bury(chunk.only(delivery.refused), Reason.REFUSED, text, metrics)
+        excusable = chunk.excused < retries.MAX_EXCUSED_ROUNDS
+        failed = [
+            chunk.excuse(delivery.unsent),
+            chunk.excuse(delivery.silent) if excusable else chunk.again(delivery.silent),
+            chunk.again(delivery.retry),
+        ]
+        return [each for each in failed if not self._has_another_round(each, metrics)]
+
+    def settle(
+        self, delivery: Delivery, helpless: Iterable[Chunk], metrics: PushMetrics, *, ends: float
+    ) -> None:
+        """Forget connections that are gone, and close those that can't be helped.
+
+        Args:
+            delivery: a delivery that was handed on.
+            helpless: the chunks that `hand_on` has returned.
             metrics: counts the outcomes.
             ends: the `time.monotonic()` at which the invocation ends.
 
         Raises:
             NotSentError: a chunk could not be queued, so the whole message has to come back.
+            ClientError: SQS refused a dead letter; likewise.
+            BotoCoreError: SQS could not be reached; likewise.
         """
-        assert delivery.is_settled, "a connection was forgotten"
-        if delivery.delivered:
-            metrics.times_to_last_post.append(round(time.time() * 1000) - delivery.update.sent_at)
-        metrics.deliveries += delivery.delivered
-        metrics.refused += delivery.refused
-        metrics.expired += delivery.expired
-        metrics.gone += delivery.found_gone
-        chunk = delivery.chunk
-        # Retries come first, since they must not be lost. Forgetting is housekeeping.
-        self._hand_back(chunk.only(delivery.unsent), 0, metrics)
-        self._try_again(chunk.again(delivery.retry), metrics, ends=ends)
         young, left = self._forget(
             delivery.gone,
             delivery.update.channel,
             opened_before=delivery.began - OPENING_SECONDS,
             until=ends - retries.FORGET_RESERVE_SECONDS,
         )
-        self._try_again(chunk.again(young), metrics, ends=ends)
-        self._hand_back(chunk.only(left), 1, metrics)
+        opening, waiting = delivery.chunk.again(young), delivery.chunk.excuse(left)
+        abandoned = list(helpless)
+        # A connection that is only opening must not be closed for the age of what came before it.
+        if not self._has_another_round(opening, metrics, at_any_age=True):
+            abandoned.append(opening)
+        if not self._has_another_round(waiting, metrics):
+            abandoned.append(waiting)
+        for chunk in abandoned:
+            self._abandon(chunk, metrics, ends=ends)
         _log(delivery)
 
     def _forget(
@@ -106,19 +142,16 @@ class Settlement:
                 return young, list(gone[start:])
         return young, []
 
-    def _try_again(self, chunk: Chunk, metrics: PushMetrics, *, ends: float) -> None:
-        if chunk.rounds < retries.MAX_ROUNDS:
-            self._hand_back(chunk, retries.delay_seconds(chunk.rounds), metrics)
-        elif chunk.subscribers:
-            self._abandon(chunk, metrics, ends=ends)
-
-    def _hand_back(self, chunk: Chunk, delay: int, metrics: PushMetrics) -> None:
-        if time.time() * 1000 - chunk.update.sent_at > retries.MAX_AGE_SECONDS * 1000:
-            text = f"not delivered within {retries.MAX_AGE_SECONDS} s"
-            self._bury(chunk, Reason.TOO_OLD, text, metrics)
-            return
+    def _has_another_round(self, chunk: Chunk, metrics: PushMetrics, *, at_any_age: bool = False) -> bool:
+        """Queue a chunk for its next round, if there is one; tell whether nothing is left to do for it."""
+        if not chunk.subscribers:
+            return True
+        if chunk.rounds >= retries.MAX_ROUNDS or (_is_old(chunk) and not at_any_age):
+            return False
+        delay = retries.delay_seconds(max(1, chunk.rounds + chunk.excused))
         self._queue.send(Message(part.to_message(), delay) for part in split(chunk))
         metrics.retried += len(chunk.subscribers)
+        return True
 
     def _abandon(self, chunk: Chunk, metrics: PushMetrics, *, ends: float) -> None:
         """Close connections that can't be reached, so that their clients connect anew and catch up.
@@ -129,11 +162,13 @@ class Settlement:
         closed: list[str] = []
         left: list[str] = []
         deadline = ends - retries.CLOSE_RESERVE_SECONDS
-        for result in self._deliverer.disconnect(chunk.subscribers, deadline=deadline):
+        for result in self._deliverer.disconnect(chunk.subscribers, deadline=deadline, suspect=True):
             done = result.outcome in (Outcome.DELIVERED, Outcome.GONE)
             (closed if done else left).append(result.connection_id)
-        text = f"neither reached nor closed in {retries.MAX_ROUNDS} rounds"
-        self._bury(chunk.only(left), Reason.UNREACHABLE, text, metrics)
+        reason, text = Reason.UNREACHABLE, f"neither reached nor closed in {retries.MAX_ROUNDS} rounds"
+        if chunk.rounds < retries.MAX_ROUNDS:
+            reason, text = Reason.TOO_OLD, f"neither reached within {retries.MAX_AGE_SECONDS} s nor closed"
+        self._bury(chunk.only(left), reason, text, metrics)
         if closed:
             metrics.abandoned += len(closed)
             logger.error("abandoned", channel=update.channel, event_id=update.event_id, connections=closed)
@@ -142,10 +177,24 @@ class Settlement:
             self._forget(closed, update.channel, opened_before=time.time(), until=until)
 
     def _bury(self, chunk: Chunk, reason: Reason, text: str, metrics: PushMetrics) -> None:
-        for part in split(replace(chunk, rounds=0)):  # a redrive begins with the first round
+        for part in split(replace(chunk, rounds=0, excused=0)):  # a redrive begins with the first round
             logger.error("dead letter", channel=chunk.update.channel, code=reason, reason=text)
             self._dead_letters.send(part.to_message(), reason, text)
             metrics.dead_letters += 1
+
+
+def _is_old(chunk: Chunk) -> bool:
+    """Tell whether an update is too old to be tried again."""
+    return time.time() * 1000 - chunk.update.sent_at > retries.MAX_AGE_SECONDS * 1000
+
+
+def _count(delivery: Delivery, metrics: PushMetrics) -> None:
+    if delivery.delivered:
+        metrics.times_to_last_post.append(round(time.time() * 1000) - delivery.update.sent_at)
+    metrics.deliveries += delivery.delivered
+    metrics.refused += len(delivery.refused)
+    metrics.expired += delivery.expired
+    metrics.gone += delivery.found_gone
 
 
 def _log(delivery: Delivery) -> None:
@@ -157,7 +206,8 @@ def _log(delivery: Delivery) -> None:
         delivered=delivery.delivered,
         gone=len(delivery.gone),
         retry=len(delivery.retry),
+        silent=len(delivery.silent),
         unsent=len(delivery.unsent),
-        refused=delivery.refused,
+        refused=len(delivery.refused),
         expired=delivery.expired,
     )

@@ -24,6 +24,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, HTTPClientError
 
+from entity_push.runtime.idle import too_long_idle
 from entity_push.runtime.tls import default_ca_file, trusting
 from entity_push.table.calls import Call
 from entity_push.table.conflicts import ConflictRetries
@@ -34,7 +35,8 @@ TRIES = 4
 
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 2.0
-IDLE_SECONDS = 60.0
+LATE_SECONDS = 0.05
+"""For an answer that is read after those of other lanes have used up the time."""
 
 MOST_LANES = 20
 """The most HTTP connections, and calls made at once: ten entities have about as many lists."""
@@ -66,7 +68,7 @@ class _Lane:
 
     Attributes:
         is_kept: whether the request under way went over a connection that an earlier one had opened.
-        timed_out: whether the last failure was a time-out: no sign of a connection closed meanwhile.
+        timed_out: whether the request under way timed out: no sign of a connection closed meanwhile.
     """
 
     is_kept = timed_out = False
@@ -84,9 +86,9 @@ class _Lane:
         """
         now, idle_since = time.time(), self._used_at  # the wall clock goes on while the function is frozen
         self._used_at = now
-        if now - idle_since > IDLE_SECONDS:
+        if too_long_idle(idle_since, now):
             self.close()
-        self.is_kept = self._connection.sock is not None
+        self.is_kept, self.timed_out = self._connection.sock is not None, False
         if not self.is_kept:
             self._connect()
         self._connection.request("POST", self._path, body, headers)
@@ -96,8 +98,19 @@ class _Lane:
         self._connection.sock.settimeout(READ_SECONDS)
         self._connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
-    def finish(self) -> tuple[int, bytes]:
-        """Return the status and body of the answer to the begun request."""
+    def finish(self, until: float) -> tuple[int, bytes]:
+        """Return the status and body of the answer to the begun request.
+
+        Args:
+            until: the `time.monotonic()` up to which the answer is waited for. One that has come is read
+                later, too.
+
+        Raises:
+            TimeoutError: there is no answer.
+            OSError: the connection failed.
+            http.client.HTTPException: the answer can't be read.
+        """
+        self._connection.sock.settimeout(max(LATE_SECONDS, until - time.monotonic()))
         response = self._connection.getresponse()
         answer = response.read()
         checksum = response.getheader("x-amz-crc32")
@@ -168,6 +181,8 @@ class DynamoDbClient:
             self._lanes.append(_Lane(self._url))
         lanes = self._lanes[: len(requests)]
         answers = self._exchange(list(zip(lanes, requests, strict=True)))
+        if any(lane.is_kept and lane.timed_out for lane in lanes):
+            self._close_idle(len(lanes))
         stale = [
             number
             for number, (lane, answer) in enumerate(zip(lanes, answers, strict=True))
@@ -178,11 +193,18 @@ class DynamoDbClient:
             answers[number] = answer
         return answers
 
+    def _close_idle(self, used: int) -> None:
+        """Distrust the lanes that were not used now: a kept-alive one has vanished without a word."""
+        for lane in self._lanes[used:]:
+            lane.close()
+
     def _exchange(self, pairs: Sequence[tuple[_Lane, "_Request"]]) -> list[Item | Exception]:
         try:
             failures = [self._begin(lane, request) for lane, request in pairs]
+            # Lanes that vanished together while the function was frozen cost one time-out together.
+            until = time.monotonic() + READ_SECONDS
             return [
-                failure or self._finish(lane, request)
+                failure or self._finish(lane, request, until)
                 for (lane, request), failure in zip(pairs, failures, strict=True)
             ]
         except BaseException:
@@ -198,10 +220,10 @@ class DynamoDbClient:
             return _unanswered(lane, request, error)
         return None
 
-    def _finish(self, lane: _Lane, request: "_Request") -> Item | Exception:
+    def _finish(self, lane: _Lane, request: "_Request", until: float) -> Item | Exception:
         """Return the answer to the begun request, or its error."""
         try:
-            status, answer = lane.finish()
+            status, answer = lane.finish(until)
         except (OSError, http.client.HTTPException) as error:
             return _unanswered(lane, request, error)
         if status == 200:

@@ -13,12 +13,13 @@ from entity_push.posting.posts import NOT_YET, NotYet, Outcome, Post, Result
 from entity_push.protocol.channels import everyone_list
 from entity_push.protocol.event_rules import by_name, read_rules
 from entity_push.protocol.events import Update
+from entity_push.push import retries
 from entity_push.push.batch import Batch, Numbers
 from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.fan_out import FanOut
 from entity_push.push.messages import Chunk
 from entity_push.push.queue import Queue
-from entity_push.push.retries import MAX_AGE_SECONDS, MAX_ROUNDS, UNKNOWN_RULE_SECONDS
+from entity_push.push.retries import MAX_AGE_SECONDS, MAX_EXCUSED_ROUNDS, MAX_ROUNDS, UNKNOWN_RULE_SECONDS
 from entity_push.table.calls import one_by_one
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
@@ -39,6 +40,7 @@ class Engine:
         self.posted: list[tuple[str, bytes]] = []
         self.expires: dict[str, float] = {}
         self.closed: list[str] = []
+        self.suspects: dict[str, bool] = {}
 
     def deliver(self, posts: Iterable[Post | NotYet], *, deadline: float) -> Iterator[Result]:
         assert deadline > time.monotonic()
@@ -46,10 +48,14 @@ class Engine:
             assert post is not NOT_YET, "each result was noted before the next post"
             self.posted.append((post.connection_id, post.frame))
             self.expires[post.connection_id] = post.expires
+            self.suspects[post.connection_id] = post.suspect
             yield Result(post.connection_id, self.verdict(post.connection_id), 0, "scripted", tag=post.tag)
 
-    def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
+    def disconnect(
+        self, connection_ids: Iterable[str], *, deadline: float, suspect: bool = False
+    ) -> Iterator[Result]:
         assert deadline > time.monotonic()
+        assert suspect, "what failed for so long is not waited for"
         for connection_id in connection_ids:
             self.closed.append(connection_id)
             yield Result(connection_id, self.closing(connection_id), 0, "scripted")
@@ -175,10 +181,11 @@ def event(entity_id: str, message: Any = None) -> str:
     )
 
 
-def chunk(*connection_ids: str, rounds: int = 0, age: float = 0) -> str:
+def chunk(*connection_ids: str, rounds: int = 0, excused: int = 0, age: float = 0) -> str:
     sent_at = round((time.time() - age) * 1000)
     subscribers = dict.fromkeys(connection_ids, NEVER)
-    return Chunk(Update("entity/e1", "id-1", b'{"type":"x"}', sent_at), subscribers, rounds).to_message()
+    update = Update("entity/e1", "id-1", b'{"type":"x"}', sent_at)
+    return Chunk(update, subscribers, rounds, excused).to_message()
 
 
 def test_an_update_is_posted_to_each_subscriber_of_its_channel_once(bench: Bench) -> None:
@@ -296,6 +303,73 @@ def test_what_time_did_not_suffice_for_is_handed_back_and_no_round_is_counted(be
     assert [(list(part.subscribers), part.rounds) for part in bench.sqs.chunks()] == [(["b"], 0)]
 
 
+@pytest.mark.parametrize("outcome", [Outcome.UNSENT, Outcome.SILENT])
+def test_what_is_no_fault_of_a_connection_comes_back_later_each_time_and_uncounted(
+    bench: Bench, outcome: Outcome
+) -> None:
+    """Credentials that fail, or a silent endpoint, must not make workers spin for an hour."""
+    bench.subscribe("entity/e1", "a")
+    bench.engine.verdict = lambda _name: outcome
+    bench.push(event("e1"))
+    for number in range(1, 6):
+        entry = bench.sqs.queued.pop()
+        assert not bench.sqs.queued
+        assert 2 ** (number - 1) <= entry["DelaySeconds"] <= 2**number
+        again = Chunk.from_message(json.loads(entry["MessageBody"]))
+        assert (again.rounds, again.excused) == (0, number)
+        bench.push(entry["MessageBody"])
+        assert bench.engine.suspects == {"a": True}
+
+
+def test_a_silent_endpoint_is_an_excuse_for_a_minute_and_other_trouble_for_an_hour(bench: Bench) -> None:
+    bench.engine.verdict = lambda name: Outcome.SILENT if name == "silent" else Outcome.UNSENT
+    excused = MAX_EXCUSED_ROUNDS - 1
+    bench.push(chunk("silent", excused=excused), chunk("unsent", excused=excused))
+    assert [(part.rounds, part.excused) for part in bench.sqs.chunks()] == [(0, excused + 1)] * 2
+    bench.sqs.queued.clear()
+    bench.push(chunk("silent", excused=excused + 1), chunk("unsent", excused=excused + 1))
+    found = {next(iter(part.subscribers)): (part.rounds, part.excused) for part in bench.sqs.chunks()}
+    assert found == {"silent": (1, excused + 1), "unsent": (0, excused + 2)}
+    assert sum(retries.delay_seconds(number) for number in range(1, excused + 2)) >= 60
+
+
+def test_who_has_failed_or_been_excused_before_is_a_suspect(bench: Bench) -> None:
+    bench.push(chunk("a"), chunk("b", rounds=1), chunk("c", excused=1))
+    assert bench.engine.suspects == {"a": False, "b": True, "c": True}
+
+
+def test_a_delivery_is_handed_on_when_its_own_posts_are_done(bench: Bench) -> None:
+    """Nobody's retry waits for another delivery's connection that does not answer."""
+    bench.subscribe("entity/e1", "fails")
+    bench.subscribe("entity/e2", "slow")
+    queued: list[int] = []
+
+    def verdict(name: str) -> Outcome:
+        if name == "slow":
+            queued.append(len(bench.sqs.queued))
+            return Outcome.DELIVERED
+        return Outcome.RETRY
+
+    bench.engine.verdict = verdict
+    assert bench.push(event("e1"), event("e2")) == []
+    assert queued == [1]
+
+
+def test_what_is_held_back_by_a_failure_is_handed_on_with_it(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "fails")
+    bench.subscribe("entity/e2", "slow")
+    queued: list[int] = []
+
+    def verdict(name: str) -> Outcome:
+        if name == "slow":
+            queued.append(len(bench.sqs.queued))
+        return Outcome.RETRY
+
+    bench.engine.verdict = verdict
+    assert bench.push(event("e1", 1), event("e1", 2), event("e2")) == []
+    assert queued == [2]
+
+
 def test_a_later_frame_does_not_overtake_one_that_failed(bench: Bench) -> None:
     bench.subscribe("entity/e1", "a", "b")
     bench.engine.verdict = lambda name: Outcome.RETRY if name == "b" else Outcome.DELIVERED
@@ -378,19 +452,71 @@ def test_one_that_can_not_even_be_closed_is_a_dead_letter_that_can_be_redriven(b
     assert len(all_items(bench.dynamodb)) == 2
 
 
-def test_what_waited_too_long_is_a_dead_letter_instead_of_going_round_for_ever(bench: Bench) -> None:
-    bench.engine.verdict = lambda _name: Outcome.UNSENT
-    bench.push(chunk("a", age=MAX_AGE_SECONDS + 5))
-    assert [reason for _, reason in bench.sqs.dead] == [f"not delivered within {MAX_AGE_SECONDS} s"]
-    assert bench.sqs.codes == ["too_old"]
-    assert bench.sqs.queued == []
-
-
-def test_refused_posts_are_not_tried_again(bench: Bench) -> None:
-    bench.engine.verdict = lambda _name: Outcome.REFUSED
-    assert bench.push(chunk("a")) == []
+@pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.SILENT, Outcome.UNSENT])
+def test_whom_an_old_update_does_not_reach_is_closed_so_that_it_catches_up(
+    bench: Bench, outcome: Outcome
+) -> None:
+    """Living on with a hole that it does not know of would be worse."""
+    bench.subscribe("entity/e1", "a", "b")
+    bench.engine.verdict = lambda _name: outcome
+    assert bench.push(chunk("a", age=MAX_AGE_SECONDS - 5)) == []
+    assert (len(bench.sqs.queued), bench.engine.closed) == (1, [])
+    bench.sqs.queued.clear()
+    assert bench.push(chunk("a", age=MAX_AGE_SECONDS + 5)) == []
+    assert bench.engine.closed == ["a"]
+    assert {item["pk"] for item in all_items(bench.dynamodb)} == {"CHANNEL#entity/e1", "CONNECTION#b"}
     assert not bench.sqs.queued
     assert not bench.sqs.dead
+
+
+def test_whom_an_old_update_neither_reaches_nor_can_close_is_a_dead_letter(bench: Bench) -> None:
+    bench.engine.verdict = bench.engine.closing = lambda _name: Outcome.UNSENT
+    bench.push(chunk("a", excused=3, age=MAX_AGE_SECONDS + 5))
+    ((body, reason),) = bench.sqs.dead
+    assert reason == f"neither reached within {MAX_AGE_SECONDS} s nor closed"
+    assert bench.sqs.codes == ["too_old"]
+    assert bench.sqs.queued == []
+    letter = Chunk.from_message(json.loads(body))
+    assert (list(letter.subscribers), letter.rounds, letter.excused) == (["a"], 0, 0)
+
+
+def test_one_that_may_be_opening_is_not_closed_for_the_age_of_an_update(bench: Bench) -> None:
+    bench.subscribe("entity/e1", "young", age=5)
+    bench.engine.verdict = lambda _name: Outcome.GONE
+    assert bench.push(chunk("young", age=MAX_AGE_SECONDS + 5)) == []
+    assert bench.engine.closed == []
+    assert [(list(part.subscribers), part.rounds) for part in bench.sqs.chunks()] == [(["young"], 1)]
+
+
+def test_refused_posts_are_a_dead_letter_with_the_answers_and_those_it_concerns(bench: Bench) -> None:
+    refused = {"a", "b"}
+    bench.engine.verdict = lambda name: Outcome.REFUSED if name in refused else Outcome.DELIVERED
+    assert bench.push(chunk("a", "b", "c", rounds=2)) == []
+    assert not bench.sqs.queued
+    assert not bench.engine.closed
+    ((body, reason),) = bench.sqs.dead
+    assert bench.sqs.codes == ["refused"]
+    assert reason == "API Gateway refused posts: 0 scripted (2)"
+    letter = Chunk.from_message(json.loads(body))
+    assert (set(letter.subscribers), letter.rounds) == (refused, 0)
+    bench.engine.verdict = lambda _name: Outcome.DELIVERED
+    bench.engine.posted.clear()
+    assert bench.push(body) == []
+    assert {name for name, _ in bench.engine.posted} == refused, "redriving helps once the role is mended"
+
+
+def test_a_dead_letter_that_can_not_be_sent_brings_its_message_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_parameters: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "SendMessage")
+
+    monkeypatch.setattr(bench.sqs, "send_message", refuse)
+    bench.engine.verdict = lambda name: Outcome.REFUSED if name == "refused" else Outcome.RETRY
+    bench.engine.closing = lambda _name: Outcome.RETRY
+    unusable, last = "no JSON", chunk("last", rounds=MAX_ROUNDS - 1)
+    assert sorted(bench.push(unusable, chunk("refused"), last)) == ["m0", "m1", "m2"]
+    assert bench.sqs.soon.keys() == {"r0", "r1", "r2"}
 
 
 def test_if_a_retry_can_not_be_queued_its_message_comes_back_soon_and_the_others_do_not(bench: Bench) -> None:

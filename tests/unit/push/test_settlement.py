@@ -35,8 +35,10 @@ class Forgetting:
 class Closing:
     """An engine that has nothing to close."""
 
-    def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
-        raise AssertionError((connection_ids, deadline))
+    def disconnect(
+        self, connection_ids: Iterable[str], *, deadline: float, suspect: bool = False
+    ) -> Iterator[Result]:
+        raise AssertionError((connection_ids, deadline, suspect))
 
 
 def test_whether_a_connection_may_be_opening_is_asked_of_the_time_of_the_post_not_of_settling() -> None:
@@ -45,7 +47,8 @@ def test_whether_a_connection_may_be_opening_is_asked_of_the_time_of_the_post_no
     gone.began = time.time() - 45  # as in an invocation that posted to many
     gone.note(Result("x", Outcome.GONE, 410, ""))
     settlement = Settlement(connections, Closing(), Queue(client, "queue"), DeadLetters(client, "dead"))
-    settlement.settle(gone, PushMetrics(), ends=time.monotonic() + 60)
+    helpless = settlement.hand_on(gone, PushMetrics())
+    settlement.settle(gone, helpless, PushMetrics(), ends=time.monotonic() + 60)
     (opened_before,) = connections.opened_before
     assert abs(opened_before / 1000 - (gone.began - 30)) < 1
 
@@ -56,4 +59,4 @@ def test_a_delivery_that_forgot_a_connection_is_not_settled() -> None:
     half_done.note(Result("x", Outcome.DELIVERED, 200, ""))
     settlement = Settlement(Forgetting(), Closing(), Queue(client, "queue"), DeadLetters(client, "dead"))
     with pytest.raises(AssertionError, match="forgotten"):
-        settlement.settle(half_done, PushMetrics(), ends=time.monotonic() + 60)
+        settlement.hand_on(half_done, PushMetrics())

@@ -309,6 +309,40 @@ def test_a_connection_that_was_not_used_for_a_minute_is_not_trusted(
     assert len({call.connection for call in several.calls}) == 6
 
 
+def test_kept_connections_that_vanished_cost_one_time_out_together(
+    several: StandIn, client: DynamoDbClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamodb_client, "READ_SECONDS", 0.5)
+    queries(client, SEVERAL)
+    for answers in several.answers.values():
+        answers[1:] = [SILENCE, answers[0]]
+    began = time.monotonic()
+    assert queries(client, SEVERAL) == ANSWERS
+    assert 0.5 < time.monotonic() - began < 1.0, "one time-out for each"
+    assert len(several.calls) == 9
+
+
+def test_when_a_kept_connection_has_vanished_the_idle_ones_are_not_trusted(
+    several: StandIn, client: DynamoDbClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamodb_client, "READ_SECONDS", 0.3)
+    queries(client, SEVERAL)
+    several.answers["CHANNEL#one"][1:] = [SILENCE, several.answers["CHANNEL#one"][0]]
+    queries(client, SEVERAL[:1])
+    queries(client, SEVERAL)
+    assert len({call.connection for call in several.calls}) == 6, "one for the silent one, two for the others"
+
+
+def test_an_answer_that_has_come_is_read_though_another_used_up_the_time(
+    several: StandIn, client: DynamoDbClient, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+) -> None:
+    monkeypatch.setattr(dynamodb_client, "READ_SECONDS", 0.3)
+    several.answers["CHANNEL#one"].insert(0, SILENCE)
+    assert queries(client, SEVERAL) == ANSWERS
+    assert len(several.calls) == 4, "only the silent one is asked again"
+    assert len(pauses) == 1
+
+
 def test_several_queries_are_under_way_at_once(several: StandIn, client: DynamoDbClient) -> None:
     several.together = threading.Barrier(3, timeout=20)
     assert queries(client, SEVERAL) == ANSWERS
