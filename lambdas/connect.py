@@ -37,8 +37,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
             forbidden.count(connection, "$connect", [entity_id or ROOMS])
             return {"statusCode": 403}
         connection = connection.listening_to(entity_channel(entity_id))
-    table.open(connection)
-    if _too_many(connection):
+    try:
+        table.open(connection)
+        too_many = _too_many(connection)
+    except Exception:
+        _undo(connection)
+        raise
+    if too_many:
         table.delete(connection.connection_id)
         return _refuse(429, "too many connections", connection)
     subprotocol = accepted_subprotocol(event)
@@ -65,6 +70,14 @@ def _too_many(connection: Connection) -> bool:
     if user_id is None or not most:
         return False
     return table.count(user_channel(user_id), time.time()) > most
+
+
+def _undo(connection: Connection) -> None:
+    """Delete what was written: it would count as one of the user's connections for two hours."""
+    try:
+        table.delete(connection.connection_id)
+    except Exception as error:
+        logger.warning("a connection that failed to open is not deleted", reason=repr(error))
 
 
 def _refuse(status: int, reason: str, connection: Connection) -> dict[str, Any]:

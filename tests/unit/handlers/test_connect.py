@@ -98,6 +98,43 @@ def test_a_user_has_no_more_connections_than_allowed_and_others_are_not_concerne
     assert connect("c6")["statusCode"] == 200
 
 
+@pytest.mark.parametrize("fails", ["query", "batch_write_item"])
+def test_a_connection_that_fails_to_open_does_not_count(
+    dynamodb: Any, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    """It would lock its user out for two hours, after as many failures as connections are allowed."""
+    call = getattr(dynamodb, fails)
+    calls: list[Any] = []
+
+    def failing(**parameters: Any) -> Any:
+        calls.append(parameters)
+        if fails == "batch_write_item" and len(calls) != 2:  # the connection's item is written, the rest not
+            return call(**parameters)
+        raise LookupError(fails)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dynamodb, fails, failing)
+        with pytest.raises(LookupError, match=fails):
+            connect("c1")
+    assert all_items(dynamodb) == []
+
+
+def test_a_failure_to_undo_hides_nothing(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(**_parameters: Any) -> Any:
+        raise LookupError
+
+    monkeypatch.setattr(dynamodb, "query", failing)
+    monkeypatch.setattr(dynamodb, "delete_item", lambda **_parameters: 1 / 0)
+    with pytest.raises(LookupError):
+        connect("c1")
+
+
+def test_all_pages_of_a_users_connections_are_counted(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = dynamodb.query
+    monkeypatch.setattr(dynamodb, "query", lambda **parameters: query(**parameters, Limit=1))
+    assert [connect(f"c{number}")["statusCode"] for number in range(3)] == [200, 200, 429]
+
+
 def test_connections_whose_right_has_ended_do_not_count(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
