@@ -33,7 +33,8 @@ class Bus:
             "EventBusName": self._name,
             "Source": self._source,
             "DetailType": detail_type,
-            "Detail": json.dumps(detail),
+            # Escapes would take up to three times the bytes, of which an event has 1 MB at most.
+            "Detail": json.dumps(detail, ensure_ascii=False),
         }
         try:
             (result,) = self._client.put_events(Entries=[entry])["Entries"]

@@ -260,3 +260,13 @@ def test_without_a_history_the_id_only_travels(several: Send, events: Events, dy
     some = published(several, events, "alice", "alice")
     found = run(NoHistory(TABLE_NAME).append(some), one_by_one(dynamodb))
     assert [json.loads(update.frame)["ownId"] for update in found.updates] == ["order-7", "order-7"]
+
+
+def test_text_beyond_ascii_takes_its_own_bytes_and_no_more(publish: Publish, events: Events) -> None:
+    """Escaped, 88 KB of "ü" would be 264 KB, which EventBridge refused for ever when it took 256 KB."""
+    message = "ü€😀" * 1000
+    answer = publish({"action": "publish", "entityId": "rooms/7", "message": message}, "rooms/*")
+    assert answer["type"] == "published"
+    (entry,) = events.put
+    assert json.loads(entry["Detail"])["message"] == message
+    assert len(entry["Detail"].encode()) < len(message.encode()) + 500
