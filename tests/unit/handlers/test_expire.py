@@ -299,3 +299,23 @@ def counted(capsys: pytest.CaptureFixture[str]) -> dict[str, int]:
         for directives in line["_aws"]["CloudWatchMetrics"]
         for metric in directives["Metrics"]
     }
+
+
+def test_each_run_looks_a_quarter_of_an_hour_back(dynamodb: Any, engine: Engine, run_at: Run) -> None:
+    """A run that failed is made up for by those that follow; not only by the rare longer look."""
+    open_connection(dynamodb, "c1", 30)
+    minute = next(minute for minute in range(10, 15) if (NOW // 60 + minute) % 15)
+    run_at(NOW + minute * 60)
+    assert engine.closed == ["c1"]
+
+
+def test_all_pages_of_a_minutes_list_are_read(
+    dynamodb: Any, engine: Engine, run_at: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"c{number}" for number in range(7)]
+    for name in names:
+        open_connection(dynamodb, name, 30)
+    query = dynamodb.query
+    monkeypatch.setattr(dynamodb, "query", lambda **parameters: query(**parameters, Limit=2))
+    run_at(NOW + 60)
+    assert sorted(engine.closed) == names

@@ -598,6 +598,84 @@ def test_what_there_is_no_time_to_split_is_gone_on_with_later(
     assert prepared.metrics.subscribers == [2500]
 
 
+def test_there_is_a_rest_for_each_of_several_updates(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = crowd(bench, 2500)
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    send = bench.sqs.send_message_batch
+
+    def slow(**parameters: Any) -> Any:
+        clock[0] += 20
+        return send(**parameters)
+
+    monkeypatch.setattr(bench.sqs, "send_message_batch", slow)
+    prepared = bench.batch()
+    for number in (1, 2):
+        prepared.add(bench.record(number, event("e1", number)))
+    prepared.prepare(until=10)
+    bodies = [json.loads(entry["MessageBody"]) for entry in bench.sqs.queued]
+    reached = {1: list[str](), 2: list[str]()}
+    rests = [body for body in bodies if "rest" in body]
+    assert [json.loads(body["rest"]["frame"])["message"] for body in rests] == [1, 2]
+    clock[0] = 0
+    later = bench.batch()
+    for number, body in enumerate(rests):
+        later.add(bench.record(number, json.dumps(body)))
+    later.prepare(until=10**6)
+    for entry in bench.sqs.queued:
+        if "chunk" in (body := json.loads(entry["MessageBody"])):
+            message = json.loads(body["chunk"]["frame"])["message"]
+            reached[message] += body["chunk"]["subscribers"]
+    assert {message: sorted(names) for message, names in reached.items()} == {1: sorted(ids), 2: sorted(ids)}
+
+
+def test_posts_end_with_the_reserve_for_settling_left(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    deadlines: list[float] = []
+    deliver = bench.engine.deliver
+
+    def note(posts: Any, *, deadline: float) -> Any:
+        deadlines.append(deadline - time.monotonic())
+        return deliver(posts, deadline=deadline)
+
+    monkeypatch.setattr(bench.engine, "deliver", note)
+    bench.push(chunk("a"), seconds=60)
+    (left,) = deadlines
+    assert left == pytest.approx(60 - retries.SETTLE_RESERVE_SECONDS, abs=2)
+
+
+def test_however_many_are_gone_all_are_forgotten_or_handed_back(bench: Bench) -> None:
+    old = [f"old{number}" for number in range(25)]
+    young = [f"young{number}" for number in range(25)]
+    bench.subscribe("entity/e1", *old)
+    bench.subscribe("entity/e1", *young, age=5)
+    bench.engine.verdict = lambda _name: Outcome.GONE
+    bench.push(event("e1"))
+    assert {name for part in bench.sqs.chunks() for name in part.subscribers} == set(young)
+    left = {item["pk"].removeprefix("CONNECTION#") for item in all_items(bench.dynamodb)}
+    assert left - {"CHANNEL#entity/e1"} == set(young)
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_who_can_not_be_closed_is_not_forgotten(bench: Bench, outcome: Outcome) -> None:
+    bench.subscribe("entity/e1", "a")
+    bench.engine.verdict = lambda _name: Outcome.RETRY
+    bench.engine.closing = lambda _name: outcome
+    bench.push(chunk("a", rounds=MAX_ROUNDS - 1))
+    closed = outcome in (Outcome.DELIVERED, Outcome.GONE)
+    assert bench.sqs.codes == ([] if closed else ["unreachable"])
+    assert ("CONNECTION#a" in {item["pk"] for item in all_items(bench.dynamodb)}) is not closed
+
+
+@pytest.mark.parametrize(("receives", "seconds"), [(1, 2), (8, 256), (9, 300), (12, 300)])
+def test_a_message_that_failed_comes_back_within_five_minutes(
+    bench: Bench, receives: int, seconds: int
+) -> None:
+    record = bench.record(0, "a body")
+    record["attributes"]["ApproximateReceiveCount"] = str(receives)
+    bench.queue.come_back_soon([record])
+    assert bench.sqs.soon == {"r0": seconds}
+
+
 def test_a_split_that_fails_comes_back_and_harms_no_other_channel(bench: Bench) -> None:
     crowd(bench, 2500)
     bench.subscribe("entity/e2", "a")
