@@ -33,7 +33,7 @@ class DeadLetters:
             text: the reason in words. Escapes replace what is not ASCII: SQS refuses some characters, and
                 people who read the reason can't see others. It is cut to 1,024 characters, and to what SQS
                 takes beside the body: attributes count as bytes of the message (SQS Developer Guide, "Amazon
-                SQS message quotas"). A body that leaves no room goes without a reason, rather than not at all.
+                SQS message quotas"). A body that leaves no room goes without a reason.
 
         Raises:
             ClientError: SQS refused the message.

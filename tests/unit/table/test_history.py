@@ -130,6 +130,13 @@ def test_updates_of_a_batch_are_numbered_by_their_times(worker: Worker) -> None:
     assert worker.places(late, early) == [("id-2", 1), ("id-1", 2)]
 
 
+def test_the_latest_of_a_batch_is_its_last(worker: Worker) -> None:
+    worker.places(event(1), event(2), event(3))
+    latest = worker.tail().latest
+    assert latest is not None
+    assert (latest["id"], latest["sequence"]) == ("id-3", 3)
+
+
 def test_a_life_begins_before_the_first_update_and_is_the_same_for_all(dynamodb: Any) -> None:
     one, other = Worker(dynamodb), Worker(dynamodb)
     made = one.tail()
