@@ -14,6 +14,7 @@ from entity_push.runtime.environment import ENVIRONMENTS
 from entity_push.table import keys
 
 from stacks.acknowledge import acknowledge
+from stacks.api_deployment import deploy_api
 from stacks.function import AppFunction, log_group
 from stacks.settings import Settings
 from stacks.throttles import throttle_routes
@@ -86,6 +87,7 @@ class WebSocket(Construct):
         self._add_route("$default", self._function(Handler("default")))
         self.stage = self._stage()
         throttle_routes(self.stage, settings)
+        deploy_api(self, self.api, self.stage)
 
     def _add_actions(self) -> None:
         functions: dict[str, AppFunction] = {}
@@ -171,7 +173,7 @@ class WebSocket(Construct):
             "Stage",
             web_socket_api=self.api,
             stage_name=settings.stage,
-            auto_deploy=True,
+            auto_deploy=False,
             throttle=apigatewayv2.ThrottleSettings(
                 rate_limit=settings.throttle_rate, burst_limit=settings.throttle_burst
             ),
