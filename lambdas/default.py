@@ -14,7 +14,7 @@ LONGEST_REPEATED = 64
 environment = DefaultEnvironment.read()
 
 
-@message_route(most_frame_bytes=environment.client_frame_bytes)
+@message_route(most_frame_bytes=environment.client_frame_bytes, deployment_name=environment.deployment_name)
 def handler(request: Request) -> Frame:
     """Say what is wrong with the frame's action."""
     fields = request.frame.fields

@@ -20,7 +20,7 @@ forbidden = Forbidden(environment.deployment_name)
 bus = Bus(aws.client("events"), environment.event_bus_name, CLIENT_SOURCE)
 
 
-@message_route(most_frame_bytes=environment.client_frame_bytes)
+@message_route(most_frame_bytes=environment.client_frame_bytes, deployment_name=environment.deployment_name)
 def handler(request: Request) -> Frame:
     """Publish what the frame says, if the connection's token grants it."""
     publication = publication_in(request.frame.fields)

@@ -51,7 +51,7 @@ TOO_MUCH = {
 }
 
 
-@message_route(most_frame_bytes=environment.client_frame_bytes)
+@message_route(most_frame_bytes=environment.client_frame_bytes, deployment_name=environment.deployment_name)
 def handler(request: Request) -> Frame:
     """Subscribe the connection to what the frame names, and tell it what it missed."""
     connection = admitted(connections, request.connection_id, environment.authorization)

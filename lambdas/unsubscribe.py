@@ -19,7 +19,7 @@ connections = Connections(client, environment.table_name)
 subscriptions = Subscriptions(client, environment.table_name)
 
 
-@message_route(most_frame_bytes=environment.client_frame_bytes)
+@message_route(most_frame_bytes=environment.client_frame_bytes, deployment_name=environment.deployment_name)
 def handler(request: Request) -> Frame:
     """End the connection's subscription to what the frame names."""
     connection = admitted(connections, request.connection_id, environment.authorization)

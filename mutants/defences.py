@@ -431,7 +431,7 @@ DEFENCES = [
         "stacks/alarms.py",
         "        alarm.add_alarm_action(actions.SnsAction(self.topic))\n",
         "",
-        "tests/infrastructure/test_template.py::test_every_way_of_losing_an_update_has_an_alarm_that_tells_somebody",
+        "tests/infrastructure/test_template.py::test_every_alarm_tells_somebody",
     ),
     Mutant(
         "every source is taken, whatever is named",

@@ -1,25 +1,51 @@
-"""Alarms: what was lost, refused or late never goes unseen."""
+"""Alarms: nothing fails, is lost, refused or late without one that rings.
+
+docs/reference/metrics-and-alarms.md has the table of all ways of failing, and what to do.
+"""
+
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
+from entity_push.push import retries
 from entity_push.runtime.environment import METRICS_NAMESPACE
 
 from stacks.encryption import Encryption
-from stacks.expiry import Expiry
-from stacks.function import AppFunction
 from stacks.push_pipeline import PushPipeline
+from stacks.web_socket import WebSocket
 
-LATE_SECONDS = 60
+MINUTE = Duration.minutes(1)
+
+LATE_SECONDS = retries.LONGEST_DELAY_SECONDS + 60
+"""A retry waits on the queue by design; what is older than the longest such wait and a minute is late."""
+
+ANSWERING = ("subscribe", "unsubscribe", "publish", "default")
+"""Functions that answer clients' frames."""
+
+LOSSES_OF_RULES = ("FailedInvocations", "InvocationsSentToDlq", "InvocationsFailedToBeSentToDlq")
+"""Metrics of a rule (EventBridge User Guide, "Monitoring Amazon EventBridge")."""
+
+RULES_PER_ALARM = 3
+"""An alarm looks at ten metrics at most (CloudWatch User Guide, "Create an alarm based on a metric math
+expression"), and each rule has three."""
 
 
 class Alarms(Construct):
-    """One topic, and an alarm per way in which updates fail to arrive.
+    """One topic, and an alarm per way of failing.
 
-    docs/reference/metrics-and-alarms.md says what to do.
+    Args:
+        scope: the parent construct.
+        construct_id: the construct's id.
+        name: the deployment's name.
+        pipeline: what pushes.
+        web_socket: what clients connect to.
+        scheduled: functions that run every minute, by their modules.
+        authorize: the authorizer; None if anybody may connect.
 
     Attributes:
         topic: where alarms are announced; subscribe an address or a chat to it.
@@ -32,30 +58,23 @@ class Alarms(Construct):
         *,
         name: str,
         pipeline: PushPipeline,
-        connect: AppFunction,
+        web_socket: WebSocket,
+        scheduled: Mapping[str, lambda_.IFunction],
+        authorize: lambda_.IFunction | None,
     ):
         super().__init__(scope, construct_id)
         self._name = name
         self.topic = self._topic()
-        self._watch_pipeline(pipeline)
-        self._alarm(
-            "ConnectErrors",
-            connect.function.metric_errors(),
-            "Connections could not be opened: see the log of connect.",
-        )
-
-    def watch_tokens(self, expiry: Expiry) -> None:
-        """Add the alarms of a deployment that asks for tokens."""
-        self._alarm(
-            "ConnectsFailed",
-            self._own_metric("ConnectsFailed", "authorize"),
-            "The authorizer could not verify tokens, valid or not: see its log.",
-        )
-        self._alarm(
-            "ExpireErrors",
-            expiry.function.function.metric_errors(),
-            "Connections whose token has expired may still be open (they get nothing).",
-        )
+        functions = {**web_socket.functions, "push": pipeline.push.function, **scheduled}
+        self._watch_functions(functions, authorize)
+        for module, function in scheduled.items():
+            self._watch_schedule(module, function)
+        if authorize:
+            self._watch_authorizer(authorize)
+        self._watch_routes(web_socket)
+        self._watch_rules(pipeline.dimensions_of_rules)
+        self._watch_queues(pipeline)
+        self._watch_pushes()
 
     def _topic(self) -> sns.Topic:
         # Without a key of ours it's not encrypted: alarms can't publish to a topic under alias/aws/sns, whose
@@ -72,21 +91,119 @@ class Alarms(Construct):
         )
         return topic
 
-    def _watch_pipeline(self, pipeline: PushPipeline) -> None:
+    def _watch_functions(
+        self, functions: Mapping[str, lambda_.IFunction], authorize: lambda_.IFunction | None
+    ) -> None:
+        for module, function in functions.items():
+            what = f"The function {module} failed as a whole: see its log."
+            self._alarm(f"{module.capitalize()}Errors", function.metric_errors(), what)
+        # The function that watches the queues may itself be throttled: WatchStopped.
+        throttled = {module: function for module, function in functions.items() if module != "watch"}
+        if authorize:
+            throttled["authorize"] = authorize
+        self._alarm(
+            "Throttled",
+            _total({f"{module}Throttles": each.metric_throttles() for module, each in throttled.items()}),
+            "Functions could not start: the account's quota of concurrent executions is used up.",
+        )
+
+    def _watch_schedule(self, module: str, function: lambda_.IFunction) -> None:
+        self._alarm(
+            f"{module.capitalize()}Stopped",
+            function.metric_invocations(),
+            f"The function {module} does not run every minute.",
+            comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            threshold=1,
+            minutes=(2, 2),
+            missing=cloudwatch.TreatMissingData.BREACHING,
+        )
+
+    def _watch_authorizer(self, authorize: lambda_.IFunction) -> None:
+        self._alarm(
+            "ConnectsFailed",
+            self._own_metric("ConnectsFailed", "authorize"),
+            "The authorizer could not verify tokens, valid or not: see its log.",
+        )
+        # Each 401 is an error to Lambda, so what is left is looked at. Metrics of one handshake may fall into
+        # two minutes, or arrive one after the other: hence the hundredth, and two bad minutes.
+        unexplained = "FILL(errors, 0) - FILL(refused, 0) - FILL(failed, 0)"
+        self._alarm(
+            "AuthorizeErrors",
+            cloudwatch.MathExpression(
+                expression=f"IF({unexplained} > FILL(errors, 0) / 100, {unexplained}, 0)",
+                label="errors that are no refusal",
+                using_metrics={
+                    "errors": authorize.metric_errors(),
+                    "refused": self._own_metric("ConnectsRefused", "authorize"),
+                    "failed": self._own_metric("ConnectsFailed", "authorize"),
+                },
+                period=MINUTE,
+            ),
+            "The authorizer did not start or did not end: new connections are refused.",
+            minutes=(2, 3),
+        )
+
+    def _watch_routes(self, web_socket: WebSocket) -> None:
+        frames = {f"{module}Frames": self._own_metric("FramesFailed", module) for module in ANSWERING}
+        self._alarm(
+            "FramesFailed",
+            _total(frames),
+            "Clients were told internal_error or not_published: see the log of the function.",
+        )
+        self._alarm(
+            "GatewayErrors",
+            cloudwatch.Metric(
+                namespace="AWS/ApiGateway",
+                metric_name="ExecutionError",
+                dimensions_map={
+                    "ApiId": web_socket.api.api_id,
+                    "Stage": web_socket.stage.stage_name,
+                },
+                statistic="Sum",
+            ),
+            "API Gateway could not call a function.",
+        )
+
+    def _watch_rules(self, dimensions: Sequence[Mapping[str, str]]) -> None:
+        for start in range(0, len(dimensions), RULES_PER_ALARM):
+            lost = {
+                f"rule{number}{metric}": cloudwatch.Metric(
+                    namespace="AWS/Events", metric_name=metric, dimensions_map=rule, statistic="Sum"
+                )
+                for number, rule in enumerate(dimensions[start : start + RULES_PER_ALARM])
+                for metric in LOSSES_OF_RULES
+            }
+            number = start // RULES_PER_ALARM + 1
+            self._alarm(
+                "NotQueued" if number == 1 else f"NotQueued{number}",
+                _total(lost),
+                "EventBridge could not put events on the queue.",
+            )
+
+    def _watch_queues(self, pipeline: PushPipeline) -> None:
         self._alarm(
             "DeadLetters",
-            pipeline.dead_letters.metric_approximate_number_of_messages_visible(statistic="Maximum"),
+            self._own_metric("DeadLettersWaiting", "watch", statistic="Maximum"),
             "Messages could not be pushed and are in the dead-letter queue: make redrive.",
         )
         self._alarm(
             "TargetDeadLetters",
-            pipeline.target_dead_letters.metric_approximate_number_of_messages_visible(statistic="Maximum"),
-            "EventBridge could not put events on the queue.",
+            self._own_metric("TargetDeadLettersWaiting", "watch", statistic="Maximum"),
+            "Events that EventBridge could not put on the queue are in its dead-letter queue.",
         )
         self._alarm(
-            "PushErrors",
-            pipeline.push.function.metric_errors(),
-            "The push function failed as a whole.",
+            "NotTaken",
+            cloudwatch.MathExpression(
+                expression="IF(FILL(invocations, 0) == 0, FILL(waiting, 0), 0)",
+                label="messages that nobody takes",
+                using_metrics={
+                    "waiting": self._own_metric("MessagesWaiting", "watch", statistic="Maximum"),
+                    "invocations": pipeline.push.function.metric_invocations(),
+                },
+                period=MINUTE,
+            ),
+            "Messages wait on the queue, and the push function is not invoked.",
+            minutes=(2, 3),
         )
         self._alarm(
             "Late",
@@ -94,28 +211,75 @@ class Alarms(Construct):
             f"An update has waited for more than {LATE_SECONDS} s.",
             threshold=LATE_SECONDS,
         )
+
+    def _watch_pushes(self) -> None:
+        self._alarm(
+            "Failed",
+            self._own_metric("Failed", "push"),
+            "Messages fail as a whole and come back: see the push function's log.",
+            minutes=(2, 3),  # less is a disturbance that retries make up for
+        )
+        self._alarm(
+            "Undelivered",
+            cloudwatch.MathExpression(
+                expression="IF(FILL(retried, 0) > FILL(delivered, 0), FILL(retried, 0), 0)",
+                label="posts to be tried again, if more than were taken",
+                using_metrics={
+                    "retried": self._own_metric("Retried", "push"),
+                    "delivered": self._own_metric("Deliveries", "push"),
+                },
+                period=MINUTE,
+            ),
+            "Most posts fail and are tried again: throttled, 403, or API Gateway does not answer.",
+            minutes=(2, 3),
+        )
         for name, what in {
-            "Refused": "API Gateway refused posts for good (400, 403, 413): see the push function's log.",
+            "Refused": "API Gateway refused posts for good (400, 413): see the push function's log.",
             "Abandoned": "Clients were disconnected because they could not be reached.",
         }.items():
             self._alarm(name, self._own_metric(name, "push"), what)
 
-    def _own_metric(self, name: str, service: str) -> cloudwatch.Metric:
+    def _own_metric(self, name: str, service: str, *, statistic: str = "Sum") -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=METRICS_NAMESPACE,
             metric_name=name,
             dimensions_map={"Stack": self._name, "service": service},
-            statistic="Sum",
+            statistic=statistic,
         )
 
-    def _alarm(self, name: str, metric: cloudwatch.Metric, what: str, *, threshold: int = 0) -> None:
-        alarm = metric.with_(period=Duration.minutes(1)).create_alarm(
+    def _alarm(
+        self,
+        name: str,
+        metric: cloudwatch.Metric | cloudwatch.MathExpression,
+        what: str,
+        *,
+        threshold: int = 0,
+        comparison: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+        minutes: tuple[int, int] = (1, 1),
+        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+    ) -> None:
+        """Add an alarm that rings when, of the last `minutes[1]` minutes, `minutes[0]` are bad."""
+        bad, last = minutes
+        if isinstance(metric, cloudwatch.Metric):
+            metric = metric.with_(period=MINUTE)
+        alarm = metric.create_alarm(
             self,
             name,
             alarm_description=f"Entity Push ({self._name}): {what}",
             threshold=threshold,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            comparison_operator=comparison,
+            datapoints_to_alarm=bad if bad < last else None,
+            evaluation_periods=last,
+            treat_missing_data=missing,
         )
         alarm.add_alarm_action(actions.SnsAction(self.topic))
+
+
+def _total(metrics: Mapping[str, cloudwatch.Metric]) -> cloudwatch.MathExpression:
+    """Return the sum of metrics, of which any may be missing."""
+    return cloudwatch.MathExpression(
+        expression=" + ".join(f"FILL({name}, 0)" for name in metrics),
+        label="total",
+        using_metrics=dict(metrics),
+        period=MINUTE,
+    )

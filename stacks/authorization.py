@@ -3,6 +3,7 @@
 from aws_cdk import Annotations, Duration
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 from entity_push.runtime.environment import AuthorizationMode, AuthorizeEnvironment
@@ -26,6 +27,7 @@ class Authorization(Construct):
 
     Attributes:
         authorizer: for `$connect`; None if anybody may connect.
+        function: the authorizer's function; likewise.
         secret: what tokens are signed with; None if somebody else signs them, or there are none.
         outputs: what the stack tells of it: name to value and description.
     """
@@ -35,6 +37,7 @@ class Authorization(Construct):
         self._settings, self._name = settings, name
         self._issuer, self._audience = settings.token_issuer or name, settings.token_audience or name
         self.authorizer: apigatewayv2.IWebSocketRouteAuthorizer | None = None
+        self.function: lambda_.IFunction | None = None
         self.secret: secretsmanager.Secret | None = None
         self.outputs = {"Authorization": (settings.authorization, "Who may connect: jwt, oidc or none")}
         if settings.authorization == AuthorizationMode.NONE:
@@ -46,9 +49,10 @@ class Authorization(Construct):
             return
         if settings.authorization == AuthorizationMode.JWT:
             self.secret = self._secret()
+        self.function = self._function().function
         self.authorizer = authorizers.WebSocketLambdaAuthorizer(
             "Authorizer",
-            self._function().function,
+            self.function,
             # API Gateway refuses a handshake without an identity source, and a token may be in three places.
             identity_source=[],
         )

@@ -15,6 +15,7 @@ from stacks.expiry import Expiry
 from stacks.push_pipeline import PushPipeline
 from stacks.settings import SettingError, Settings
 from stacks.storage import Storage
+from stacks.watch import Watch
 from stacks.web_socket import WebSocket
 
 
@@ -69,12 +70,22 @@ class EntityPush(Construct):
             table=self.table,
             stage=stage,
         )
-        alarms = Alarms(self, "Alarms", name=self.name, pipeline=pipeline, connect=web_socket.connect)
-        self.alarm_topic = alarms.topic
+        watch = Watch(self, "Watch", settings=settings, name=self.name, pipeline=pipeline)
+        scheduled = {"watch": watch.function.function}
         if authorization.authorizer is not None:
-            alarms.watch_tokens(
-                Expiry(self, "Expiry", settings=settings, name=self.name, table=self.table, stage=stage)
+            expiry = Expiry(
+                self, "Expiry", settings=settings, name=self.name, table=self.table, stage=stage
             )
+            scheduled["expire"] = expiry.function.function
+        self.alarm_topic = Alarms(
+            self,
+            "Alarms",
+            name=self.name,
+            pipeline=pipeline,
+            web_socket=web_socket,
+            scheduled=scheduled,
+            authorize=authorization.function,
+        ).topic
         self._add_outputs(pipeline, authorization)
 
     def grant_put_events(self, grantee: iam.IGrantable) -> iam.Grant:

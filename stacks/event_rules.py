@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import jsii
-from aws_cdk import Stack
+from aws_cdk import Fn, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
@@ -55,6 +55,9 @@ class EventRules:
         bus: where the events are.
         queue: where they go.
         dead_letters: where they go if EventBridge can't put them on the queue.
+
+    Attributes:
+        dimensions: those of each rule's metrics.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class EventRules:
         self._target = _Queue(queue, dead_letters)
         self._accounts = [Stack.of(scope).account, *settings.event_accounts]
         self._prefix = rule_name_prefix(name)
+        self.dimensions: list[dict[str, str]] = []
         pushed = self._rule(
             "Pushed",
             "events that are pushed",
@@ -86,7 +90,7 @@ class EventRules:
     def _rule(
         self, construct_id: str, what: str, pattern: events.EventPattern, name: str | None = None
     ) -> events.Rule:
-        return events.Rule(
+        rule = events.Rule(
             self._scope,
             construct_id,
             rule_name=name,
@@ -95,6 +99,19 @@ class EventRules:
             event_pattern=pattern,
             targets=[self._target],  # type: ignore[list-item]  # jsii implements it at run time
         )
+        self.dimensions.append(self._dimensions(rule))
+        return rule
+
+    def _dimensions(self, rule: events.Rule) -> dict[str, str]:
+        """Return the dimensions of a rule's metrics; on another bus than the default one, the bus is one too.
+
+        Source: EventBridge User Guide, "Monitoring Amazon EventBridge". The name is taken from the ARN, which
+        ends in `rule/NAME` or `rule/BUS/NAME`: `Ref` of a rule on such a bus is `BUS|NAME`.
+        """
+        bus = self._bus.event_bus_name
+        if bus == "default":
+            return {"RuleName": Fn.select(1, Fn.split("/", rule.rule_arn))}
+        return {"EventBusName": bus, "RuleName": Fn.select(2, Fn.split("/", rule.rule_arn))}
 
     def _own_rule(self, own: EventRule) -> events.Rule:
         """Hand on a team's own events whole, as data, with the name of the rule that reads them.

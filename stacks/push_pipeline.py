@@ -34,6 +34,7 @@ class PushPipeline(Construct):
         dead_letters: what could not be pushed.
         target_dead_letters: what EventBridge could not put on the queue.
         push: the push function.
+        dimensions_of_rules: those of each rule's metrics.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class PushPipeline(Construct):
                 queue=self.dead_letters, max_receive_count=retries.MAX_RECEIVES
             ),
         )
-        EventRules(
+        rules = EventRules(
             self,
             settings=settings,
             name=name,
@@ -72,6 +73,7 @@ class PushPipeline(Construct):
             queue=self.queue,
             dead_letters=self.target_dead_letters,
         )
+        self.dimensions_of_rules = rules.dimensions
         self.push = self._push(table, stage)
 
     def _queue(

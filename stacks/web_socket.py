@@ -7,6 +7,7 @@ from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 from entity_push.protocol import frames
 from entity_push.protocol.actions import ACTIONS, Handler
@@ -41,7 +42,7 @@ class WebSocket(Construct):
     Attributes:
         api: the API.
         stage: its stage, with throttle and access logs.
-        connect: the function of `$connect`.
+        functions: the routes' functions, by their modules.
     """
 
     def __init__(
@@ -75,10 +76,11 @@ class WebSocket(Construct):
             api_name=name,
             route_selection_expression="$request.body.action",
         )
-        self.connect = self._function(
+        self.functions: dict[str, lambda_.IFunction] = {}
+        connect = self._function(
             Handler("connect", table=("BatchWriteItem", "Query", "DeleteItem"), items=keys.PARTITIONS)
         )
-        self._add_route("$connect", self.connect, authorizer)
+        self._add_route("$connect", connect, authorizer)
         disconnect = self._function(
             Handler("disconnect", table=("DeleteItem", "BatchWriteItem"), items=keys.PARTITIONS)
         )
@@ -109,6 +111,7 @@ class WebSocket(Construct):
             environment=ENVIRONMENTS[handler.module].of(self._facts),
             timeout=Duration.seconds(15),  # API Gateway itself gives up after 29
         )
+        self.functions[handler.module] = function.function
         if handler.table:
             function.allow_items(self._table, handler.table, handler.items)
         if handler.bus:

@@ -31,6 +31,7 @@ USUAL: dict[str, Any] = {
     "callback_url": "https://api.execute-api.us-east-1.amazonaws.com/prod",
     "queue_url": "queue",
     "dead_letter_queue_url": "dead-letters",
+    "target_dead_letter_queue_url": "target-dead-letters",
 }
 
 

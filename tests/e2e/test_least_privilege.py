@@ -34,9 +34,10 @@ MAY: dict[str, set[str]] = {
     "expire": _each(("EXPIRES",), "batch write", "query") | {"post", "close"},
     "publish": {"get CONNECTION", "put event"},
     "push": _each(ITEMS, "get", "query", "batch get", "put", "update", "batch write")
-    | {"post", "close", "send", "receive", "give up"},
+    | {"post", "close", "send", "receive", "give up", "look"},
     "subscribe": _each(("CONNECTION", "CHANNEL"), "get", "query", "put", "update"),
     "unsubscribe": _each(("CONNECTION", "CHANNEL"), "get", "update", "delete"),
+    "watch": {"look"},
 }
 """What each function needs for its job, and nothing else."""
 
@@ -77,6 +78,8 @@ def _calls(app: App) -> dict[str, dict[str, Any]]:
         "give up": ("SendMessage", {"QueueUrl": dead_letters, "MessageBody": harmless}),
         "send to another queue": ("SendMessage", {"QueueUrl": other_queue, "MessageBody": harmless}),
         "read dead letters": ("ReceiveMessage", {"QueueUrl": dead_letters, "VisibilityTimeout": 0}),
+        "look": ("GetQueueAttributes", {"QueueUrl": queue, "AttributeNames": ["QueueArn"]}),
+        "look at another queue": ("GetQueueAttributes", {"QueueUrl": other_queue, "AttributeNames": ["All"]}),
         "purge": ("PurgeQueue", {"QueueUrl": queue}),
     }
     secrets: dict[str, tuple[str, dict[str, Any]]] = {

@@ -18,6 +18,7 @@ from constructs import Construct
 from stacks.contract import name_prefix
 from stacks.entity_push import EntityPush
 from stacks.settings import SettingError, Settings
+from tests.infrastructure.alarm_metrics import looked_at
 from tests.infrastructure.conftest import feature_flags, of_type
 from tests.infrastructure.linters import findings_of_cfn_lint, raise_findings_of_cdk_nag
 from tests.infrastructure.policies import role_statements
@@ -116,7 +117,8 @@ def test_two_in_one_stack_have_all_names_apart(pair: dict[str, Any]) -> None:
         dimensions = {
             dimension["Value"]
             for alarm in mine(pair, construct, "AWS::CloudWatch::Alarm").values()
-            for dimension in alarm["Dimensions"]
+            for metric in looked_at(alarm)
+            for dimension in metric["Dimensions"]
             if dimension["Name"] == "Stack"
         }
         assert dimensions == {own}

@@ -73,6 +73,7 @@ def test_nothing_that_stores_data_is_missing_above(encrypted: dict[str, Any]) ->
     """A new kind of resource has to be looked at: does it store data, and under which key?"""
     stateless = {
         *("AWS::ApiGateway::Account", "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Authorizer"),
+        "AWS::ApiGatewayV2::Deployment",
         *("AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::IntegrationResponse"),
         *("AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::RouteResponse", "AWS::ApiGatewayV2::Stage"),
         *("AWS::CDK::Metadata", "AWS::CloudWatch::Alarm", "AWS::Events::Rule", "AWS::IAM::Policy"),

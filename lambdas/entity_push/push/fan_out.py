@@ -87,14 +87,20 @@ class FanOut:
             dead_letters=self._dead_letters,
             rules=self._rules,
         )
+        try:
+            self._push(batch, records, ends)
+            failed = set(batch.failed)
+            batch.metrics.failed = len(failed)
+            self._queue.come_back_soon(record for record in records if record["messageId"] in failed)
+        finally:  # whatever fails: alarms are on these counts
+            batch.metrics.flush(self._deployment_name)
+        return batch.failed
+
+    def _push(self, batch: Batch, records: Sequence[Mapping[str, Any]], ends: float) -> None:
         for record in records:
             batch.add(record)
         batch.prepare(until=ends - retries.PREPARE_RESERVE_SECONDS)
         self._deliver(batch, ends)
-        failed = set(batch.failed)
-        self._queue.come_back_soon(record for record in records if record["messageId"] in failed)
-        batch.metrics.flush(self._deployment_name)
-        return batch.failed
 
     def _deliver(self, batch: Batch, ends: float) -> None:
         """Post to the subscribers. Each delivery is handed on when its own posts are done."""

@@ -23,6 +23,7 @@ class PushMetrics:
         superseded: events whose version was not above the last one.
         repeated: events whose own id another update of their sender had.
         dead_letters: messages sent to the dead-letter queue.
+        failed: messages that come back as a whole. Lambda counts them as success (partial batch response).
         subscribers: the number of subscribers of each update.
         times_to_last_post: milliseconds from the event's arrival on the queue to the settling of a delivery;
             one for each delivery with a delivered post.
@@ -39,6 +40,7 @@ class PushMetrics:
     superseded: int = 0
     repeated: int = 0
     dead_letters: int = 0
+    failed: int = 0
     subscribers: list[int] = field(default_factory=list)
     times_to_last_post: list[int] = field(default_factory=list)
 
@@ -58,6 +60,7 @@ class PushMetrics:
             "Superseded": self.superseded,
             "Repeated": self.repeated,
             "DeadLetters": self.dead_letters,
+            "Failed": self.failed,
         }
         for name, value in counts.items():
             if value:

@@ -12,7 +12,7 @@ from typing import Any
 from entity_push.protocol import frames
 from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.frames import ClientFrame, Frame
-from entity_push.runtime.telemetry import logger
+from entity_push.runtime.telemetry import count, logger
 
 Event = dict[str, Any]
 Response = dict[str, Any]
@@ -34,17 +34,23 @@ class Request:
 
 Answer = Callable[[Request], Frame]
 
+OUR_FAULTS = frozenset({ErrorCode.INTERNAL_ERROR, ErrorCode.NOT_PUBLISHED})
+"""Codes of what no client can mend. There is an alarm on them: to Lambda, such a frame is a success."""
 
-def message_route(*, most_frame_bytes: int) -> Callable[[Answer], Handler]:
+
+def message_route(*, most_frame_bytes: int, deployment_name: str) -> Callable[[Answer], Handler]:
     """Turn a function from request to answer into a Lambda handler whose route response is the answer.
 
     Args:
         most_frame_bytes: the largest frame that is taken, in bytes.
+        deployment_name: what failures are counted under.
     """
 
     def route(answer: Answer) -> Handler:
         def handler(event: Event, _context: Any) -> Response:
             reply = _reply(answer, event, most_frame_bytes)
+            if reply.get("code") in OUR_FAULTS:
+                count(deployment_name, "FramesFailed")
             return {"statusCode": 200, "body": frames.encode(reply).decode()}
 
         return handler

@@ -118,12 +118,14 @@ class DisconnectEnvironment(Environment):
 class DefaultEnvironment(Environment):
     """`$default`."""
 
+    deployment_name: str
     client_frame_bytes: int
 
 
 class AdmittingEnvironment(Environment):
     """What every route reads that answers frames of connections in the table."""
 
+    deployment_name: str
     table_name: str
     authorization: AuthorizationMode
     client_frame_bytes: int
@@ -136,7 +138,6 @@ class UnsubscribeEnvironment(AdmittingEnvironment):
 class SubscribeEnvironment(AdmittingEnvironment):
     """`subscribe`."""
 
-    deployment_name: str
     subscriptions_per_connection: int
     replay_seconds: int
 
@@ -144,7 +145,6 @@ class SubscribeEnvironment(AdmittingEnvironment):
 class PublishEnvironment(AdmittingEnvironment):
     """`publish`, `onMessage` and `message`."""
 
-    deployment_name: str
     event_bus_name: str
 
 
@@ -167,6 +167,15 @@ class ExpireEnvironment(Environment):
     callback_url: str
 
 
+class WatchEnvironment(Environment):
+    """The function that looks at the queues."""
+
+    deployment_name: str
+    queue_url: str
+    dead_letter_queue_url: str
+    target_dead_letter_queue_url: str
+
+
 ENVIRONMENTS: dict[str, type[Environment]] = {
     "authorize": AuthorizeEnvironment,
     "connect": ConnectEnvironment,
@@ -177,6 +186,7 @@ ENVIRONMENTS: dict[str, type[Environment]] = {
     "push": PushEnvironment,
     "subscribe": SubscribeEnvironment,
     "unsubscribe": UnsubscribeEnvironment,
+    "watch": WatchEnvironment,
 }
 """The environment of each module in `lambdas/`."""
 
