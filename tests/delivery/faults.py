@@ -68,7 +68,8 @@ DELIVERED = CUT | {
 }
 GONE = frozenset(("gone", "half_gone"))
 RETRIED = frozenset(("throttled", "error_500", "error_503", "timeout_504", "half_500"))
-REFUSED = frozenset(("bad_request", "wordy", "untyped", "forbidden", "too_large", "redirect"))
+FORBIDDEN = frozenset(("forbidden",))
+REFUSED = frozenset(("bad_request", "wordy", "untyped", "too_large", "redirect"))
 # Ambiguous steps: the client may or may not have the frame.
 AMBIGUOUS = frozenset(("reset", "closed", "half_status", "only_1xx", "silent", "garbage", "endless_line"))
 

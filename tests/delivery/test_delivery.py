@@ -259,8 +259,11 @@ def test_without_credentials_everything_is_handed_back(endpoint: FaultyEndpoint)
     assert "no credentials" in results["c4="].reason
 
 
-def test_missing_permission_is_refused_one_by_one(endpoint: FaultyEndpoint) -> None:
+def test_missing_permission_is_one_request_now_and_another_one_in_the_next_round(
+    endpoint: FaultyEndpoint,
+) -> None:
     endpoint.scripts["c0="] = ["forbidden"]
     results = deliver(deliverer_for(endpoint), posts(10))
-    assert results["c0="] == Result("c0=", Outcome.REFUSED, 403, "ForbiddenException")
+    assert results["c0="] == Result("c0=", Outcome.RETRY, 403, "403 ForbiddenException")
+    assert len(endpoint.requests["c0="]) == 1
     assert outcomes(results)[Outcome.DELIVERED] == 9

@@ -20,7 +20,7 @@ ATTEMPTS = 4
 
 TEMPORARY = st.sampled_from(sorted(faults.RETRIED | faults.AMBIGUOUS - {"silent"}))
 LASTING = st.sampled_from(
-    sorted(faults.DELIVERED | faults.REFUSED | faults.GONE | {"throttled", "error_500"})
+    sorted(faults.DELIVERED | faults.REFUSED | faults.FORBIDDEN | faults.GONE | {"throttled", "error_500"})
 )
 # At most one silence, because each costs the whole timeout, and fewer faults than attempts.
 SCRIPTS = st.tuples(st.lists(TEMPORARY, max_size=2), st.sampled_from([[], [], [], ["silent"]]), LASTING).map(

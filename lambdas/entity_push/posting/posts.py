@@ -13,7 +13,8 @@ class Outcome(enum.Enum):
     GONE = "gone"
     """The connection does not exist: closed, or its `$connect` has not returned yet (410)."""
     RETRY = "retry"
-    """Every try was throttled (429), failed (408, 5xx), reset or silent. A later round may succeed."""
+    """Every try was throttled (429), failed (408, 5xx), reset or silent; or the role has no right (403),
+    perhaps not yet. A later round may succeed."""
     SILENT = "silent"
     """No answer in time, as with more than a fifth of the run's posts: the endpoint's fault, no fault of the
     connection. A try may have arrived."""
@@ -23,7 +24,7 @@ class Outcome(enum.Enum):
     EXPIRED = "expired"
     """The connection's right ended before the next try. An earlier try may have arrived. No retry."""
     REFUSED = "refused"
-    """API Gateway gave any other answer (400, 403, 413 …). A retry would not help."""
+    """API Gateway gave any other answer (400, 413 …). A retry would not help."""
 
 
 class Post(NamedTuple):

@@ -208,6 +208,10 @@ class Run:
                 self._stop(f"credentials: {ended.reason}")
             job.tries -= 1  # no fault of the connection
             self._again(job, f"{status} {ended.reason}", 0.0)
+        elif status == 403:
+            # A role that was made or changed a moment ago may not be known everywhere yet (IAM User Guide,
+            # "Troubleshoot IAM": changes are not always immediately visible). That takes longer than a run.
+            self._settled.append(job.result(Outcome.RETRY, f"{status} {ended.reason}"))
         else:
             self._settled.append(job.result(Outcome.REFUSED, ended.reason))
 

@@ -25,6 +25,7 @@ class Delivery:
         retry: connections whose tries all failed, and which another round tries again.
         silent: connections without an answer while the endpoint was silent.
         unsent: connections that the end of the run came before.
+        last_failure: why the last of `retry` failed.
         refused: connections to which API Gateway refused the post for good.
         refusals: the answers to those posts, counted.
     """
@@ -39,6 +40,7 @@ class Delivery:
     retry: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
     unsent: list[str] = field(default_factory=list)
+    last_failure: str | None = None
     refused: list[str] = field(default_factory=list)
     refusals: Counter[str] = field(default_factory=Counter)
 
@@ -75,6 +77,7 @@ class Delivery:
                 self.found_gone += 1
             case Outcome.RETRY:
                 self.retry.append(connection_id)
+                self.last_failure = result.reason
             case Outcome.SILENT:
                 self.silent.append(connection_id)
             case Outcome.UNSENT:

@@ -16,7 +16,7 @@ class PushMetrics:
         deliveries: posts that API Gateway took.
         gone: posts answered with 410, those to connections that may only be opening included.
         retried: posts that another invocation tries again.
-        refused: posts that no retry helps (400, 403, 413).
+        refused: posts that no retry helps (400, 413).
         expired: posts that the end of the connection's right to updates came before.
         abandoned: connections closed because they could not be reached.
         oversize: updates that went without their message.

@@ -206,6 +206,7 @@ def _log(delivery: Delivery) -> None:
         delivered=delivery.delivered,
         gone=len(delivery.gone),
         retry=len(delivery.retry),
+        last_failure=delivery.last_failure,
         silent=len(delivery.silent),
         unsent=len(delivery.unsent),
         refused=len(delivery.refused),
