@@ -2,7 +2,7 @@
 
 import json
 
-from aws_cdk import Duration
+from aws_cdk import Annotations, Duration
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -75,6 +75,13 @@ class PushPipeline(Construct):
         )
         self.dimensions_of_rules = rules.dimensions
         self.push = self._push(table, stage)
+        # New accounts have reduced quotas (Lambda Developer Guide, "Lambda quotas"); synth can't see them.
+        Annotations.of(self).add_info_v2(
+            "entity-push:lambda-quota",
+            f"Up to {settings.push_concurrency} push functions run at once, beside those of clients' connects "
+            "and frames. A new account may run 10 functions in all: then pushes starve connects. "
+            "`aws lambda get-account-settings` says its number (docs/how-to/deploy.md).",
+        )
 
     def _queue(
         self,

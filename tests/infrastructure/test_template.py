@@ -352,3 +352,10 @@ def test_an_issuers_tokens_need_no_secret_of_ours() -> None:
     found.resource_count_is("AWS::ApiGatewayV2::Authorizer", 1)
     authorize = functions(found.to_json()["Resources"])["authorize"]
     assert authorize["Environment"]["Variables"]["TOKEN_ISSUER"] == "https://issuer.example.com/"
+
+
+def test_deploying_says_what_the_push_takes_of_the_accounts_quota() -> None:
+    found = assertions.Annotations.from_stack(make_stack({"pushConcurrency": "7"})).find_info(
+        "*", assertions.Match.string_like_regexp("Up to 7 push functions run at once")
+    )
+    assert len(found) == 1
