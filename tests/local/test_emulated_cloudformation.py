@@ -176,3 +176,23 @@ def test_a_reference_to_a_secret_is_its_arn_also_after_an_update(aws: LocalAws) 
     waiting = {"Delay": 0.1, "MaxAttempts": 50}
     cloudformation.get_waiter("stack_delete_complete").wait(StackName="secret", WaiterConfig=waiting)
     assert arn not in [secret["ARN"] for secret in secrets.list_secrets()["SecretList"]]
+
+
+def test_an_alarm_on_metric_math_is_made(aws: LocalAws) -> None:
+    stat = {"Metric": {"Namespace": "N", "MetricName": "M"}, "Period": 60, "Stat": "Sum"}
+    metrics = [
+        {"Id": "twice", "Expression": "2 * m", "ReturnData": True},
+        {"Id": "m", "MetricStat": stat, "ReturnData": False},
+    ]
+    properties = {
+        "AlarmDescription": "twice",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "EvaluationPeriods": 1,
+        "Threshold": 7,
+        "Metrics": metrics,
+    }
+    resource = {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}
+    body = {"Resources": {"Alarm": resource}, "Outputs": {"Alarm": {"Value": {"Ref": "Alarm"}}}}
+    name = create_stack(aws, "metric-math", body)["Alarm"]
+    (alarm,) = aws.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    assert (alarm["AlarmDescription"], alarm["Threshold"]) == ("twice", 7)
