@@ -78,8 +78,8 @@ class PushPipeline(Construct):
         # New accounts have reduced quotas (Lambda Developer Guide, "Lambda quotas"); synth can't see them.
         Annotations.of(self).add_info_v2(
             "entity-push:lambda-quota",
-            f"Up to {settings.push_concurrency} push functions run at once, beside those of clients' connects "
-            "and frames. A new account may run 10 functions in all: then pushes starve connects. "
+            f"Up to {settings.push_concurrency} push functions run at once, beside those that clients call. "
+            "A new account may run 10 functions in all: then pushes starve connects. "
             "`aws lambda get-account-settings` says its number (docs/how-to/deploy.md).",
         )
 

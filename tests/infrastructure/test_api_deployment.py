@@ -58,20 +58,20 @@ def _changed(change: Callable[[Any], None], kind: type) -> str:
     stack = cdk.Stack(cdk.App(), "Stack")
     api = apigatewayv2.WebSocketApi(stack, "Api")
     stage = apigatewayv2.WebSocketStage(stack, "Stage", web_socket_api=api, stage_name="s")
-    shared = {"api_id": api.api_id}
-    integration = apigatewayv2.CfnIntegration(stack, "Integration", **shared, integration_type="MOCK")
-    route = apigatewayv2.CfnRoute(stack, "Route", **shared, route_key="ping")
+    api_id = api.api_id
+    integration = apigatewayv2.CfnIntegration(stack, "Integration", api_id=api_id, integration_type="MOCK")
+    route = apigatewayv2.CfnRoute(stack, "Route", api_id=api_id, route_key="ping")
     apigatewayv2.CfnRouteResponse(
-        stack, "RouteResponse", **shared, route_id=route.ref, route_response_key="$default"
+        stack, "RouteResponse", api_id=api_id, route_id=route.ref, route_response_key="$default"
     )
     apigatewayv2.CfnIntegrationResponse(
         stack,
         "IntegrationResponse",
-        **shared,
+        api_id=api_id,
         integration_id=integration.ref,
         integration_response_key="$default",
     )
-    apigatewayv2.CfnAuthorizer(stack, "Authorizer", **shared, authorizer_type="REQUEST", name="a")
+    apigatewayv2.CfnAuthorizer(stack, "Authorizer", api_id=api_id, authorizer_type="REQUEST", name="a")
     for child in stack.node.find_all():
         if isinstance(child, kind):
             change(child)

@@ -96,7 +96,8 @@ def queue_refuses_retries(fixture: Fixture) -> None:
 def posting_crashes(fixture: Fixture) -> None:
     """What was done before is still told."""
     bench = Bench(fixture("dynamodb"))
-    bench.engine.verdict = {}.__getitem__
+    outcomes: dict[str, Outcome] = {}
+    bench.engine.verdict = outcomes.__getitem__
     with pytest.raises(KeyError):
         bench.push("no json", chunk("a"))
 
