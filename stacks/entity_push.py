@@ -73,9 +73,7 @@ class EntityPush(Construct):
         watch = Watch(self, "Watch", settings=settings, name=self.name, pipeline=pipeline)
         scheduled = {"watch": watch.function.function}
         if authorization.authorizer is not None:
-            expiry = Expiry(
-                self, "Expiry", settings=settings, name=self.name, table=self.table, stage=stage
-            )
+            expiry = Expiry(self, "Expiry", settings=settings, name=self.name, table=self.table, stage=stage)
             scheduled["expire"] = expiry.function.function
         self.alarm_topic = Alarms(
             self,
