@@ -382,7 +382,7 @@ WIDEST = '"' * 171 + "😀" * 85
 CONNECTION = Connection("c1", NOW * 1000, "192.0.2.1", "test", ANONYMOUS)
 
 
-@message_route(most_frame_bytes=32 * 1024)
+@message_route(most_frame_bytes=32 * 1024, deployment_name="test")
 def any_route(request: Request) -> Frame:
     """Read a frame as its action's route does, and fail at the latest then."""
     fields = request.frame.fields

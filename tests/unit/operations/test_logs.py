@@ -82,7 +82,7 @@ def test_lines_of_all_functions_come_by_time_and_those_of_one_moment_in_their_or
 
 
 def test_how_far_back_and_which_are_chosen(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "authorize    too old" in shown(capsys, "--since", "12m")
+    assert "authorize    too old" in shown(capsys, "--since", "1h")
     assert shown(capsys, "--filter", "refused") == ["authorize    INFO  connect refused  reason=expired"]
     assert shown(capsys, "--function", "push") == ["push         z first", "push         a last"]
     assert "push         START RequestId: 1" in shown(capsys, "--all")
