@@ -500,8 +500,8 @@ DEFENCES = [
     Mutant(
         "a dead letter does not hold the event",
         "lambdas/entity_push/push/dead_letters.py",
-        "            MessageBody=body,\n",
-        '            MessageBody="{}",\n',
+        "MessageBody=body,",
+        'MessageBody="{}",',
         "tests/e2e/test_redrive.py",
         only="reason",
     ),
