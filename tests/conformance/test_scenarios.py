@@ -107,7 +107,8 @@ def test_every_rule_has_a_scenario() -> None:
 
 
 def test_every_error_code_of_a_frame_occurs() -> None:
-    codes = first_cells(section(ERRORS, "Error frames"))
+    cells = first_cells(section(ERRORS, "Error frames"))
+    codes = {cell for cell in cells if cell.islower()}  # and not the frame's fields in the table before
     assert len(codes) > 15
     assert {code for code in codes if not re.search(rf"\b{code}\b", TEXT)} == set()
 

@@ -180,7 +180,7 @@ def test_what_a_routes_function_prints_is_in_its_log_group(aws: LocalAws, api: W
 
 
 def test_another_python_is_taken_from_the_path(tmp_path: Path) -> None:
-    program = _program(tmp_path / "python3.99", "echo python3.99")
+    program = _program(tmp_path / "python3.99", "echo 3.99")
     assert find_interpreter("python3.99", str(tmp_path)) == str(program)
 
 

@@ -160,6 +160,18 @@ class LogMachine(RuleBasedStateMachine):
         self.step(schedule)
 
     @precondition(lambda self: not self.world.running())
+    @rule(versions=st.permutations([1, 2, 3]), schedule=SCHEDULE)
+    def rival_repeats(self, versions: list[int], schedule: list[tuple[int, int, Fault]]) -> None:
+        """Two workers meet at one tail. One has a repeat of the other's update, and an update beside it."""
+        one, other = self.world.workers[:2]
+        self.world.publish(own_id="x")
+        self.world.invoke(one, 10)
+        self.world.publish(version=versions[0], own_id="x")
+        self.world.publish(version=versions[1])
+        self.world.invoke(other, 10)
+        self.step(schedule)
+
+    @precondition(lambda self: not self.world.running())
     @rule(which=SOME, version=VERSIONS, own_id=OWN_IDS, late=LATE)
     def push(self, which: int, version: int | None, own_id: str, late: int) -> None:
         """A worker pushes all there is, without any trouble."""
