@@ -24,22 +24,32 @@ class Stored:
         self._client, self._table = aws.client("dynamodb"), outputs.table_name
 
     def frames(self, channel: str) -> list[Frame]:
-        """Return a channel's frames in order."""
-        pages = self._client.get_paginator("query").paginate(**self._query(channel))
+        """Return the frames of a channel's life in order; none before it begins."""
+        if (query := self._query(channel)) is None:
+            return []
+        pages = self._client.get_paginator("query").paginate(**query)
         segments = [Segment.from_item(item) for page in pages for item in page["Items"]]
         return [frame for segment in segments for _, frame in segment.numbered()]
 
     def head(self, channel: str) -> str | None:
         """Return the last frame's cursor; None before the first."""
-        found = self._client.query(**self._query(channel), ScanIndexForward=False, Limit=1)["Items"]
+        if (query := self._query(channel)) is None:
+            return None
+        found = self._client.query(**query, ScanIndexForward=False, Limit=1)["Items"]
         frames = [frame for item in found for _, frame in Segment.from_item(item).numbered()]
         return str(frames[-1]["cursor"]) if frames else None
 
     def _query(self, channel: str) -> Any:
+        """Return the query for a life's segments; None if there is no life."""
+        key = keys.life(channel)
+        life = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        if life is None:
+            return None
+        epoch = life["epoch"]["S"]
         return {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk AND begins_with(sk, :log)",
-            "ExpressionAttributeValues": {":pk": {"S": keys.CHANNEL + channel}, ":log": {"S": keys.LOG}},
+            "ExpressionAttributeValues": {":pk": key["pk"], ":log": {"S": f"{keys.LOG}{epoch}#"}},
             "ConsistentRead": True,
         }
 
