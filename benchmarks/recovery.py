@@ -2,10 +2,10 @@
 
     python -m benchmarks.recovery [--clients 1000] [--entities 20] [--updates-per-second 20]
 
-Without `--clients`, there is only the simulation. With it, on the local AWS, clients of the Python library follow one entity each, through a proxy that resets all
-connections at once. A client is whole when it is subscribed again and has shown the newest update, as an
-observer that was not cut knows it. The baseline is connecting alone: as many bare WebSockets, opened again by
-the same rule for pauses, with nothing to subscribe to.
+Without `--clients`, there is only the simulation. With it, clients of the Python library follow one entity
+each on the local AWS, through a proxy that resets all connections at once. A client is whole when it is
+subscribed again and has shown the newest update, as an observer that was not cut knows it. The baseline is
+connecting alone: as many bare WebSockets, opened by the same rule for pauses, with nothing to subscribe to.
 
 The simulation has 100,000 clients with the library's own pauses, and API Gateway's quota of 500 new
 connections per second (https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html). Its
