@@ -1,6 +1,6 @@
 """A TCP proxy that behaves as networks do on a bad day.
 
-    async with FaultyProxy("127.0.0.1", 4600, network=BadDay(random.Random(7))) as proxy:
+    async with FaultyProxy("127.0.0.1", 4600, fates=BadDay(random.Random(7))) as proxy:
         await connect(f"ws://127.0.0.1:{proxy.port}/prod")
 
 Each connection has a fate: one fault, some seconds after it was opened.

@@ -124,6 +124,7 @@ class Person:
                 "connections": self.states["connected"],
                 "updates shown": sum(one.updates for one in shown),
                 "of them replayed": sum(one.replayed for one in shown),
+                "errors told": self.errors.total(),
                 "resets after the first": sum(
                     max(0, one.resets - 1) for one in shown if isinstance(one, Shown)
                 ),

@@ -1,22 +1,11 @@
 """What a subscription has shown its application, held against the contract."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from entity_push.protocol.cursors import Cursor
 
 Update = Mapping[str, Any]
-
-
-class Place(NamedTuple):
-    """A place in a history: its life, and a number in it."""
-
-    life: str
-    number: int
-
-    @classmethod
-    def of(cls, cursor: str) -> "Place":
-        """Return the place that a cursor names."""
-        life, _, number = cursor.rpartition(".")
-        return cls(life, int(number))
 
 
 class Shown:
@@ -35,35 +24,41 @@ class Shown:
 
     def __init__(self, name: str):
         self.name = name
-        self.place: Place | None = None
+        self.place: Cursor | None = None
         self.resets = self.updates = self.replayed = 0
         self.problems: list[str] = []
-        self._last: Place | None = None  # the last update since the reset
+        self._last: Cursor | None = None  # the last update since the reset
 
     def reset(self, state: str | None) -> None:
         """Take a reset, with the state that was fetched for it."""
         self.resets += 1
         self._last = None
-        self.place = Place.of(state) if state else None
+        self.place = Cursor.parse(state) if state else None
 
     def update(self, update: Update) -> None:
         """Take an update."""
-        place = Place.of(update["cursor"])
+        place = Cursor.parse(update["cursor"])
         self.updates += 1
         self.replayed += bool(update["replayed"])
         if not self.resets:
             self.problems.append(f"{self.name}: {place} before the first reset")
-        elif self._last and place != (self._last.life, self._last.number + 1):
+        elif self._last and place != Cursor(self._last.epoch, self._last.sequence + 1):
             self.problems.append(f"{self.name}: {place} after {self._last}")
-        elif not self._last and place.number > (self.place.number if self.place else 0) + 1:
+        elif not self._last and not self._follows_the_state(place):
             self.problems.append(f"{self.name}: {place} after a state at {self.place}")
         self._last = place
-        if not self.place or place.number > self.place.number:
+        if not self.place or place.sequence > self.place.sequence:
             self.place = place
+
+    def _follows_the_state(self, place: Cursor) -> bool:
+        """Tell whether a first update leaves no hole after the state, which may have it already."""
+        if self.place is None:
+            return place.sequence == 1
+        return place.epoch == self.place.epoch and place.sequence <= self.place.sequence + 1
 
     def ends_at(self, head: str | None) -> bool:
         """Tell whether the application has all there is."""
-        return bool(self.resets) and self.place == (Place.of(head) if head else None)
+        return bool(self.resets) and self.place == (Cursor.parse(head) if head else None)
 
 
 class ShownOfPattern:
@@ -78,7 +73,7 @@ class ShownOfPattern:
         self.name = name
         self.resets = self.updates = self.replayed = 0
         self.problems: list[str] = []
-        self._last: dict[str, Place] = {}
+        self._last: dict[str, Cursor] = {}
 
     def reset(self, _state: str | None) -> None:
         """Take a reset."""
@@ -86,10 +81,10 @@ class ShownOfPattern:
 
     def update(self, update: Update) -> None:
         """Take an update."""
-        place, entity_id = Place.of(update["cursor"]), update["entityId"]
+        place, entity_id = Cursor.parse(update["cursor"]), update["entityId"]
         self.updates += 1
         last = self._last.get(entity_id)
-        if last and (place.life != last.life or place.number <= last.number):
+        if last and (place.epoch != last.epoch or place.sequence <= last.sequence):
             self.problems.append(f"{self.name}: of {entity_id} {place} after {last}")
         self._last[entity_id] = place
 

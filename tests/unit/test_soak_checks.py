@@ -44,6 +44,12 @@ def test_another_life_needs_a_reset() -> None:
     assert found.problems
 
 
+def test_the_state_is_of_the_updates_life() -> None:
+    found = shown("e.3")
+    found.update(update(1, life="f"))
+    assert found.problems
+
+
 def test_an_update_before_the_first_reset_is_a_problem() -> None:
     found = Shown("a")
     found.update(update(1))
