@@ -14,7 +14,6 @@ import socket
 import struct
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -44,24 +43,28 @@ class Fate(NamedTuple):
     seconds: float
 
 
-@dataclass
 class BadDay:
-    """Draws fates.
+    """Draws fates: each fault once, in an order by chance, then all of them again.
+
+    Args:
+        chance: the source of chance.
+        longest: the most seconds until a fault.
 
     Attributes:
-        random: the source of chance.
-        longest: the most seconds until a fault.
         quiet: whether connections have no faults from now on.
     """
 
-    random: random.Random
-    longest: float = 10.0
-    quiet: bool = False
+    def __init__(self, chance: random.Random, longest: float = 10.0):
+        self._chance, self._longest = chance, longest
+        self._left: list[Fault] = []
+        self.quiet = False
 
     def __call__(self) -> Fate:
         """Return the fate of a new connection."""
-        fault = Fault.NONE if self.quiet else self.random.choice(list(Fault))
-        return Fate(fault, self.random.uniform(0.1, self.longest))
+        if self.quiet:
+            return Fate(Fault.NONE, 0.0)
+        self._left = self._left or self._chance.sample(list(Fault), len(Fault))
+        return Fate(self._left.pop(), self._chance.uniform(0.1, self._longest))
 
 
 class FaultyProxy:

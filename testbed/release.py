@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
+from stacks import interpreters
+
 VERSION = "0.1.0"
 COMMIT = "f6faffdcf703e7b88a40bd6edb0c0f240632f7ea"
 
 BEFORE_THE_LOG = "5fd324c2c23456a0db75c2f1e09094ef8551017a"
 """The last commit that numbered updates by a head and a transaction: the baseline of the log's benchmarks."""
-
-THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 ROOT = Path(__file__).resolve().parents[1]
 RELEASES = ROOT / "build" / "releases"
@@ -91,7 +91,8 @@ def synthesize(app: Path, contexts: Sequence[Mapping[str, str]]) -> list[Synthes
         app: the folder with the app's sources.
         contexts: the settings, as `cdk deploy -c` takes them.
     """
-    here = {"pythonVersion": THIS}  # whatever the default is, what is compared has bytecode of this Python
+    # Whatever the default is, what is compared has bytecode of this Python.
+    here = {"pythonVersion": interpreters.THIS}
     found: list[Synthesis] = json.loads(
         run(SYNTHESIZE, app, said=json.dumps([{**here, **context} for context in contexts]))
     )

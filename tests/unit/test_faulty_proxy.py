@@ -1,11 +1,12 @@
 """The faulty proxy does to a connection what its fate says: else a soak through it tries nothing."""
 
 import asyncio
+import random
 from dataclasses import dataclass, field
 
 import pytest
 
-from testbed.faulty_proxy import Fate, Fault, FaultyProxy
+from testbed.faulty_proxy import BadDay, Fate, Fault, FaultyProxy
 
 
 @dataclass
@@ -85,3 +86,16 @@ def test_all_connections_are_reset_at_once() -> None:
                 return count, all(isinstance(end, ConnectionResetError) for end in ends)
 
     assert asyncio.run(reset()) == (2, True)
+
+
+def test_a_bad_day_has_each_fault_before_any_comes_again() -> None:
+    network = BadDay(random.Random(1), longest=5)
+    fates = [network() for _ in range(2 * len(Fault))]
+    assert (
+        {fate.fault for fate in fates[: len(Fault)]}
+        == {fate.fault for fate in fates[len(Fault) :]}
+        == set(Fault)
+    )
+    assert all(0 < fate.seconds <= 5 for fate in fates)
+    network.quiet = True
+    assert network().fault is Fault.NONE
