@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -41,23 +42,54 @@ def test_an_address_that_refuses_costs_no_attempt(endpoint: FaultyEndpoint, name
     assert names.asked == 1
 
 
+@pytest.fixture
+def silent_address() -> Iterator[tuple[str, int]]:
+    """An address whose backlog is full: further connections are not even refused."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        where: tuple[str, int] = full.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(where)
+        yield where
+        for one in waiting:
+            one.close()
+
+
 def test_an_address_that_is_silent_costs_a_while(
-    endpoint: FaultyEndpoint, names: Names, monkeypatch: pytest.MonkeyPatch
+    endpoint: FaultyEndpoint,
+    names: Names,
+    silent_address: tuple[str, int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(transport, "_CONNECT_SECONDS", 0.2)
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
-        waiting = []
-        for _ in range(4):  # a full backlog: further connections are not even refused
-            waiting.append(socket.socket())
-            waiting[-1].setblocking(False)
-            waiting[-1].connect_ex(full.getsockname())
-        names.found = [full.getsockname(), ("127.0.0.1", names.live)]
-        began = time.monotonic()
-        results = deliver(deliverer_for(endpoint, tries=1, timeout=10), posts(100))
-        assert outcomes(results) == {Outcome.DELIVERED: 100}
-        assert 0.2 < time.monotonic() - began < 8
-        for held in waiting:
-            held.close()
+    names.found = [silent_address, ("127.0.0.1", names.live)]
+    began = time.monotonic()
+    results = deliver(deliverer_for(endpoint, tries=1, timeout=10), posts(100))
+    assert outcomes(results) == {Outcome.DELIVERED: 100}
+    assert 0.2 < time.monotonic() - began < 8
+
+
+def test_an_address_that_is_silent_is_no_fault_of_one_that_has_failed_before(
+    endpoint: FaultyEndpoint, names: Names, silent_address: tuple[str, int]
+) -> None:
+    """It has one short silent try; that is not spent on a request that was never sent."""
+    names.found = [silent_address, ("127.0.0.1", names.live)]
+    results = deliver(deliverer_for(endpoint), [post._replace(suspect=True) for post in posts(20)])
+    assert outcomes(results) == {Outcome.DELIVERED: 20}
+
+
+def test_if_all_addresses_are_silent_so_is_the_endpoint(
+    endpoint: FaultyEndpoint,
+    names: Names,
+    silent_address: tuple[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transport, "_CONNECT_SECONDS", 0.2)
+    names.found = [silent_address]
+    results = deliver(deliverer_for(endpoint, timeout=0.5), posts(20))
+    assert outcomes(results).keys() <= {Outcome.SILENT, Outcome.UNSENT}
+    assert {result.reason for result in results.values()} <= {"no answer", "the endpoint does not answer"}
 
 
 def test_all_addresses_are_used(endpoint: FaultyEndpoint, names: Names) -> None:

@@ -135,12 +135,13 @@ class Transport(Generic[Tag]):
             waited = now - connection.since
             assert connection.tag is not None
             seconds = patience(connection.tag)
-            if waited > (min(seconds, _DOUBTED_SECONDS) if connection.doubted else seconds):
+            if not connection.ready:
+                if waited > min(seconds, _CONNECT_SECONDS):
+                    self._unreachable(connection, "connecting took too long", Fault.SILENT)
+            elif waited > (min(seconds, _DOUBTED_SECONDS) if connection.doubted else seconds):
                 self._finish(connection, "no answer", Fault.SILENT)
                 if connection.answered:
                     self._doubt_older(connection.since)
-            elif not connection.ready and waited > _CONNECT_SECONDS:
-                self._unreachable(connection, "connecting took too long")
         return self._take_ended()
 
     def waiting(self, seconds: float) -> list[Tag]:
@@ -218,10 +219,18 @@ class Transport(Generic[Tag]):
             else:
                 self._finish(connection, "too late to be sent", Fault.LATE)
 
-    def _unreachable(self, connection: HttpConnection[Tag], reason: str) -> None:
-        """End a request whose connection never became ready: no byte of the request was sent."""
+    def _unreachable(
+        self, connection: HttpConnection[Tag], reason: str, without_others: Fault = Fault.FAILED
+    ) -> None:
+        """End a request whose connection never became ready: no byte of the request was sent.
+
+        Args:
+            connection: the connection.
+            reason: why.
+            without_others: what it is if no other address may be reached.
+        """
         others = self._addresses.avoid(connection.address)
-        self._finish(connection, reason, Fault.UNSEEN if others else Fault.FAILED)
+        self._finish(connection, reason, Fault.UNSEEN if others else without_others)
 
     def _send(self, connection: HttpConnection[Tag], data: bytes | memoryview) -> None:
         """Send as many bytes as the socket takes; large frames go in parts."""
