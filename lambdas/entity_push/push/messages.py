@@ -94,6 +94,10 @@ class Chunk:
         """Return the chunk for the next round, for connections whose fault it was not."""
         return replace(self.only(connection_ids), excused=min(self.excused + 1, MAX_EXCUSED))
 
+    def anew(self) -> Self:
+        """Return the chunk for its first round."""
+        return replace(self, rounds=0, excused=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Rest:
@@ -268,7 +272,7 @@ def as_new(body: str, now: float) -> str:
         return body
     match message:
         case Chunk():
-            return replace(message, update=replace(message.update, sent_at=sent_at), rounds=0).to_message()
+            return replace(message.anew(), update=replace(message.update, sent_at=sent_at)).to_message()
         case Rest():
             return replace(message, update=replace(message.update, sent_at=sent_at)).to_message()
     return body

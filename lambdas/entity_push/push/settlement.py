@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -177,7 +176,7 @@ class Settlement:
             self._forget(closed, update.channel, opened_before=time.time(), until=until)
 
     def _bury(self, chunk: Chunk, reason: Reason, text: str, metrics: PushMetrics) -> None:
-        for part in split(replace(chunk, rounds=0, excused=0)):  # a redrive begins with the first round
+        for part in split(chunk.anew()):  # a redrive begins with the first round
             logger.error("dead letter", channel=chunk.update.channel, code=reason, reason=text)
             self._dead_letters.send(part.to_message(), reason, text)
             metrics.dead_letters += 1

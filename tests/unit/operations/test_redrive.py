@@ -15,7 +15,7 @@ from operations.redrive import ADVICE, NO_CODE, OF_EVENTBRIDGE, DeadLetter
 
 LAMBDAS = Path(__file__).parents[3] / "lambdas"
 UPDATE = Update("entity/e1", "id-1", b'{"type":"Entity Updated"}', 1_700_000_000_000, 3)
-CHUNK = Chunk(UPDATE, {"c1": 7, "c2": 8}, rounds=5)
+CHUNK = Chunk(UPDATE, {"c1": 7, "c2": 8}, rounds=5, excused=6)
 EVENT = {"id": "id-1", "detail-type": "Entity Updated", "time": "t", "detail": {"entityId": "e1"}}
 
 
@@ -91,7 +91,7 @@ def test_a_reason_is_chosen_by_its_code_or_a_part_of_its_text() -> None:
 
 def test_a_redriven_chunk_begins_anew() -> None:
     again = Chunk.from_message(json.loads(as_new(CHUNK.to_message(), 1_800_000_000.0)))
-    assert (again.rounds, again.update.sent_at) == (0, 1_800_000_000_000)
+    assert (again.rounds, again.excused, again.update.sent_at) == (0, 0, 1_800_000_000_000)
     assert (again.subscribers, again.update.sequence) == (CHUNK.subscribers, 3)
     rest = Rest.from_message(json.loads(as_new(Rest(UPDATE, "c9", 4).to_message(), 1_800_000_000.0)))
     assert (rest.update.sent_at, rest.after, rest.before) == (1_800_000_000_000, "c9", 4)
