@@ -124,6 +124,7 @@ BREAKS: list[tuple[str, Callable[[Fixture], None], int]] = [
     ("Deliveries", lambda fixture: push(fixture, Outcome.DELIVERED), 2),
     ("Retried", lambda fixture: push(fixture, Outcome.RETRY), 2),
     ("Retried", lambda fixture: push(fixture, Outcome.UNSENT), 2),
+    ("Retried", lambda fixture: push(fixture, Outcome.SILENT), 2),
     ("Refused", lambda fixture: push(fixture, Outcome.REFUSED), 2),
     ("Abandoned", lambda fixture: push(fixture, Outcome.RETRY, MAX_ROUNDS - 1), 2),
     ("MessagesWaiting", lambda fixture: look(fixture, "queue"), 2),

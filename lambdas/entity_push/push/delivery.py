@@ -25,7 +25,7 @@ class Delivery:
         retry: connections whose tries all failed, and which another round tries again.
         silent: connections without an answer while the endpoint was silent.
         unsent: connections that the end of the run came before.
-        last_failure: why the last of `retry` failed.
+        last_failure: why the last post of `retry`, `silent` or `unsent` was not delivered.
         refused: connections to which API Gateway refused the post for good.
         refusals: the answers to those posts, counted.
     """
@@ -58,13 +58,16 @@ class Delivery:
     def hold_back(self, connection_id: str, outcome: Outcome) -> None:
         """Give a connection the outcome of the channel's earlier update, which failed and comes first."""
         # A gone connection may turn out to be only opening. Then the connection needs this update too.
-        waiting = {
+        self._waiting(outcome).append(connection_id)
+
+    def _waiting(self, outcome: Outcome) -> list[str]:
+        """Return the list of the connections with an outcome after which there is more to do."""
+        return {
             Outcome.RETRY: self.retry,
             Outcome.SILENT: self.silent,
             Outcome.UNSENT: self.unsent,
             Outcome.GONE: self.gone,
-        }
-        waiting[outcome].append(connection_id)
+        }[outcome]
 
     def note(self, result: Result) -> None:
         """Note the result of one post."""
@@ -75,13 +78,9 @@ class Delivery:
             case Outcome.GONE:
                 self.gone.append(connection_id)
                 self.found_gone += 1
-            case Outcome.RETRY:
-                self.retry.append(connection_id)
+            case Outcome.RETRY | Outcome.SILENT | Outcome.UNSENT:
+                self._waiting(result.outcome).append(connection_id)
                 self.last_failure = result.reason
-            case Outcome.SILENT:
-                self.silent.append(connection_id)
-            case Outcome.UNSENT:
-                self.unsent.append(connection_id)
             case Outcome.EXPIRED:
                 self.expired += 1
             case Outcome.REFUSED:

@@ -53,6 +53,19 @@ def test_whether_a_connection_may_be_opening_is_asked_of_the_time_of_the_post_no
     assert abs(opened_before / 1000 - (gone.began - 30)) < 1
 
 
+@pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.SILENT, Outcome.UNSENT])
+def test_the_log_says_why_posts_go_back_to_the_queue(
+    outcome: Outcome, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The alarm `Undelivered` sends people to this line, whatever it is."""
+    failed, client = delivery(1, "x"), MagicMock()
+    failed.note(Result("x", outcome, None, "credentials: NoCredentialsError()"))
+    settlement = Settlement(Forgetting(), Closing(), Queue(client, "queue"), DeadLetters(client, "dead"))
+    settlement.settle(failed, [], PushMetrics(), ends=time.monotonic() + 60)
+    (pushed,) = (record for record in caplog.records if record.message == "pushed")
+    assert vars(pushed)["last_failure"] == "credentials: NoCredentialsError()"
+
+
 def test_a_delivery_that_forgot_a_connection_is_not_settled() -> None:
     client = MagicMock()
     half_done = delivery(1, "x", "y")
