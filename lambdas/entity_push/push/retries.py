@@ -67,7 +67,7 @@ def delay_seconds(rounds: int) -> int:
     Args:
         rounds: the number of rounds that have failed, or were excused, at least one.
     """
-    longest = min(LONGEST_DELAY_SECONDS, 1 << min(rounds, 16))
+    longest = min(LONGEST_DELAY_SECONDS, 1 << rounds)
     return random.randint((longest + 1) // 2, longest)  # noqa: S311 - not for secrets
 
 

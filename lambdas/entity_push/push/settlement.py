@@ -147,7 +147,7 @@ class Settlement:
             return True
         if chunk.rounds >= retries.MAX_ROUNDS or (_is_old(chunk) and not at_any_age):
             return False
-        delay = retries.delay_seconds(max(1, chunk.rounds + chunk.excused))
+        delay = retries.delay_seconds(chunk.rounds + chunk.excused)
         self._queue.send(Message(part.to_message(), delay) for part in split(chunk))
         metrics.retried += len(chunk.subscribers)
         return True
