@@ -6,6 +6,7 @@ from entity_push.protocol.dead_letter_reasons import UnusableMessageError
 from entity_push.protocol.events import Update
 from entity_push.push.messages import (
     CHUNK_SIZE,
+    MAX_EXCUSED,
     Chunk,
     Rest,
     read_message,
@@ -21,10 +22,13 @@ UPDATE = Update("entity/e1", "id-1", b'{"type":"Entity Updated"}', 1_700_000_000
     frame=st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.integers()),
     subscribers=st.dictionaries(st.text(min_size=1), st.integers(0, 2**53), max_size=5),
     rounds=st.integers(0, 9),
+    excused=st.integers(0, MAX_EXCUSED),
 )
-def test_a_chunk_survives_the_queue(frame: dict[str, int], subscribers: dict[str, int], rounds: int) -> None:
+def test_a_chunk_survives_the_queue(
+    frame: dict[str, int], subscribers: dict[str, int], rounds: int, excused: int
+) -> None:
     wire = json.dumps(frame, ensure_ascii=False).encode()
-    chunk = Chunk(Update("entity/e1", "id-1", wire, 7), subscribers, rounds)
+    chunk = Chunk(Update("entity/e1", "id-1", wire, 7), subscribers, rounds, excused)
     body = chunk.to_message()
     assert body.isascii()
     assert body.isprintable()
@@ -38,6 +42,7 @@ def test_a_chunk_survives_the_queue(frame: dict[str, int], subscribers: dict[str
         *({"channel": "x" * 16_384}, {"channel": ""}, {"eventId": "x" * 1025}),
         *({"frame": text} for text in ("", "{", "7", "[]", '{"type":"', '{"a":NaN}', '{"a":"\ud800"}')),
         *({"sentAt": -1}, {"sentAt": 10**30}, {"sequence": -1}, {"subscribers": {"x" * 2000: 7}}),
+        *({"excused": value} for value in ("1", None, True, -1, MAX_EXCUSED + 1)),
         *({"subscribers": ["c1"]}, {"subscribers": {"c1": None}}, {"subscribers": {"c1": True}}),
     ],
     ids=repr,
@@ -47,6 +52,12 @@ def test_a_chunk_of_another_form_is_unusable(change: dict[str, Any]) -> None:
     message["chunk"].update(change)
     with pytest.raises(UnusableMessageError):
         read_message(json.dumps(message), sent_at=7)
+
+
+def test_a_chunk_of_an_earlier_version_has_no_excuses() -> None:
+    message = json.loads(Chunk(UPDATE, {"c1": 7}, rounds=3, excused=4).to_message())
+    del message["chunk"]["excused"]
+    assert read_message(json.dumps(message), sent_at=7) == Chunk(UPDATE, {"c1": 7}, rounds=3)
 
 
 @pytest.mark.parametrize("change", [{"after": ""}, {"after": "x" * 2000}, {"before": -1}], ids=repr)
