@@ -100,25 +100,27 @@ def _fault(entity_id: str) -> str | None:
     """Return what is wrong with a text that should be an entity's id, if anything is."""
     if not entity_id:
         return "is empty"
-    if len(entity_id) > MAX_ENTITY_ID_LENGTH:
-        return faults.too_many(len(entity_id), MAX_ENTITY_ID_LENGTH, "characters")
-    if found := re.search(_NOT_IN_AN_ENTITY_ID, entity_id):
-        return faults.character(found[0], found.start())
-    if (size := len(entity_id.encode())) > MAX_ENTITY_ID_BYTES:
-        return faults.too_many(size, MAX_ENTITY_ID_BYTES, "bytes in UTF-8")
+    if fault := _harm(entity_id):
+        return fault
     if is_pattern(entity_id):
         return f'is a pattern, since it {"is" if entity_id == EVERY else "ends in"} "{entity_id[-2:]}"'
     return f'is the grant "{EVERYONE_GRANT}"' if entity_id == EVERYONE_GRANT else None
 
 
+def _harm(text: str) -> str | None:
+    """Return why a text can be in no key, log or answer: it is too long, or has such characters."""
+    if len(text) > MAX_ENTITY_ID_LENGTH:
+        return faults.too_many(len(text), MAX_ENTITY_ID_LENGTH, "characters")
+    if found := re.search(_NOT_IN_AN_ENTITY_ID, text):
+        return faults.character(found[0], found.start())
+    if (size := len(text.encode())) > MAX_ENTITY_ID_BYTES:
+        return faults.too_many(size, MAX_ENTITY_ID_BYTES, "bytes in UTF-8")
+    return None
+
+
 def is_repeatable(value: object) -> bool:
     """Tell whether an error may repeat a value that was given as an id: it is short, and harms no reader."""
-    return (
-        isinstance(value, str)
-        and len(value) <= MAX_ENTITY_ID_LENGTH
-        and not re.search(_NOT_IN_AN_ENTITY_ID, value)
-        and len(value.encode()) <= MAX_ENTITY_ID_BYTES
-    )
+    return isinstance(value, str) and not _harm(value)
 
 
 def is_pattern(value: object) -> bool:
