@@ -162,12 +162,9 @@ class Run:
         job.tries += 1
         job.stamp = self._requests.stamp
         request = self._requests.build(post.connection_id, post.frame)
-        proven_since = -math.inf
-        if job.fresh:
-            proven_since = math.inf
-        elif (
-            post.suspect
-        ):  # it has no second try after a connection that vanished while the function was frozen
+        proven_since = math.inf if job.fresh else -math.inf
+        if post.suspect and not job.fresh:
+            # It has no second try after a connection that vanished while the function was frozen.
             proven_since = self._began
         self._transport.start(job, request, proven_since=proven_since, latest=post.expires)
 

@@ -131,7 +131,7 @@ class Transport(Generic[Tag]):
             patience: returns the seconds that a request has.
         """
         now = self._clock()
-        for connection in [connection for connection in self._connections if connection.tag is not None]:
+        for connection in self._busy():
             waited = now - connection.since
             assert connection.tag is not None
             seconds = patience(connection.tag)
@@ -162,13 +162,13 @@ class Transport(Generic[Tag]):
 
     def cut_off(self) -> list[Ended[Tag]]:
         """End all requests, at the deadline."""
-        for connection in [connection for connection in self._connections if connection.tag is not None]:
+        for connection in self._busy():
             self._finish(connection, "no answer", Fault.SILENT)
         return self._take_ended()
 
     def abandon(self) -> None:
         """Drop all requests in flight, with their connections."""
-        for connection in [connection for connection in self._connections if connection.tag is not None]:
+        for connection in self._busy():
             self._close(connection)
         self.in_flight = 0
         self._ended.clear()
@@ -178,6 +178,10 @@ class Transport(Generic[Tag]):
         for connection in list(self._connections):
             self._close(connection)
         self._selector.close()
+
+    def _busy(self) -> list[HttpConnection[Tag]]:
+        """Return the connections with a request in flight, as they are now."""
+        return [connection for connection in self._connections if connection.tag is not None]
 
     def _open(self, tag: Tag, request: bytes, latest: float) -> None:
         """Open a connection for a request."""
