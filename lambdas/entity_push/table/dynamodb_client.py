@@ -91,11 +91,11 @@ class _Lane:
         self.is_kept, self.timed_out = self._connection.sock is not None, False
         if not self.is_kept:
             self._connect()
+        self._connection.sock.settimeout(READ_SECONDS)  # the last answer may have left a shorter one
         self._connection.request("POST", self._path, body, headers)
 
     def _connect(self) -> None:
         self._connection.connect()
-        self._connection.sock.settimeout(READ_SECONDS)
         self._connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def finish(self, until: float) -> tuple[int, bytes]:

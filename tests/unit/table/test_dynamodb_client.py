@@ -1,3 +1,4 @@
+import http.client
 import itertools
 import json
 import ssl
@@ -341,6 +342,24 @@ def test_an_answer_that_has_come_is_read_though_another_used_up_the_time(
     assert queries(client, SEVERAL) == ANSWERS
     assert len(several.calls) == 4, "only the silent one is asked again"
     assert len(pauses) == 1
+
+
+def test_the_time_that_another_used_up_is_not_missing_when_the_next_request_is_sent(
+    several: StandIn, client: DynamoDbClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large item may take longer to send than a late answer has."""
+    monkeypatch.setattr(dynamodb_client, "READ_SECONDS", 0.3)
+    send, seconds = http.client.HTTPConnection.request, list[float]()
+
+    def noting(connection: http.client.HTTPConnection, *what: Any) -> None:
+        seconds.append(connection.sock.gettimeout())
+        send(connection, *what)
+
+    monkeypatch.setattr(http.client.HTTPConnection, "request", noting)
+    several.answers["CHANNEL#one"].insert(0, SILENCE)
+    for _ in range(2):
+        assert queries(client, SEVERAL) == ANSWERS
+    assert seconds == [0.3] * 7
 
 
 def test_several_queries_are_under_way_at_once(several: StandIn, client: DynamoDbClient) -> None:
