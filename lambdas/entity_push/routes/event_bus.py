@@ -1,10 +1,11 @@
 """Putting events on EventBridge."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+from entity_push.protocol import strict_json
 
 
 class NotPutError(Exception):
@@ -33,8 +34,8 @@ class Bus:
             "EventBusName": self._name,
             "Source": self._source,
             "DetailType": detail_type,
-            # Escapes would take up to three times the bytes, of which an event has 1 MB at most.
-            "Detail": json.dumps(detail, ensure_ascii=False),
+            # More escapes would take up to three times the bytes, of which an event has 1 MB at most.
+            "Detail": strict_json.for_queue(detail),
         }
         try:
             (result,) = self._client.put_events(Entries=[entry])["Entries"]

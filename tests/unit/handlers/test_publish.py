@@ -270,3 +270,12 @@ def test_text_beyond_ascii_takes_its_own_bytes_and_no_more(publish: Publish, eve
     (entry,) = events.put
     assert json.loads(entry["Detail"])["message"] == message
     assert len(entry["Detail"].encode()) < len(message.encode()) + 500
+
+
+def test_characters_that_a_queue_refuses_stay_escaped_on_their_way(publish: Publish, events: Events) -> None:
+    """EventBridge puts the event on the queue: SQS would refuse it for ever, and the update would be lost."""
+    message = "a\x00 \ud800 \udfff \ufffe \uffff"
+    publish({"action": "publish", "entityId": "rooms/7", "message": message}, "rooms/*")
+    (entry,) = events.put
+    assert json.loads(entry["Detail"])["message"] == message
+    assert entry["Detail"].isascii()
