@@ -15,7 +15,7 @@ from entity_push.push.retries import MAX_ROUNDS
 from entity_push.runtime import aws
 
 from tests.unit.handlers.routes import open_connection
-from tests.unit.push.test_fan_out import Bench, chunk, event
+from tests.unit.push.bench import Bench, chunk, event
 
 Fixture = Callable[[str], Any]
 
