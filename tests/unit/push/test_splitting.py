@@ -21,10 +21,8 @@ def test_more_than_a_page_of_subscribers_is_split_into_chunks_on_the_queue(bench
     assert {json.loads(frame)["message"] for _, frame in bench.engine.posted} == {7}
 
 
-def test_what_there_is_no_time_to_split_is_gone_on_with_later(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ids = crowd(bench, 2500)
+def slow_clock(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return a list with the time, which goes on by 20 s with each call of SQS, and stands still else."""
     clock = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     send = bench.sqs.send_message_batch
@@ -34,6 +32,14 @@ def test_what_there_is_no_time_to_split_is_gone_on_with_later(
         return send(**parameters)
 
     monkeypatch.setattr(bench.sqs, "send_message_batch", slow)
+    return clock
+
+
+def test_what_there_is_no_time_to_split_is_gone_on_with_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = crowd(bench, 2500)
+    clock = slow_clock(bench, monkeypatch)
     prepared = bench.batch()
     prepared.add(bench.record(0, event("e1", 7)))
     prepared.prepare(until=10)
@@ -55,15 +61,7 @@ def test_what_there_is_no_time_to_split_is_gone_on_with_later(
 
 def test_there_is_a_rest_for_each_of_several_updates(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = crowd(bench, 2500)
-    clock = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    send = bench.sqs.send_message_batch
-
-    def slow(**parameters: Any) -> Any:
-        clock[0] += 20
-        return send(**parameters)
-
-    monkeypatch.setattr(bench.sqs, "send_message_batch", slow)
+    clock = slow_clock(bench, monkeypatch)
     prepared = bench.batch()
     for number in (1, 2):
         prepared.add(bench.record(number, event("e1", number)))
