@@ -60,6 +60,11 @@ def all_items(dynamodb: Any) -> list[dict[str, Any]]:
     return sorted(items, key=lambda item: (item["pk"], item["sk"]))
 
 
+def printed_metrics(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """Return the lines of metrics (EMF) that were printed since the last call."""
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+
+
 @pytest.fixture
 def send(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     """Send a frame, a text or a JSON value, to a route's handler; return its answer."""

@@ -1,7 +1,6 @@
 """What is broken on purpose prints the metric that an alarm looks at; tests/infrastructure has the alarms."""
 
 import importlib
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from entity_push.posting.posts import Outcome
 from entity_push.push.retries import MAX_ROUNDS
 from entity_push.runtime import aws
 
+from tests.unit.conftest import printed_metrics
 from tests.unit.handlers.routes import open_connection
 from tests.unit.push.bench import Bench, chunk, event
 
@@ -143,7 +143,7 @@ def test_what_fails_is_counted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     break_it(request.getfixturevalue)
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    lines = printed_metrics(capsys)
     assert sum(sum(line.get(metric, ())) for line in lines) == counted
     assert all(line["Stack"] for line in lines)
 
@@ -163,5 +163,5 @@ def test_empty_queues_cost_no_metric_and_one_that_is_denied_hides_no_other(
     watch: Any = importlib.reload(importlib.import_module("watch"))
     with pytest.raises(ClientError):
         watch.handler({}, None)
-    (line,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line)
+    (line,) = printed_metrics(capsys)
     assert line["TargetDeadLettersWaiting"] == [3]

@@ -16,7 +16,7 @@ from entity_push.runtime import aws
 from entity_push.table.connections import Connection, Connections
 
 from tests.delivery.faults import FaultyEndpoint
-from tests.unit.conftest import TABLE_NAME, all_items
+from tests.unit.conftest import TABLE_NAME, all_items, printed_metrics
 
 NOW = 1_800_000_000
 
@@ -291,7 +291,7 @@ def test_a_thousand_ends_at_once_and_some_that_are_silent_fit_one_run(
 
 def counted(capsys: pytest.CaptureFixture[str]) -> dict[str, int]:
     """Return the metrics that were printed since the last call."""
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    lines = printed_metrics(capsys)
     assert {line["Stack"] for line in lines} == {"EntityPush"}
     return {
         metric["Name"]: int(line[metric["Name"]][0])

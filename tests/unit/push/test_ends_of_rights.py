@@ -9,7 +9,7 @@ from entity_push.protocol.events import Update
 from entity_push.push.messages import Chunk
 from entity_push.push.retries import MAX_ROUNDS
 
-from tests.unit.conftest import all_items
+from tests.unit.conftest import all_items, printed_metrics
 from tests.unit.push.bench import Bench, event
 
 
@@ -49,7 +49,7 @@ def test_the_expired_are_counted_and_logged_and_neither_retried_nor_closed_nor_f
     assert bench.push(event("e1")) == []
     assert (bench.sqs.queued, bench.sqs.dead, bench.engine.closed) == ([], [], [])
     assert all_items(bench.dynamodb) == before
-    (metrics,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line)
+    (metrics,) = printed_metrics(capsys)
     assert metrics["Expired"] == [1]
     (pushed,) = (record for record in caplog.records if record.message == "pushed")
     assert vars(pushed)["expired"] == 1

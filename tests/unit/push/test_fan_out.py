@@ -12,7 +12,7 @@ from entity_push.push import retries
 from entity_push.push.retries import MAX_ROUNDS, UNKNOWN_RULE_SECONDS
 from entity_push.table.no_history import NoHistory
 
-from tests.unit.conftest import TABLE_NAME
+from tests.unit.conftest import TABLE_NAME, printed_metrics
 from tests.unit.push.bench import Bench, chunk, event
 
 
@@ -190,8 +190,7 @@ def test_metrics_are_printed_with_the_deployment_as_their_dimension(
     bench.subscribe("entity/e1", "a", "b", "c")
     bench.engine.verdict = lambda name: Outcome.GONE if name == "b" else Outcome.DELIVERED
     bench.push(event("e1"), "no json", age=2)
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    (metrics,) = lines
+    (metrics,) = printed_metrics(capsys)
     assert metrics["Stack"] == "Orders"
     counts = {name: sum(metrics[name]) for name in ("Updates", "Deliveries", "Gone", "DeadLetters")}
     assert counts == {"Updates": 1, "Deliveries": 2, "Gone": 1, "DeadLetters": 1}
