@@ -102,15 +102,28 @@ def posting_crashes(fixture: Fixture) -> None:
         bench.push("no json", chunk("a"))
 
 
-def look(fixture: Fixture, queue: str) -> None:
-    class Sqs:
-        def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> Any:  # noqa: N803
-            (name,) = AttributeNames
-            return {"Attributes": {name: "2" if QueueUrl == queue else "0"}}
+class Sqs:
+    """Tells how many messages wait in some queues, and denies access to the others."""
 
-    fixture("monkeypatch").setattr(aws, "client", lambda _service: Sqs())
-    watch: Any = importlib.reload(importlib.import_module("watch"))
-    assert sorted(watch.handler({}, None).values()) == [0, 0, 2]
+    def __init__(self, waiting: dict[str, int]):
+        self._waiting = waiting
+
+    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> Any:  # noqa: N803
+        if QueueUrl not in self._waiting:
+            raise DENIED
+        (name,) = AttributeNames
+        return {"Attributes": {name: str(self._waiting[QueueUrl])}}
+
+
+def watch(monkeypatch: pytest.MonkeyPatch, waiting: dict[str, int]) -> Any:
+    monkeypatch.setattr(aws, "client", lambda _service: Sqs(waiting))
+    module: Any = importlib.reload(importlib.import_module("watch"))
+    return module.handler({}, None)
+
+
+def look(fixture: Fixture, queue: str) -> None:
+    waiting = {"queue": 0, "dead-letters": 0, "target-dead-letters": 0, queue: 2}
+    assert sorted(watch(fixture("monkeypatch"), waiting).values()) == [0, 0, 2]
 
 
 BREAKS: list[tuple[str, Callable[[Fixture], None], int]] = [
@@ -151,17 +164,7 @@ def test_what_fails_is_counted(
 def test_empty_queues_cost_no_metric_and_one_that_is_denied_hides_no_other(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    waiting = {"queue": "0", "target-dead-letters": "3"}
-
-    class Sqs:
-        def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> Any:  # noqa: N803
-            if QueueUrl not in waiting:
-                raise DENIED
-            return {"Attributes": {AttributeNames[0]: waiting[QueueUrl]}}
-
-    monkeypatch.setattr(aws, "client", lambda _service: Sqs())
-    watch: Any = importlib.reload(importlib.import_module("watch"))
     with pytest.raises(ClientError):
-        watch.handler({}, None)
+        watch(monkeypatch, {"queue": 0, "target-dead-letters": 3})
     (line,) = printed_metrics(capsys)
     assert line["TargetDeadLettersWaiting"] == [3]
