@@ -137,9 +137,10 @@ class Connections:
     def open(self, connection: Connection) -> None:
         """Write a connection that is being opened, with its first subscriptions and its expiration.
 
-        A transaction would cost twice as much. If opening fails half way, the written items go with their
-        ttl, or when the first push finds the connection gone. The connection's item comes first. A push that
-        found a subscription without the item would delete the subscription.
+        A transaction would cost twice as much. If opening fails half way, `$connect` deletes what is written.
+        If that fails too, the items go with their ttl, or when the first push finds the connection gone. The
+        connection's item comes first. A push that found a subscription without the item would delete the
+        subscription.
 
         Raises:
             StillConflictingError: DynamoDB left some items unprocessed in every try.

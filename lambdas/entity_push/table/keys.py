@@ -11,10 +11,11 @@ LIFE = "LIFE"
 LOG = "LOG#"
 EXPIRES = "EXPIRES#"
 
-MOST = 10**16 - 1
-"""The highest number that a key has room for."""
 PARTITIONS = (CONNECTION, CHANNEL, EXPIRES)
 """What the partition keys of all items begin with."""
+
+MOST = 10**16 - 1
+"""The highest number that a key has room for."""
 
 
 def _key(pk: str, sk: str) -> Item:
