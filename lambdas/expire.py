@@ -37,6 +37,12 @@ MOST_SECONDS_FOR_WARNINGS = 10.0
 MOST_SECONDS_FOR_REASONS = 1.0
 """Closing waits so long for all connections to be told why: clients work without being told."""
 
+CLOSED = frozenset((Outcome.DELIVERED, Outcome.GONE))
+"""What becomes of a close if the connection is closed afterwards."""
+
+WARNED_OR_GONE = frozenset((Outcome.DELIVERED, Outcome.GONE, Outcome.EXPIRED))
+"""What becomes of a warning if nobody is left who has to be warned."""
+
 WARNING = frames.encode(frames.closing(ClosingCode.TOKEN_EXPIRES, reconnect=True))
 REASON = frames.encode(frames.closing(ClosingCode.TOKEN_EXPIRED, reconnect=True))
 
@@ -64,7 +70,7 @@ def handler(_event: dict[str, Any], context: Any) -> dict[str, int]:
         _warn(now)
     outcomes = _close(now, ends)
     counts = {outcome.value: number for outcome, number in outcomes.items()}
-    if outcomes.keys() - {Outcome.DELIVERED, Outcome.GONE}:
+    if outcomes.keys() - CLOSED:
         raise StillOpenError(counts)
     if outcomes:
         logger.info("closed connections whose token has expired", outcomes=counts)
@@ -91,19 +97,18 @@ def _warn(now: float) -> None:
     ]
     if not posts:
         return
-    outcomes: Counter[Outcome] = Counter()
-    for result in deliverer.deliver(posts, deadline=time.monotonic() + MOST_SECONDS_FOR_WARNINGS):
-        outcomes[result.outcome] += 1
-        if result.outcome is Outcome.DELIVERED:
-            warned.add(result.connection_id)
-    if delivered := outcomes.pop(Outcome.DELIVERED, 0):
-        count(environment.deployment_name, "Warned", value=delivered)
-    del outcomes[Outcome.GONE], outcomes[Outcome.EXPIRED]  # there is nobody to warn
-    if outcomes:
-        count(environment.deployment_name, "NotWarned", value=outcomes.total())
+    results = list(deliverer.deliver(posts, deadline=time.monotonic() + MOST_SECONDS_FOR_WARNINGS))
+    delivered = [result.connection_id for result in results if result.outcome is Outcome.DELIVERED]
+    failed = [result for result in results if result.outcome not in WARNED_OR_GONE]
+    warned.update(delivered)
+    if delivered:
+        count(environment.deployment_name, "Warned", value=len(delivered))
+    if failed:
+        count(environment.deployment_name, "NotWarned", value=len(failed))
         logger.warning(
             "some clients were not warned that their token is about to expire",
-            outcomes={outcome.value: number for outcome, number in outcomes.items()},
+            outcomes=dict(Counter(result.outcome.value for result in failed)),
+            last_failure=failed[-1].reason,
         )
 
 
@@ -122,6 +127,8 @@ def _close(now: float, ends: float) -> Counter[Outcome]:
         if now > minute * 60 + OPENING_SECONDS:
             closed.add(Outcome.GONE)
         table.closed(minute, [result.connection_id for result in results if result.outcome in closed])
+        if failures := [result.reason for result in results if result.outcome not in CLOSED]:
+            logger.warning("some connections are still open", count=len(failures), last_failure=failures[-1])
     return outcomes
 
 

@@ -49,10 +49,11 @@ ADVICE: Mapping[Reason, str] = {
     "after deploying the version that wrote it; otherwise redriving can't help.",
     Reason.TOO_OLD: "The update was older than an hour, and its connections could not be closed either. Look "
     "for failing credentials or a long backlog, then redrive, unless the update means nothing any more.",
-    Reason.REFUSED: "With 403 the push function's role has lost its right: mend it, then redrive. With 400 "
-    "or 413 redriving can't help; the log has each connection.",
-    Reason.UNREACHABLE: "API Gateway took nothing for these connections for minutes: look at throttling, "
-    "then redrive.",
+    Reason.REFUSED: "API Gateway takes no such post (400, 413), so redriving can't help; the log has each "
+    "connection.",
+    Reason.UNREACHABLE: "API Gateway took nothing for these connections for minutes: look at throttling, and "
+    "at last_failure in the push function's log. With 403, its role has lost its right: mend that. Then "
+    "redrive.",
 }
 """The advice about a dead letter of the push function, by reason."""
 

@@ -60,14 +60,16 @@ class Engine:
             self._check((frame["type"], frame["reconnect"]) == ("closing", True), "frames are as documented")
             self._check(time.time() < post.expires, "nobody is warned of what is over")
             self.said.append((post.connection_id, frame["code"]))
-            yield Result(post.connection_id, self.posting.get(post.connection_id, Outcome.DELIVERED), 200, "")
+            outcome = self.posting.get(post.connection_id, Outcome.DELIVERED)
+            yield Result(post.connection_id, outcome, 200, f"post {outcome.value}")
 
     def disconnect(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
         assert deadline
         for connection_id in connection_ids:
             self.said.append((connection_id, "closed"))
             self.closed.append(connection_id)
-            yield Result(connection_id, self.outcomes.get(connection_id, Outcome.DELIVERED), 204, "", None)
+            outcome = self.outcomes.get(connection_id, Outcome.DELIVERED)
+            yield Result(connection_id, outcome, 204, f"close {outcome.value}", None)
 
     def _check(self, is_kept: bool, promise: str) -> None:
         # The function goes on whatever posting raises.
@@ -133,12 +135,16 @@ def test_a_connection_is_closed_within_a_minute_of_its_tokens_end_and_not_before
     assert len(engine.closed) == 5, "each of them once"
 
 
-def test_a_run_that_failed_is_an_error_and_made_up_for(dynamodb: Any, engine: Engine, run_at: Run) -> None:
+def test_a_run_that_failed_is_an_error_and_made_up_for(
+    dynamodb: Any, engine: Engine, run_at: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     for name in ("open", "gone", "closed"):
         open_connection(dynamodb, name, 30)
     engine.outcomes = {"open": Outcome.REFUSED, "gone": Outcome.GONE}
     with pytest.raises(Exception, match="refused"):
         run_at(NOW + 600)
+    (said,) = (record for record in caplog.records if record.message == "some connections are still open")
+    assert (vars(said)["count"], vars(said)["last_failure"]) == (1, "close refused")
     engine.outcomes = {}
     assert run_at(NOW + 660) == {"delivered": 1}
     assert run_at(NOW + 720) == {}
@@ -209,6 +215,7 @@ def test_a_warning_that_failed_is_counted_and_tried_again(
     run_at(NOW)
     assert counted(capsys) == {"Warned": 1, "NotWarned": 2}
     assert vars(caplog.records[-1])["outcomes"] == {"refused": 1, "unsent": 1}
+    assert vars(caplog.records[-1])["last_failure"] in ("post refused", "post unsent")
     engine.posting = {}
     run_at(NOW + 60)
     assert counted(capsys) == {"Warned": 3}

@@ -223,7 +223,7 @@ def test_refused_posts_are_a_dead_letter_with_the_answers_and_those_it_concerns(
     bench.engine.verdict = lambda _name: Outcome.DELIVERED
     bench.engine.posted.clear()
     assert bench.push(body) == []
-    assert {name for name, _ in bench.engine.posted} == refused, "redriving helps once the role is mended"
+    assert {name for name, _ in bench.engine.posted} == refused, "a redrive posts to them alone"
 
 
 def test_however_many_are_gone_all_are_forgotten_or_handed_back(bench: Bench) -> None:
