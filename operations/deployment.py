@@ -1,12 +1,13 @@
-"""Finding a deployment: its outputs, and AWS clients for its place."""
+"""Finding a deployment: its outputs, AWS clients for its place, and how a command tells that it failed."""
 
 import argparse
+import functools
 import json
 import os
 import socket
 import sys
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,10 @@ _URL = "WebSocketUrl"
 """The output that every `EntityPush` has."""
 
 LOCAL_OUTPUTS = Path(__file__).resolve().parents[1] / ".local" / "outputs.json"
+
+
+Main = Callable[..., int]
+"""A command: takes its arguments, by default those of the process; returns its exit status."""
 
 
 class DeploymentError(Exception):
@@ -51,6 +56,39 @@ class Deployment:
         # A proxy of the environment is not the way to this machine.
         config = Config(proxies={}) if self.endpoint_url else None
         return make(service, endpoint_url=self.endpoint_url, config=config)
+
+
+def command(
+    name: str,
+    refused: str,
+    *,
+    sentences: Sequence[type[Exception]] = (),
+    refusals: Sequence[type[Exception]] = (),
+) -> Callable[[Main], Main]:
+    """Let a command's failure be a sentence and the exit status 1. Any other exception stays a traceback.
+
+    Args:
+        name: the command's name, which the sentence begins with.
+        refused: the sentence for what AWS refuses, with `{}` in the place of AWS's error.
+        sentences: further errors whose own message is the sentence, beside `DeploymentError`.
+        refusals: further errors that are told as AWS's are.
+    """
+
+    def told(main: Main) -> Main:
+        @functools.wraps(main)
+        def run(arguments: Sequence[str] | None = None) -> int:
+            try:
+                return main(arguments)
+            except (DeploymentError, *sentences) as error:
+                why = str(error)
+            except (ClientError, BotoCoreError, *refusals) as error:
+                why = refused.format(error)
+            print(f"{name}: {why}", file=sys.stderr)
+            return 1
+
+        return run
+
+    return told
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from entity_push.protocol.channels import EVERYONE, entity_channel, user_channel
 from entity_push.protocol.ids import checked_entity_id, checked_user_id
 from entity_push.push.retries import FUNCTION_SECONDS
@@ -23,7 +22,6 @@ from entity_push.table.log import Log, Segment
 from entity_push.table.no_history import NoHistory
 
 from operations import deployment
-from operations.deployment import DeploymentError
 from operations.visible import visible
 
 DESCRIPTION = """\
@@ -124,24 +122,25 @@ class Histories:
             yield [item["pk"]["S"].removeprefix(keys.CHANNEL) for item in page["Items"]]
 
 
-def main(arguments: list[str] | None = None) -> int:
+@deployment.command(
+    "forget",
+    "A history could not be ended: {}. Run it again: repeating is harmless.",
+    sentences=[ValueError],
+    refusals=[StillConflictingError],
+)
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     chosen = _parse(arguments)
-    try:
-        channels = _channels(chosen)
-        found = deployment.find(chosen)
-        histories = Histories(found.client("dynamodb"), chosen.table or found.outputs["TableName"])
-        if chosen.all:
-            if not deployment.may_change(found, "Forget all histories", said_yes=chosen.yes):
-                return 1
-            histories.forget_all()
-        for channel in channels:
-            had = histories.forget(channel)
-            print(f"{'forgotten' if had else 'has no history'}: {visible(channel)}", flush=True)
-    except (DeploymentError, ValueError) as error:
-        return _failed(str(error))
-    except (ClientError, BotoCoreError, StillConflictingError) as error:
-        return _failed(f"A history could not be ended: {error}. Run it again: repeating is harmless.")
+    channels = _channels(chosen)
+    found = deployment.find(chosen)
+    histories = Histories(found.client("dynamodb"), chosen.table or found.outputs["TableName"])
+    if chosen.all:
+        if not deployment.may_change(found, "Forget all histories", said_yes=chosen.yes):
+            return 1
+        histories.forget_all()
+    for channel in channels:
+        had = histories.forget(channel)
+        print(f"{'forgotten' if had else 'has no history'}: {visible(channel)}", flush=True)
     return 0
 
 
@@ -158,7 +157,7 @@ def _channels(chosen: argparse.Namespace) -> Sequence[str]:
     ]
 
 
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make forget",
         description=DESCRIPTION,
@@ -183,11 +182,6 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     if some == chosen.all:
         parser.error("say which histories: --entity, --user and --everyone, or --all")
     return chosen
-
-
-def _failed(why: str) -> int:
-    print(f"forget: {why}", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from operations import deployment
 from operations.deployment import Deployment, DeploymentError
 from operations.visible import visible
@@ -116,6 +114,7 @@ def seconds_of(text: str) -> float:
     return int(matched[1]) * UNITS[matched[2]]
 
 
+@deployment.command("logs", "The logs could not be read: {}")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     chosen = _parse(arguments)
@@ -128,10 +127,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise DeploymentError(f"There is no log of {chosen.function or found.stack}.")
         for line in _chosen_lines(found.client("logs"), names, chosen):
             print(line.text if chosen.json else line.shown(), flush=chosen.follow)
-    except DeploymentError as error:
-        return _failed(str(error))
-    except (ClientError, BotoCoreError) as error:
-        return _failed(f"The logs could not be read: {error}")
     except (KeyboardInterrupt, BrokenPipeError):  # the ends of --follow, and of a pager
         sys.stderr.close()
     return 0
@@ -205,11 +200,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="the lines as they are, for jq")
     deployment.add_arguments(parser)
     return parser.parse_args(arguments)
-
-
-def _failed(why: str) -> int:
-    print(f"logs: {why}", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from entity_push.push import messages
 from entity_push.push.dead_letters import CODE_ATTRIBUTE, TEXT_ATTRIBUTE
 
 from operations import deployment
-from operations.deployment import Deployment, DeploymentError
+from operations.deployment import Deployment
 from operations.visible import visible
 
 QUEUES = {
@@ -184,7 +184,12 @@ def _let_go(sqs: Any, letters: Sequence[DeadLetter]) -> None:
         )
 
 
-def main(arguments: list[str] | None = None) -> int:
+@deployment.command(
+    "redrive",
+    "A queue could not be read or written: {}. Nothing is lost; what was looked at shows again within a "
+    "quarter of an hour.",
+)
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
         prog="make redrive", description="List, explain and redrive what ended in a dead-letter queue."
@@ -200,12 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
             "--reason", default="", help="only this code, or a part of the reason's text (default: all)"
         )
     chosen = parser.parse_args(arguments)
-    try:
-        found = deployment.find(chosen)
-    except DeploymentError as error:
-        print(f"redrive: {error}", file=sys.stderr)
-        return 1
-    {"list": show, "redrive": redrive}[chosen.command](found, chosen.reason)
+    {"list": show, "redrive": redrive}[chosen.command](deployment.find(chosen), chosen.reason)
     return 0
 
 

@@ -5,11 +5,10 @@ make rotate
 
 import argparse
 import sys
-
-from botocore.exceptions import BotoCoreError, ClientError
+from collections.abc import Sequence
 
 from operations import deployment
-from operations.deployment import Deployment, DeploymentError
+from operations.deployment import Deployment
 from operations.minting import MintingError, secret_arn
 from stacks.contract import SECRET_CHARACTERS
 
@@ -36,7 +35,8 @@ def rotate(found: Deployment) -> None:
     secrets_manager.put_secret_value(SecretId=arn, SecretString=secret["RandomPassword"])
 
 
-def main(arguments: list[str] | None = None) -> int:
+@deployment.command("rotate", "The secret could not be rotated: {}", sentences=[MintingError])
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
         prog="make rotate",
@@ -46,17 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
     deployment.add_arguments(parser)
     parser.add_argument("--yes", action="store_true", help="don't ask; in the local AWS nobody is asked")
     chosen = parser.parse_args(arguments)
-    try:
-        found = deployment.find(chosen)
-        if not deployment.may_change(found, "Rotate the secret", said_yes=chosen.yes):
-            return 1
-        rotate(found)
-    except (DeploymentError, MintingError) as error:
-        print(f"rotate: {error}", file=sys.stderr)
+    found = deployment.find(chosen)
+    if not deployment.may_change(found, "Rotate the secret", said_yes=chosen.yes):
         return 1
-    except (ClientError, BotoCoreError) as error:
-        print(f"rotate: The secret could not be rotated: {error}", file=sys.stderr)
-        return 1
+    rotate(found)
     print(MEANING, end="")
     return 0
 

@@ -8,10 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from operations import deployment
-from operations.deployment import DeploymentError
 from operations.minting import DEFAULT_SECONDS, MintingError, TokenSigner
 from operations.visible import visible
 
@@ -31,22 +28,20 @@ patterns:
 """
 
 
-def main(arguments: list[str] | None = None) -> int:
+@deployment.command(
+    "token", "The deployment's secret could not be read: {}", sentences=[MintingError, ValueError]
+)
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     chosen = _parse(arguments)
-    try:
-        found = deployment.find(chosen)
-        signer = TokenSigner.of(found.outputs, found.client("secretsmanager"))
-        token = signer.token(
-            chosen.user,
-            subscribe=chosen.subscribe,
-            publish=chosen.publish,
-            seconds=chosen.minutes * 60,
-        )
-    except (DeploymentError, MintingError, ValueError) as error:
-        return _failed(str(error))
-    except (ClientError, BotoCoreError) as error:
-        return _failed(f"The deployment's secret could not be read: {error}")
+    found = deployment.find(chosen)
+    signer = TokenSigner.of(found.outputs, found.client("secretsmanager"))
+    token = signer.token(
+        chosen.user,
+        subscribe=chosen.subscribe,
+        publish=chosen.publish,
+        seconds=chosen.minutes * 60,
+    )
     _tell_grants(chosen.subscribe, chosen.publish)
     print(token)
     return 0
@@ -66,7 +61,7 @@ def _tell_grants(subscribe: Sequence[str], publish: Sequence[str]) -> None:
             )
 
 
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make token",
         description="Print a token for a user of a deployment (authorization=jwt).",
@@ -91,11 +86,6 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     deployment.add_arguments(parser)
     return parser.parse_args(arguments)
-
-
-def _failed(why: str) -> int:
-    _note(why)
-    return 1
 
 
 def _note(text: str) -> None:

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from entity_push.protocol.dead_letter_reasons import Reason
 from entity_push.protocol.events import Update
 from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.messages import Chunk, Rest, as_new, summary
 
-from operations.redrive import ADVICE, NO_CODE, OF_EVENTBRIDGE, DeadLetter
+from operations import deployment, redrive
+from operations.deployment import Deployment
+from operations.redrive import ADVICE, NO_CODE, OF_EVENTBRIDGE, QUEUES, DeadLetter
 
 LAMBDAS = Path(__file__).parents[3] / "lambdas"
 UPDATE = Update("entity/e1", "id-1", b'{"type":"Entity Updated"}', 1_700_000_000_000, 3)
@@ -119,3 +122,26 @@ def test_what_has_no_age_is_redriven_as_it_is(body: str) -> None:
 def test_a_message_is_summed_up_in_a_line(body: str, says: str) -> None:
     assert summary(body).startswith(says)
     assert len(summary(body)) < 250
+
+
+class Refusing:
+    """A session whose every client is kept out by AWS."""
+
+    def client(self, _service: str, **_options: Any) -> "Refusing":
+        return self
+
+    def receive_message(self, **_message: Any) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no right"}}, "ReceiveMessage")
+
+
+@pytest.mark.parametrize("chosen", ["list", "redrive"])
+def test_what_aws_refuses_is_told_in_a_sentence(
+    chosen: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusing: Any = Refusing()
+    found = Deployment(dict.fromkeys(QUEUES, "url"), refusing)
+    monkeypatch.setattr(deployment, "find", lambda _arguments: found)
+    assert redrive.main([chosen]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("redrive: A queue could not be read or written: An error occurred (AccessDenied)")
+    assert "Nothing is lost" in line
