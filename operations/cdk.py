@@ -47,7 +47,7 @@ def command_line(
     """
     settings = [word for item in environment.context.items() for word in ("-c", "=".join(item))]
     words = ["cdk", command, *settings, *options]
-    if environment.profile and "--profile" not in options:
+    if environment.profile and _profile(options) is None:
         words += ["--profile", environment.profile]
     if terminal:
         return words
@@ -98,6 +98,14 @@ def check_account(environment: Environment, profile: str | None) -> str:
     return session.region_name
 
 
+def _profile(options: Sequence[str]) -> str | None:
+    """Return the profile that the user names, as `--profile p` or `--profile=p`."""
+    parser = argparse.ArgumentParser(prog="make", add_help=False, allow_abbrev=False)
+    parser.add_argument("--profile")
+    profile: str | None = parser.parse_known_args(options)[0].profile
+    return profile
+
+
 def _session(profile: str | None, region: str | None) -> boto3.Session:
     core = botocore.session.Session(profile=profile)
     core.set_config_variable("metadata_service_timeout", METADATA_SECONDS)
@@ -109,8 +117,6 @@ def _session(profile: str | None, region: str | None) -> boto3.Session:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command of the CDK CLI in the place of this process, or say why not."""
     command, *options = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(prog=f"make {command}", add_help=False)
-    parser.add_argument("--profile")
     try:
         home.check()
         environment = environments.chosen()
@@ -118,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command, options, environment, terminal=sys.stdin.isatty() and sys.stdout.isatty()
         )
         if command in IN_ACCOUNT and not {"--help", "-h"} & set(options):
-            region = check_account(environment, parser.parse_known_args(options)[0].profile)
+            region = check_account(environment, _profile(options))
             os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = region
     except (NotReadyError, EnvironmentFileError, HomeError) as error:
         _say(str(error))

@@ -24,8 +24,10 @@ def test_what_the_user_says_comes_last_and_so_wins() -> None:
         *("cdk", "deploy", "-c", "stackName=Staging", "-c", "replayHours=48", "-c", "replayHours=1"),
         *("--profile", "staging"),
     ]
-    words = command_line("diff", ["--profile", "mine"], STAGING, terminal=True)
-    assert words.count("--profile") == 1
+    for mine in (["--profile", "mine"], ["--profile=mine"]):
+        words = command_line("diff", mine, STAGING, terminal=True)
+        assert words[-len(mine) :] == mine
+        assert words.count("--profile") == mine.count("--profile")
 
 
 def test_without_a_terminal_a_deployment_asks_nobody(capsys: pytest.CaptureFixture[str]) -> None:
