@@ -3,13 +3,12 @@
 from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 from entity_push.runtime.environment import ExpireEnvironment
 from entity_push.table import keys
 
 from stacks.function import AppFunction
+from stacks.schedule import run_every_minute
 from stacks.settings import Settings
 
 
@@ -43,10 +42,4 @@ class Expiry(Construct):
         )
         self.function.allow_items(table, ("Query", "BatchWriteItem"), (keys.EXPIRES,))
         self.function.allow_connections(stage, "POST", "DELETE")
-        events.Rule(
-            self,
-            "EveryMinute",
-            description="Entity Push: warns and closes connections when their token expires",
-            schedule=events.Schedule.rate(Duration.minutes(1)),
-            targets=[targets.LambdaFunction(self.function.function)],
-        )
+        run_every_minute(self, self.function, "warns and closes connections when their token expires")

@@ -1,13 +1,12 @@
 """Looks at the queues each minute: the metrics of SQS come late for a queue that has been idle."""
 
 from aws_cdk import Duration
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 from entity_push.runtime.environment import WatchEnvironment
 
 from stacks.function import AppFunction
 from stacks.push_pipeline import PushPipeline
+from stacks.schedule import run_every_minute
 from stacks.settings import Settings
 
 
@@ -38,10 +37,4 @@ class Watch(Construct):
             timeout=Duration.seconds(45),  # the three attempts of each of three calls that fail
         )
         self.function.allow(("sqs:GetQueueAttributes",), *(each.queue_arn for each in queues))
-        events.Rule(
-            self,
-            "EveryMinute",
-            description="Entity Push: looks at the queues",
-            schedule=events.Schedule.rate(Duration.minutes(1)),
-            targets=[targets.LambdaFunction(self.function.function)],
-        )
+        run_every_minute(self, self.function, "looks at the queues")
