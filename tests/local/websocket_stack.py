@@ -1,12 +1,12 @@
 """A small template with a WebSocket API, with a route for each behaviour of API Gateway."""
 
 import json
-import sys
 from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
 from local.aws import LocalAws
+from stacks import interpreters
 
 FUNCTION = """
 import json, os, time
@@ -47,7 +47,7 @@ WITHOUT_RESPONSE = "silent"
 WITHOUT_SELECTION = "unselected"
 MOCK = "ping"
 
-RUNTIME = f"python3.{sys.version_info.minor}"
+RUNTIME = f"python{interpreters.THIS}"
 
 
 class WebSocketStack:
