@@ -13,7 +13,13 @@ from tests.infrastructure.alarm_metrics import looked_at
 from tests.infrastructure.conftest import make_stack, of_type
 from tests.unit.test_ways_of_failing import BREAKS
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs/reference/metrics-and-alarms.md"
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs/reference/metrics-and-alarms.md"
+PRINTED = re.compile(
+    r'\bcount\([\w.]+, "([A-Z]\w+)"|add_metric\(name="(\w+)"|"([A-Z]\w+)": (?:self|environment)\.[a-z]'
+)
+"""How the functions' code names a metric that it prints."""
+
 MOST_SECONDS = 120
 Resources = dict[str, Any]
 
@@ -48,6 +54,12 @@ def _metrics(cell: str) -> set[tuple[str, str]]:
     """Read metrics: `Errors` of AWS's Lambda is written `AWS/Lambda Errors`, our own by their bare name."""
     split = [name.rpartition(" ") for name in _named(cell)]
     return {(namespace or METRICS_NAMESPACE, name) for namespace, _, name in split}
+
+
+def own_metrics() -> list[tuple[str, set[str]]]:
+    """Return the rows of our own metrics: each with the functions that print it."""
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section("Metrics"), re.MULTILINE)
+    return [(metric, _named(services)) for metric, services in rows]
 
 
 def alarms_of(resources: Resources) -> dict[str, Any]:
@@ -116,6 +128,12 @@ def test_only_a_function_that_does_not_run_rings_without_data(resources: Resourc
         assert alarm["TreatMissingData"] == ("breaching" if stopped else "notBreaching"), name
 
 
+def test_every_metric_is_documented_and_no_other() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "lambdas").rglob("*.py"))
+    printed = {"".join(names) for names in PRINTED.findall(code)}
+    assert sorted(metric for metric, _ in own_metrics()) == sorted(printed)
+
+
 def test_every_metric_of_ours_is_seen_to_be_printed(resources: Resources) -> None:
     own = {
         name
@@ -163,6 +181,5 @@ def test_the_documented_costs_are_those_of_the_template(resources: Resources) ->
     said = " ".join(section("Costs").split())
     assert f"{len(alarms)} alarms" in said
     assert f"{looked} metrics, ${looked * 0.1:.2f} a month" in said
-    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section("Metrics"), re.MULTILINE)
-    own = sum(len(_named(services)) for _, services in rows)
+    own = sum(len(services) for _, services in own_metrics())
     assert f"{own} of our own, ${own * 0.3:.2f} a month" in said
