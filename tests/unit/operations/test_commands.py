@@ -32,6 +32,12 @@ def local_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.fixture
+def local_is_up(local: dict[str, str], local_outputs: Path) -> None:
+    """`make local` is up."""
+    local_outputs.write_text(json.dumps(local))
+
+
 class Stacks:
     """CloudFormation with three stacks, of which `Shop` has two constructs. Moto's needs many packages."""
 
@@ -224,11 +230,8 @@ def test_rotating_once_keeps_the_old_secret_and_twice_drops_it(
 
 
 @pytest.mark.parametrize("chosen", [[], ["--local"]], ids=["nothing is said", "--local"])
-@pytest.mark.usefixtures("account")
-def test_the_local_aws_is_meant_while_it_is_up(
-    local: dict[str, str], local_outputs: Path, capsys: pytest.CaptureFixture[str], chosen: list[str]
-) -> None:
-    local_outputs.write_text(json.dumps(local))
+@pytest.mark.usefixtures("account", "local_is_up")
+def test_the_local_aws_is_meant_while_it_is_up(capsys: pytest.CaptureFixture[str], chosen: list[str]) -> None:
     assert token.main(["--user", "alice", *chosen]) == 1
     shown = capsys.readouterr().err
     assert "takes no tokens" in shown, "as the local outputs say, and not those in the account"
@@ -254,15 +257,10 @@ def test_what_a_killed_local_aws_left_never_means_the_account(
     assert f"Nothing answers at http://127.0.0.1:{port}" in shown.err
 
 
-@pytest.mark.usefixtures("account")
+@pytest.mark.usefixtures("account", "local_is_up")
 def test_an_environment_says_which_deployment_is_meant(
-    local: dict[str, str],
-    local_outputs: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    local_outputs.write_text(json.dumps(local))
     (tmp_path / "orders.json").write_text('{"stackName":"Orders"}')
     monkeypatch.setattr(environments, "FOLDER", tmp_path)
     monkeypatch.setenv(environments.VARIABLE, "orders")
@@ -272,7 +270,7 @@ def test_an_environment_says_which_deployment_is_meant(
     assert "leave --stack" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("account")
+@pytest.mark.usefixtures("account", "local_is_up")
 @pytest.mark.parametrize(
     ("chosen", "stack"),
     [
@@ -285,13 +283,8 @@ def test_an_environment_says_which_deployment_is_meant(
     ids=str,
 )
 def test_whoever_names_the_account_gets_it_also_while_the_local_aws_is_up(
-    local: dict[str, str],
-    local_outputs: Path,
-    capsys: pytest.CaptureFixture[str],
-    chosen: list[str],
-    stack: str,
+    capsys: pytest.CaptureFixture[str], chosen: list[str], stack: str
 ) -> None:
-    local_outputs.write_text(json.dumps(local))
     assert token.main(["--user", "alice", "--subscribe", "*", *chosen]) == 0
     shown = capsys.readouterr()
     claims(shown.out, "1" * 64, stack)
