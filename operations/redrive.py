@@ -49,11 +49,10 @@ ADVICE: Mapping[Reason, str] = {
     "after deploying the version that wrote it; otherwise redriving can't help.",
     Reason.TOO_OLD: "The update was older than an hour, and its connections could not be closed either. Look "
     "for failing credentials or a long backlog, then redrive, unless the update means nothing any more.",
-    Reason.REFUSED: "API Gateway takes no such post (400, 413), so redriving can't help; the log has each "
-    "connection.",
-    Reason.UNREACHABLE: "API Gateway took nothing for these connections for minutes: look at throttling, and "
-    "at last_failure in the push function's log. With 403, its role has lost its right: mend that. Then "
-    "redrive.",
+    Reason.REFUSED: "API Gateway would refuse these posts again (400, 413). Redriving can't help; the push "
+    "function's log has each connection.",
+    Reason.UNREACHABLE: "API Gateway took nothing for these connections for minutes. The push function's log "
+    "has the last answer: wait for the end of throttling (429), or mend the role (403), then redrive.",
 }
 """The advice about a dead letter of the push function, by reason."""
 
