@@ -33,6 +33,9 @@ _NOISE = ("START ", "END ", "REPORT ", "INIT_START ")
 _PLATFORM = "platform."
 """What its lines in the JSON format are called."""
 
+_LEFT_OUT = ("timestamp", "service", "requestTime", "location", "_aws")
+"""Members of a JSON line that are said already, or are not for people."""
+
 EXAMPLES = """\
 examples:
   make logs                                           the last 10 minutes
@@ -140,6 +143,7 @@ def _chosen_lines(logs: Any, names: Mapping[str, str], chosen: argparse.Namespac
         if not chosen.follow:
             return
         since = max(since, began - LATE_SECONDS)
+        seen = {line for line in seen if line.at >= int(since * 1000)}  # older ones do not come again
         time.sleep(FOLLOW_SECONDS)
 
 
@@ -169,16 +173,10 @@ def _members(text: str) -> dict[str, Any]:
 def _readable(text: str) -> str:
     members = _members(text)
     first = [str(members.pop(name)) for name in ("level", "message") if name in members]
-    for name in (
-        "timestamp",
-        "service",
-        "requestTime",
-        "location",
-        "_aws",
-    ):  # said already, or not for people
-        members.pop(name, None)
     rest = [
-        f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in members.items()
+        f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in members.items()
+        if name not in _LEFT_OUT
     ]
     return "  ".join([*first, *rest]) or text
 
