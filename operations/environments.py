@@ -78,6 +78,8 @@ def read(name: str) -> Environment:
         raise EnvironmentFileError(f"{where} is not JSON: {error}.") from error
     if not isinstance(values, dict):
         raise EnvironmentFileError(f"{where} has to be one JSON object of settings.")
+    if null := [key for key, value in values.items() if value is None]:
+        raise EnvironmentFileError(f'{where}: "{null[0]}" is null. Leave it out: then its default holds.')
     place = {key: values.pop(key) for key in _PLACE if key in values}
     for key, value in place.items():
         if not isinstance(value, str) or not value:

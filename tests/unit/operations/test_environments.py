@@ -48,6 +48,7 @@ def test_without_a_name_nothing_is_said(monkeypatch: pytest.MonkeyPatch, folder:
         ("{", "other.json is not JSON"),
         ("[]", "one JSON object of settings"),
         ('{"account":111122223333}', '"account" has to be a text'),
+        ('{"tokenIssuer":null}', '"tokenIssuer" is null. Leave it out'),
     ],
 )
 def test_a_mistake_is_a_sentence(folder: Path, text: str | None, says: str) -> None:
