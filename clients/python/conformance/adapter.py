@@ -12,10 +12,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import entity_push_client as ep
 from entity_push_client.errors import EntityPushError
+
+from clients.python.conformance.virtual_clock import VirtualClock
 
 TURNS = 20
 """So many turns of the event loop bring the client to rest."""
@@ -53,46 +56,6 @@ FIELDS = (
 )
 
 Json = dict[str, Any]
-
-
-class VirtualClock:
-    """A clock that the runner moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._numbers = itertools.count()
-
-    def time(self) -> float:
-        """Return the time, in seconds."""
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait until the runner has moved the clock."""
-        future = asyncio.get_running_loop().create_future()
-        entry = (self.now + seconds, next(self._numbers), future)
-        self._waiting.append(entry)
-        try:
-            await future
-        finally:
-            if entry in self._waiting:
-                self._waiting.remove(entry)
-
-    def advance(self, seconds: float) -> None:
-        """Move to the next timer within so many seconds, or by so many."""
-        due = min((entry[0] for entry in self._waiting), default=float("inf"))
-        self.now = max(self.now, min(due, self.now + seconds))
-        self._ring()
-
-    def leap(self, seconds: float) -> None:
-        """Move at once; what was due on the way comes late."""
-        self.now += seconds
-        self._ring()
-
-    def _ring(self) -> None:
-        for entry in sorted(self._waiting[:]):
-            if entry[0] <= self.now and not entry[2].done():
-                entry[2].set_result(None)
 
 
 class CountedSocket:
@@ -336,7 +299,7 @@ class Stage:
 
     def do_advance(self, seconds: float) -> None:
         """Move the clock to the next timer."""
-        self.clock.advance(seconds)
+        self.clock.advance(self.clock.now + seconds)
 
     def do_sleep(self, seconds: float) -> None:
         """Let the machine sleep."""

@@ -1,54 +1,33 @@
 """A clock that tests move, and a server that answers as they say."""
 
 import asyncio
-import itertools
 import json
 from collections.abc import Iterable
 from typing import Any
 
 import entity_push_client as ep
 
+from clients.python.conformance.virtual_clock import VirtualClock
+
 Frame = dict[str, Any]
 
 
-class FakeClock:
+class FakeClock(VirtualClock):
     """Time that passes only in `pass_time`."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self._sleeping: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._numbers = itertools.count()
-
-    def time(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        future = asyncio.get_running_loop().create_future()
-        entry = (self.now + seconds, next(self._numbers), future)
-        self._sleeping.append(entry)
-        try:
-            await future
-        finally:
-            if entry in self._sleeping:
-                self._sleeping.remove(entry)
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass, timer by timer."""
         end = self.now + seconds
         await settle()
-        while due := [entry for entry in self._sleeping if entry[0] <= end and not entry[2].done()]:
-            self.now = max(self.now, min(due)[0])
-            min(due)[2].set_result(None)
+        while self.next_timer <= end:
+            self.advance(end)
             await settle()
-        self.now = end
+        self.advance(end)
         await settle()
 
     async def suspend(self, seconds: float) -> None:
         """Let the machine sleep: all timers that are due run late."""
-        self.now += seconds
-        for entry in list(self._sleeping):
-            if entry[0] <= self.now and not entry[2].done():
-                entry[2].set_result(None)
+        self.leap(seconds)
         await settle()
 
 
