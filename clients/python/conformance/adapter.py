@@ -151,7 +151,7 @@ class Stage:
     def _error(self, error: EntityPushError) -> None:
         of = next((word for kind, word in OF.items() if isinstance(error, kind)), "connection")
         about = getattr(error, "about", "") or None
-        handle = next((name for name, one in self._subscriptions.items() if one.name == about), None)
+        handle = next((name for name, one in self._subscriptions.items() if str(one.name) == about), None)
         self.report("error", **{"of": of, "code": error.code, "message": str(error), "as": handle})
 
     # Orders
@@ -203,14 +203,8 @@ class Stage:
             code = state.error.code if state.error else None
             self.report("state", **{"as": handle, "state": state.name, "code": code})
 
-        subscribe: Any = {
-            "user": self.client.subscribe_to_user,
-            "everyone": self.client.subscribe_to_everyone,
-        }.get(channel)
-        if subscribe:
-            subscription = subscribe(**given, on_state=turned)
-        else:
-            subscription = self.client.subscribe(name, **given, on_state=turned)
+        wanted = ep.Channel(channel) if channel else name
+        subscription: ep.Subscription[Any, Any] = self.client.subscribe(wanted, **given, on_state=turned)
         self._subscriptions[handle] = subscription
         turned(subscription.state)
         self._start(self._consume(handle, subscription, throws))
@@ -267,10 +261,9 @@ class Stage:
 
         async def publish() -> None:
             try:
-                if channel:
-                    published = await self.client.publish_to_everyone(message, id=id)
-                else:
-                    published = await self.client.publish(name, message, id=id)
+                published = await self.client.publish(
+                    ep.Channel.EVERYONE if channel else name, message, id=id
+                )
             except EntityPushError as error:
                 self.report("rejected", **{"as": handle, "code": error.code})
             else:

@@ -44,8 +44,8 @@ def test_frames_for_entities_rooms_and_everyone(run: Run) -> None:
     async def play(stage: Stage) -> None:
         works = [
             stage.push.publish("orders/42", {"a": 1}, id="mine"),
-            stage.push.publish_to_room("r1", "é"),
-            stage.push.publish_to_everyone(None),
+            stage.push.publish("rooms/r1", "é"),
+            stage.push.publish(ep.Channel.EVERYONE, None),
         ]
         publishing = [asyncio.ensure_future(work) for work in works]
         await settle()
@@ -57,7 +57,7 @@ def test_frames_for_entities_rooms_and_everyone(run: Run) -> None:
             await stage.send({"type": "published", "id": "event", "requestId": frame.pop("requestId")})
         assert frames == [
             {"action": "publish", "entityId": "orders/42", "message": {"a": 1}},
-            {"action": "onMessage", "roomId": "r1", "message": "é"},
+            {"action": "publish", "entityId": "rooms/r1", "message": "é"},
             {"action": "onMessage", "message": None},
         ]
         assert await asyncio.gather(*publishing) == [ep.Published("event", None)] * 3

@@ -14,7 +14,7 @@ def test_what_is_wanted_at_once_is_asked_in_frames_of_25(run: Run) -> None:
         for number in range(60):
             stage.push.subscribe(f"orders/{number}")
         stage.push.subscribe("orders/*")
-        stage.push.subscribe_to_user()
+        stage.push.subscribe(ep.Channel.USER)
         await settle()
         pattern, user, *several = stage.server.socket.take()
         assert (pattern["entityId"], user["channel"]) == ("orders/*", "user")
@@ -394,8 +394,8 @@ def test_an_entity_and_a_pattern_are_served_by_one_frame(run: Run) -> None:
 
 def test_channels_and_rooms_are_subscriptions_as_others(run: Run) -> None:
     async def play(stage: Stage) -> None:
-        user, everyone = stage.push.subscribe_to_user(), stage.push.subscribe_to_everyone()
-        room = stage.push.subscribe_to_room("r1")
+        user, everyone = stage.push.subscribe(ep.Channel.USER), stage.push.subscribe(ep.Channel.EVERYONE)
+        room = stage.push.subscribe("rooms/r1")
         await settle()
         questions = stage.server.socket.take()
         assert [q.get("channel") or q["entityId"] for q in questions] == ["user", "everyone", "rooms/r1"]

@@ -23,6 +23,7 @@ from entity_push_client.errors import (
     StateError,
     TokenError,
 )
+from entity_push_client.names import Channel
 from entity_push_client.publishing import Published
 from entity_push_client.sockets import Connect, Socket, connect
 from entity_push_client.states import ClientState, SubscriptionState
@@ -32,6 +33,7 @@ from entity_push_client.version import __version__
 __all__ = [
     "Backoff",
     "Change",
+    "Channel",
     "ClientState",
     "Clock",
     "ClosedError",

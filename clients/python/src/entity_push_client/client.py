@@ -5,13 +5,14 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Literal, Self, overload
 
 from entity_push_client.backoff import Backoff
-from entity_push_client.changes import Frame
+from entity_push_client.changes import M, S
 from entity_push_client.clock import Clock, SystemClock
 from entity_push_client.errors import ClosedError, EntityPushError, FailedError
 from entity_push_client.keeper import Keeper
+from entity_push_client.names import Channel, Name
 from entity_push_client.options import Options, Token
 from entity_push_client.pattern_order import PatternOrder
 from entity_push_client.publishing import Published, Publisher
@@ -20,11 +21,8 @@ from entity_push_client.sockets import Connect, Socket, connect
 from entity_push_client.states import ClientState, SubscriptionState
 from entity_push_client.subscription import Subscription
 from entity_push_client.timers import Timers
-from entity_push_client.topic import EVERYONE, USER, Topic
-from entity_push_client.topics import CHANNELS, Topics
-
-M = TypeVar("M")
-S = TypeVar("S")
+from entity_push_client.topic import Topic
+from entity_push_client.topics import Topics
 
 OnState = Callable[[SubscriptionState], None]
 
@@ -97,7 +95,7 @@ class EntityPush:
     @overload
     def subscribe(
         self,
-        entity_id: str,
+        name: Name,
         *,
         get_state: Callable[[], Awaitable[S]],
         parse: Callable[[Any], M],
@@ -108,7 +106,7 @@ class EntityPush:
     @overload
     def subscribe(
         self,
-        entity_id: str,
+        name: Name,
         *,
         get_state: Callable[[], Awaitable[S]],
         since: str | None = None,
@@ -118,7 +116,7 @@ class EntityPush:
     @overload
     def subscribe(
         self,
-        entity_id: str,
+        name: Name,
         *,
         parse: Callable[[Any], M],
         since: str | None = None,
@@ -127,22 +125,22 @@ class EntityPush:
 
     @overload
     def subscribe(
-        self, entity_id: str, *, since: str | None = None, on_state: OnState | None = None
+        self, name: Name, *, since: str | None = None, on_state: OnState | None = None
     ) -> Subscription[None, Any]: ...
 
     def subscribe(
         self,
-        entity_id: str,
+        name: Name,
         *,
         get_state: Callable[[], Awaitable[Any]] | None = None,
         parse: Callable[[Any], Any] | None = None,
         since: str | None = None,
         on_state: OnState | None = None,
     ) -> Subscription[Any, Any]:
-        """Subscribe to an entity, or with `orders/*` or `*` to all entities below.
+        """Subscribe to an entity, to all entities of a pattern, or to a channel.
 
         Args:
-            entity_id: the entity's id, or a pattern.
+            name: an entity's id, a pattern (`orders/*`, or `*`), a room (`rooms/r1`), or a `Channel`.
             get_state: fetches the state for each `Reset`.
             parse: looks at each message, and returns what stands for it; it may raise an exception.
             since: the cursor of the last change that was seen before; there is no `Reset` if nothing is lost.
@@ -153,71 +151,11 @@ class EntityPush:
             FailedError: the client has given up.
             ValueError: `since` is no cursor.
         """
-        return self._subscribe(
-            entity_id,
-            {"entityId": entity_id},
-            get_state=get_state,
-            parse=parse,
-            since=since,
-            on_state=on_state,
-        )
-
-    def subscribe_to_room(
-        self,
-        room_id: str,
-        *,
-        get_state: Callable[[], Awaitable[Any]] | None = None,
-        parse: Callable[[Any], Any] | None = None,
-        since: str | None = None,
-        on_state: OnState | None = None,
-    ) -> Subscription[Any, Any]:
-        """Subscribe to a room: the entity `rooms/<room_id>`. The rest is as with `subscribe`."""
-        name = f"rooms/{room_id}"
-        return self._subscribe(
-            name, {"entityId": name}, get_state=get_state, parse=parse, since=since, on_state=on_state
-        )
-
-    def subscribe_to_user(
-        self,
-        *,
-        get_state: Callable[[], Awaitable[Any]] | None = None,
-        parse: Callable[[Any], Any] | None = None,
-        since: str | None = None,
-        on_state: OnState | None = None,
-    ) -> Subscription[Any, Any]:
-        """Subscribe to what is sent to the token's user. The rest is as with `subscribe`."""
-        return self._subscribe(
-            USER, CHANNELS[USER], get_state=get_state, parse=parse, since=since, on_state=on_state
-        )
-
-    def subscribe_to_everyone(
-        self,
-        *,
-        get_state: Callable[[], Awaitable[Any]] | None = None,
-        parse: Callable[[Any], Any] | None = None,
-        since: str | None = None,
-        on_state: OnState | None = None,
-    ) -> Subscription[Any, Any]:
-        """Subscribe to what is sent to everyone. The rest is as with `subscribe`."""
-        return self._subscribe(
-            EVERYONE, CHANNELS[EVERYONE], get_state=get_state, parse=parse, since=since, on_state=on_state
-        )
-
-    def _subscribe(
-        self,
-        name: str,
-        named: Frame,
-        *,
-        get_state: Callable[[], Awaitable[Any]] | None,
-        parse: Callable[[Any], Any] | None,
-        since: str | None,
-        on_state: OnState | None,
-    ) -> Subscription[Any, Any]:
         self._keep()
-        topic = self._topics.find(named)
+        topic = self._topics.find(name)
         is_new = topic is None
         if topic is None:
-            topic = self._topics.add(name, named, since)
+            topic = self._topics.add(name, since)
         subscription = Subscription[Any, Any](
             name,
             self._options,
@@ -244,11 +182,13 @@ class EntityPush:
 
     # Publishing
 
-    async def publish(self, entity_id: str, message: Any, *, id: str | None = None) -> Published:
-        """Publish a message to the subscribers of an entity.
+    async def publish(
+        self, name: str | Literal[Channel.EVERYONE], message: Any, *, id: str | None = None
+    ) -> Published:
+        """Publish a message to the subscribers of an entity, or to everyone.
 
         Args:
-            entity_id: the entity's id.
+            name: an entity's id, a room (`rooms/r1`), or `Channel.EVERYONE`.
             message: any JSON value.
             id: an id of its own: the same id makes one update, however often it is sent; None to make one.
 
@@ -260,17 +200,9 @@ class EntityPush:
             TypeError, ValueError: the message is not JSON.
         """
         self._keep()
-        return await self._publisher.publish({"action": "publish", "entityId": entity_id}, message, id)
-
-    async def publish_to_room(self, room_id: str, message: Any, *, id: str | None = None) -> Published:
-        """Publish a message to a room. The rest is as with `publish`."""
-        self._keep()
-        return await self._publisher.publish({"action": "onMessage", "roomId": room_id}, message, id)
-
-    async def publish_to_everyone(self, message: Any, *, id: str | None = None) -> Published:
-        """Publish a message to everyone. The rest is as with `publish`."""
-        self._keep()
-        return await self._publisher.publish({"action": "onMessage"}, message, id)
+        if name is Channel.EVERYONE:
+            return await self._publisher.publish({"action": "onMessage"}, message, id)
+        return await self._publisher.publish({"action": "publish", "entityId": name}, message, id)
 
     # Beginning and end
 

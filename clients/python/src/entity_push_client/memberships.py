@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from entity_push_client.changes import Frame
 from entity_push_client.conversation import ENDS_CONNECTION, PASSING, Conversation
 from entity_push_client.errors import ConnectionLostError, EntityPushError, RefusedError, ServerError
+from entity_push_client.names import Channel, Name
 from entity_push_client.options import Options
 from entity_push_client.ordering import Question
 from entity_push_client.timers import Timers
@@ -61,7 +62,7 @@ class Memberships:
                 continue  # the answer comes here again
             if topic.wanted:
                 if topic not in self.inside or topic.order.must_ask:
-                    if topic.order.is_pattern or "channel" in topic.named:
+                    if topic.order.is_pattern or isinstance(topic.name, Channel):
                         self._subscribe([topic])
                     else:
                         together.append(topic)
@@ -156,14 +157,14 @@ class Memberships:
             topic.order.forget()
         else:
             self.inside.discard(topic)
-            topic.end("refused", RefusedError(answer["code"], answer["message"], topic.name))
+            topic.end("refused", RefusedError(answer["code"], answer["message"], str(topic.name)))
         self._attend(topic)
         self._note()
 
     def _leave(self, topic: Topic) -> None:
         self.inside.discard(topic)
         topic.order.forget()
-        if topic.named.get("channel") == "user":  # a connection can't leave its user's channel
+        if topic.name is Channel.USER:  # a connection can't leave its user's channel
             self._attend(topic)
             return
         self._leaving.add(topic)
@@ -178,7 +179,7 @@ class Memberships:
         self._attend(topic)
 
 
-def server_error(frame: Frame, about: str = "") -> ServerError:
+def server_error(frame: Frame, about: Name = "") -> ServerError:
     """Return an error frame as an exception."""
-    about = about or str(frame.get("entityId", frame.get("channel", frame.get("roomId", ""))))
-    return ServerError(str(frame.get("code")), str(frame.get("message")), about)
+    about = about or frame.get("entityId", frame.get("channel", ""))
+    return ServerError(str(frame.get("code")), str(frame.get("message")), str(about))

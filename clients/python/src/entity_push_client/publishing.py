@@ -179,7 +179,7 @@ class Publisher:
 
 
 def _receiver(publication: Publication) -> str:
-    return str(publication.frame.get("entityId", publication.frame.get("roomId", "everyone")))
+    return str(publication.frame.get("entityId", "everyone"))
 
 
 def _fail(publication: Publication, error: EntityPushError) -> None:

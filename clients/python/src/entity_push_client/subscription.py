@@ -16,6 +16,7 @@ from entity_push_client.errors import (
     StateError,
 )
 from entity_push_client.mailbox import Mailbox
+from entity_push_client.names import Name
 from entity_push_client.options import Options
 from entity_push_client.states import SubscriptionState, SubscriptionWord
 
@@ -37,12 +38,12 @@ class Subscription(Generic[S, M]):
     refuses, `FailedError` if the client gives up, and `InvalidMessageError` if `parse` refuses a message.
 
     Attributes:
-        name: the entity id or pattern; `#user` or `#everyone` for a channel.
+        name: what it was subscribed to by.
     """
 
     def __init__(
         self,
-        name: str,
+        name: Name,
         options: Options,
         *,
         get_state: Callable[[], Awaitable[S]] | None,
@@ -148,7 +149,7 @@ class Subscription(Generic[S, M]):
                 self._release(self)
             except Exception as error:
                 attempt += 1
-                told = StateError(self.name, f"get_state of {self.name} failed: {error!r}")
+                told = StateError(str(self.name), f"get_state of {self.name} failed: {error!r}")
                 told.__cause__ = error
                 self._told(told)
                 await self._unless_ended(self._options.clock.sleep(self._options.pause(attempt)))

@@ -4,22 +4,21 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from entity_push_client.changes import Change, Frame, Reset, Update
+from entity_push_client.changes import Change, Reset, Update
 from entity_push_client.errors import EntityPushError
+from entity_push_client.names import Name, in_frame, is_pattern
 from entity_push_client.options import Options
 from entity_push_client.ordering import EntityOrder
 from entity_push_client.pattern_order import PatternOrder
 from entity_push_client.states import SubscriptionWord
 from entity_push_client.subscription import Subscription
 
-USER, EVERYONE = "#user", "#everyone"
-
 
 class Topic:
     """An entity, a pattern, or a channel that every connection is in from the start.
 
     Attributes:
-        name: the entity id or pattern; `#user` or `#everyone` for a channel.
+        name: the entity id, the pattern, or the channel.
         named: how frames name it.
         order: what is shown, and in which order.
         subscriptions: the application's subscriptions.
@@ -27,14 +26,14 @@ class Topic:
         failures: how often in a row the server failed to answer.
     """
 
-    def __init__(self, name: str, named: Frame, options: Options, since: str | None):
-        self.name, self.named = name, named
+    def __init__(self, name: Name, options: Options, since: str | None):
+        self.name, self.named = name, in_frame(name)
         self.subscriptions: list[Subscription[Any, Any]] = []
         self._puts: list[Callable[[Change[None, Any]], None]] = []
         self.waiting: asyncio.Task[None] | None = None
         self.failures = 0
         self.order: EntityOrder | PatternOrder
-        if is_pattern(named):
+        if is_pattern(name):
             most = options.max_pattern_entities
             self.order = PatternOrder(self.show, most_held=options.max_held, most_entities=most)
         else:
@@ -82,9 +81,3 @@ class Topic:
         for subscription in list(self.subscriptions):
             self.part(subscription)
             subscription.end(word, error)
-
-
-def is_pattern(named: Frame) -> bool:
-    """Tell whether a frame's naming stands for all entities below something."""
-    entity_id = named.get("entityId", "")
-    return bool(entity_id == "*" or entity_id.endswith("/*"))

@@ -4,10 +4,9 @@ from collections.abc import Container, Iterator
 from typing import Any
 
 from entity_push_client.changes import Frame
+from entity_push_client.names import Channel, Name, is_pattern
 from entity_push_client.options import Options
-from entity_push_client.topic import EVERYONE, USER, Topic, is_pattern
-
-CHANNELS = {USER: {"channel": "user"}, EVERYONE: {"channel": "everyone"}}
+from entity_push_client.topic import Topic
 
 
 class Topics:
@@ -21,38 +20,34 @@ class Topics:
         self._options = options
         self._entities: dict[str, Topic] = {}
         self._patterns: dict[str, Topic] = {}
-        self._channels: dict[str, Topic] = {}
+        self._channels: dict[Channel, Topic] = {}
 
     def __iter__(self) -> Iterator[Topic]:
         """Return all: patterns first, as the protocol asks, and then what they may cover."""
         return iter([*self._patterns.values(), *self._channels.values(), *self._entities.values()])
 
-    def _kind(self, named: Frame) -> tuple[dict[str, Topic], str]:
-        if "channel" in named:
-            return self._channels, named["channel"]
-        kind = self._patterns if is_pattern(named) else self._entities
-        return kind, named["entityId"]
+    def _kind(self, name: Name) -> dict[Any, Topic]:
+        if isinstance(name, Channel):
+            return self._channels
+        return self._patterns if is_pattern(name) else self._entities
 
-    def find(self, named: Frame) -> Topic | None:
+    def find(self, name: Name) -> Topic | None:
         """Return the topic that is named so, if there is one."""
-        kind, key = self._kind(named)
-        return kind.get(key)
+        return self._kind(name).get(name)
 
-    def add(self, name: str, named: Frame, since: str | None) -> Topic:
+    def add(self, name: Name, since: str | None) -> Topic:
         """Return a new topic.
 
         Raises:
             ValueError: `since` is no cursor.
         """
-        kind, key = self._kind(named)
-        topic = kind[key] = Topic(name, named, self._options, since)
+        topic = self._kind(name)[name] = Topic(name, self._options, since)
         return topic
 
     def remove(self, topic: Topic) -> None:
         """Forget a topic."""
-        kind, key = self._kind(topic.named)
-        if kind.get(key) is topic:
-            del kind[key]
+        if self.find(topic.name) is topic:
+            del self._kind(topic.name)[topic.name]
 
     def pushed(self, frame: Frame, kind: Any, asked: Container[Topic]) -> Topic | None:
         """Take a pushed frame; return the topic that may have a question now.
@@ -73,7 +68,7 @@ class Topics:
                     if below.subscriptions and entity_id.startswith(pattern[:-1]):
                         below.order.pushed(frame, below in asked)
         else:
-            topic = self._channels.get("user" if kind == "User Push Notification" else "everyone")
+            topic = self._channels.get(Channel.USER if kind == "User Push Notification" else Channel.EVERYONE)
         if topic is not None and topic.subscriptions and topic.order.pushed(frame, topic in asked):
             return topic
         return None
