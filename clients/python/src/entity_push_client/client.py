@@ -175,10 +175,10 @@ class EntityPush:
         return subscription
 
     def _release(self, subscription: Subscription[Any, Any]) -> None:
-        for topic in self._topics:
-            if subscription in topic.subscriptions:
-                topic.part(subscription)
-                self._attend_soon(topic)
+        topic = self._topics.find(subscription.name)
+        if topic is not None and subscription in topic.subscriptions:
+            topic.part(subscription)
+            self._attend_soon(topic)
 
     # Publishing
 
