@@ -38,6 +38,7 @@ def test_each_connect_has_a_new_token_and_a_failure_is_told(run: Run) -> None:
         await stage.clock.pass_time(1)
         assert failures == [None, refused, None]
         assert stage.server.tokens == ["token-1", "token-2", "token-3"]
+        assert [error.code for error in stage.errors] == ["connection_failed", "connection_lost"]
 
     run(play)
 
@@ -288,6 +289,7 @@ def test_a_garbled_frame_ends_the_connection_and_nothing_is_lost(run: Run, garba
     async def play(stage: Stage) -> None:
         order = await stage.live()
         await stage.send(garbage)
+        assert [error.code for error in stage.errors] == ["invalid_frame"]
         await stage.clock.pass_time(0.3)
         await stage.answer("e.5", update(5))
         assert await taken(order) == ["e.5"]

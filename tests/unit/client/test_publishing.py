@@ -118,6 +118,17 @@ def test_an_error_that_may_pass_is_repeated_only_with_ids(run: Run, code: str) -
     run(play)
 
 
+def test_an_answer_in_the_place_of_the_server_leaves_the_outcome_unknown(run: Run) -> None:
+    async def play(stage: Stage) -> None:
+        publishing, _ = await _publish(stage)
+        await stage.send({"message": "Internal server error", "connectionId": "c", "requestId": "not ours"})
+        with pytest.raises(ep.OutcomeUnknownError, match="Internal server error") as unknown:
+            await publishing
+        assert unknown.value.code == "unknown_outcome"
+
+    run(play)
+
+
 def test_silence_is_unknown_and_the_connection_is_tried(run: Run) -> None:
     async def play(stage: Stage) -> None:
         publishing, _ = await _publish(stage)

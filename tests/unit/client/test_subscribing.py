@@ -204,6 +204,7 @@ def test_an_answer_that_names_no_question_makes_all_be_asked_again_later(run: Ru
         assert stage.server.socket.take() == []
         await stage.clock.pass_time(0.25)
         assert await stage.answer("e.4") == first
+        assert [(error.code, str(error)) for error in stage.errors] == [("gateway_error", sentence)]
         assert await taken(order) == [("reset", None)]
 
     run(play)
@@ -268,7 +269,7 @@ def test_a_state_that_fails_is_fetched_again_and_updates_wait(run: Run) -> None:
         await stage.clock.pass_time(0.5)
         assert (await iterating).state == "the state"  # type: ignore[union-attr]
         assert await taken(order) == ["e.5"]
-        assert [error.code for error in stage.errors] == ["state_failed", "state_failed"]
+        assert [error.code for error in stage.errors] == ["get_state_failed", "get_state_failed"]
 
     run(play)
 
@@ -370,7 +371,7 @@ def test_a_message_that_is_not_as_expected_is_told_and_the_next_follows(run: Run
         await stage.send({**update(5), "message": 0}, {**update(6), "message": 5})
         with pytest.raises(ep.InvalidMessageError) as invalid:
             await anext(order)
-        assert invalid.value.frame["cursor"] == "e.5"
+        assert (invalid.value.code, invalid.value.frame["cursor"]) == ("parse_failed", "e.5")
         change = await anext(order)
         assert isinstance(change, ep.Update)
         assert (change.message, change.cursor) == (2, "e.6")

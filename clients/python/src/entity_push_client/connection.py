@@ -87,7 +87,8 @@ class Connection:
                 self._take(frame)
         except Exception as error:  # an update may have been in it: the next connection brings it
             logger.warning("a frame can't be understood, so the connection is given up", exc_info=True)
-            self.end(ConnectionLostError(f"The server sent a frame that can't be understood: {error!r}"))
+            sentence = f"The server sent a frame that can't be understood: {error!r}"
+            self.end(ConnectionLostError(sentence, "invalid_frame"))
 
     async def _write(self) -> None:
         try:

@@ -35,7 +35,8 @@ class ServerError(EntityPushError):
     """The server answered with an error frame.
 
     Attributes:
-        code: the protocol's code (docs/reference/error-codes.md).
+        code: the protocol's code (docs/reference/error-codes.md); `gateway_error` if API Gateway has
+            answered in the server's place.
         about: the entity or channel that it is about; empty if the error is about none.
     """
 
@@ -64,7 +65,7 @@ class HandshakeError(EntityPushError):
     """
 
     def __init__(self, sentence: str, status: int | None = None):
-        super().__init__("handshake_failed", sentence)
+        super().__init__("connection_failed", sentence)
         self.status = status
 
 
@@ -72,7 +73,7 @@ class ConnectionLostError(EntityPushError):
     """A connection has ended. The client opens another one.
 
     Attributes:
-        code: `connection_lost`, or the protocol's code that ended it.
+        code: `connection_lost`; `invalid_frame` if a frame was garbled; or the protocol's code that ended it.
     """
 
     def __init__(self, sentence: str, code: str = "connection_lost"):
@@ -94,7 +95,7 @@ class StateError(EntityPushError):
     """
 
     def __init__(self, about: str, sentence: str):
-        super().__init__("state_failed", sentence)
+        super().__init__("get_state_failed", sentence)
         self.about = about
 
 
@@ -106,7 +107,7 @@ class InvalidMessageError(EntityPushError):
     """
 
     def __init__(self, frame: Mapping[str, Any], sentence: str):
-        super().__init__("invalid_message", sentence)
+        super().__init__("parse_failed", sentence)
         self.frame = frame
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from entity_push_client.changes import Frame
 from entity_push_client.connection import Connection
 from entity_push_client.conversation import Conversation
-from entity_push_client.errors import ConnectionLostError, EntityPushError, FailedError
+from entity_push_client.errors import ConnectionLostError, EntityPushError, FailedError, ServerError
 from entity_push_client.liveness import Liveness
 from entity_push_client.memberships import Memberships, server_error
 from entity_push_client.options import Options
@@ -115,10 +115,8 @@ class Session:
             case {"type": "closing", "reconnect": reconnect}:
                 self._closing(frame, bool(reconnect))
             case {"message": "Internal server error" | "Too Many Requests" as sentence}:
-                code = "internal_error" if sentence.startswith("Internal") else "too_many_requests"
-                notice = {"code": code, "message": sentence}
-                self._told(server_error(notice))
-                self.conversation.ask_all_later(notice)
+                self._told(ServerError("gateway_error", sentence))
+                self.conversation.ask_all_later(frame)
 
     def _closing(self, frame: Frame, reconnect: bool) -> None:
         code = str(frame.get("code"))
