@@ -1,13 +1,12 @@
-"""What can be set on a client, and what it is without."""
+"""What can be set on a client."""
 
-import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from entity_push_client.backoff import Backoff
-from entity_push_client.clock import Clock, SystemClock
+from entity_push_client.clock import Clock
 from entity_push_client.errors import EntityPushError, HandshakeError
-from entity_push_client.sockets import Connect, connect
+from entity_push_client.sockets import Connect
 from entity_push_client.states import ClientState
 
 Token = Callable[[HandshakeError | None], Awaitable[str]]
@@ -38,20 +37,20 @@ class Options:
     """
 
     url: str
-    token: Token | None = None
-    connect: Connect = connect
-    clock: Clock = field(default_factory=SystemClock)
-    random: Callable[[], float] = random.random
-    backoff: Backoff = field(default_factory=Backoff)
-    max_connection_age: float = 110 * 60
-    ping_after: float = 8 * 60
-    pong_timeout: float = 10
-    answer_timeout: float = 10
-    gap_wait: float = 0.2
-    max_held: int = 1000
-    max_pattern_entities: int = 10_000
-    on_state: Callable[[ClientState], None] | None = None
-    on_error: Callable[[EntityPushError], None] | None = None
+    token: Token | None
+    connect: Connect
+    clock: Clock
+    random: Callable[[], float]
+    backoff: Backoff
+    max_connection_age: float
+    ping_after: float
+    pong_timeout: float
+    answer_timeout: float
+    gap_wait: float
+    max_held: int
+    max_pattern_entities: int
+    on_state: Callable[[ClientState], None] | None
+    on_error: Callable[[EntityPushError], None] | None
 
     def pause(self, attempt: int) -> float:
         """Return the pause before an attempt, in seconds: the first after a failure is number 1."""
