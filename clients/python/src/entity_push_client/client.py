@@ -164,7 +164,7 @@ class EntityPush:
             on_state=on_state,
             beginning=topic.beginning,
             release=self._release,
-            told=self.told,
+            told=self._told,
         )
         topic.join(subscription)
         if since is not None and (is_new or since == topic.order.cursor):
@@ -222,7 +222,7 @@ class EntityPush:
         if self._end is None:
             self._finish(ClosedError(), ClientState("closed"))
         elif self._state.name != "closed":
-            self._tell(ClientState("closed"))
+            self._become(ClientState("closed"))
         if self._keeping is not None and self._keeping is not asyncio.current_task():
             await asyncio.wait([self._keeping])
 
@@ -240,7 +240,7 @@ class EntityPush:
 
     async def _run(self) -> None:
         try:
-            await Keeper(self._options, self).run()
+            await Keeper(self._options, turn=self._turn, opened=self._opened, told=self._told).run()
         except FailedError as error:
             self._finish(error, ClientState("failed", error=error))
         except asyncio.CancelledError:
@@ -261,37 +261,37 @@ class EntityPush:
         for topic in self._topics:
             topic.end("closed", None if isinstance(end, ClosedError) else end)
         if isinstance(end, FailedError):
-            self.told(end)
-        self._tell(state)
+            self._told(end)
+        self._become(state)
         if self._keeping is not None and self._keeping is not asyncio.current_task():
             self._keeping.cancel()
 
     # For the keeper
 
-    def turn(self, state: ClientState) -> None:
+    def _turn(self, state: ClientState) -> None:
         """Take the state that counts while no connection is open."""
         self._opening = state
         if not self._sessions:
-            self._tell(state)
+            self._become(state)
 
-    def opened(self, socket: Socket) -> Session:
+    def _opened(self, socket: Socket) -> Session:
         """Take an open WebSocket: ask for all topics on it."""
         session = Session(
             socket,
             self._options,
             self._topics,
             attend=self._attend,
-            told=self.told,
+            told=self._told,
             ended=self._lost,
         )
         self._sessions.append(session)
         self._opening = None
-        self._tell(ClientState("connected"))
+        self._become(ClientState("connected"))
         session.memberships.settle(self._topics)
         self._publisher.opened()
         return session
 
-    def told(self, error: EntityPushError) -> None:
+    def _told(self, error: EntityPushError) -> None:
         """Tell the application of an error."""
         logger.info("%s: %s", error.code, error)
         if self._options.on_error is not None:
@@ -300,7 +300,7 @@ class EntityPush:
             except Exception:
                 logger.exception("on_error raised an exception")
 
-    def _tell(self, state: ClientState) -> None:
+    def _become(self, state: ClientState) -> None:
         if state == self._state:
             return
         self._state = state
@@ -329,7 +329,7 @@ class EntityPush:
         for topic in self._topics:
             topic.turn("stale")
         if self._opening is not None:
-            self._tell(self._opening)
+            self._become(self._opening)
 
     def _attend_soon(self, topic: Topic) -> None:
         """Attend to a topic in the next turn of the event loop: what comes at once is asked at once."""

@@ -1,8 +1,7 @@
 """Keeping a connection: opening one, opening the next in time, and coming back after each end."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Protocol
+from collections.abc import Awaitable, Callable
 
 from entity_push_client.clock import within
 from entity_push_client.errors import EntityPushError, FailedError, GiveUpError, HandshakeError, TokenError
@@ -18,29 +17,25 @@ TOKEN_SECONDS = 60.0
 """How long the token function may take."""
 
 
-class Hooks(Protocol):
-    """What the keeper needs of the client."""
-
-    def turn(self, state: ClientState) -> None:
-        """Take the state that counts while no connection is open."""
-
-    def opened(self, socket: Socket) -> Session:
-        """Return a session on an open WebSocket. It has asked for all topics."""
-
-    def told(self, error: EntityPushError) -> None:
-        """Tell the application of an error."""
-
-
 class Keeper:
     """Keeps a connection until it is cancelled, or has to give up.
 
     Args:
         options: the client's settings.
-        hooks: the client.
+        turn: takes the state that counts while no connection is open.
+        opened: returns a session on an open WebSocket. It has asked for all topics.
+        told: tells the application of an error.
     """
 
-    def __init__(self, options: Options, hooks: Hooks):
-        self._options, self._hooks = options, hooks
+    def __init__(
+        self,
+        options: Options,
+        *,
+        turn: Callable[[ClientState], None],
+        opened: Callable[[Socket], Session],
+        told: Callable[[EntityPushError], None],
+    ):
+        self._options, self._turn, self._opened, self._told = options, turn, opened, told
         self._failures = 0
         self._refused: HandshakeError | None = None
         self._error: EntityPushError | None = None
@@ -70,7 +65,7 @@ class Keeper:
             self._failures = 0
         self._failures += 1
         self._error = reason
-        self._hooks.told(reason)
+        self._told(reason)
 
     async def _rotate(self, old: Session) -> Session:
         """Open a second connection, catch up on it, and only then close the first: no gap."""
@@ -96,18 +91,18 @@ class Keeper:
         while True:
             if self._failures:
                 pause = self._options.pause(self._failures)
-                self._hooks.turn(ClientState("waiting", clock.time() + pause, self._error))
+                self._turn(ClientState("waiting", clock.time() + pause, self._error))
                 await clock.sleep(pause)
-            self._hooks.turn(ClientState("connecting"))
+            self._turn(ClientState("connecting"))
             try:
                 socket = await self._connect(await self._token())
             except (HandshakeError, TokenError) as error:
                 self._failures += 1
                 self._error = error
-                self._hooks.told(error)
+                self._told(error)
             else:
                 self._refused = None
-                return self._hooks.opened(socket)
+                return self._opened(socket)
 
     async def _token(self) -> str | None:
         if self._options.token is None:
