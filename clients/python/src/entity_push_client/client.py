@@ -166,7 +166,7 @@ class EntityPush:
             release=self._release,
             told=self._told,
         )
-        topic.join(subscription)
+        topic.subscriptions.append(subscription)
         if since is not None and (is_new or since == topic.order.cursor):
             subscription.goes_on_from(since)
         elif beginning := topic.beginning():
@@ -177,7 +177,7 @@ class EntityPush:
     def _release(self, subscription: Subscription[Any, Any]) -> None:
         topic = self._topics.find(subscription.name)
         if topic is not None and subscription in topic.subscriptions:
-            topic.part(subscription)
+            topic.subscriptions.remove(subscription)
             self._attend_soon(topic)
 
     # Publishing

@@ -1,7 +1,6 @@
 """What the server is asked to push once, however many of the application's subscriptions want it."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from entity_push_client.changes import Change, Reset, Update
@@ -29,7 +28,6 @@ class Topic:
     def __init__(self, name: Name, options: Options, since: str | None):
         self.name, self.named = name, in_frame(name)
         self.subscriptions: list[Subscription[Any, Any]] = []
-        self._puts: list[Callable[[Change[None, Any]], None]] = []
         self.waiting: asyncio.Task[None] | None = None
         self.failures = 0
         self.order: EntityOrder | PatternOrder
@@ -44,20 +42,10 @@ class Topic:
         """Whether anybody wants it."""
         return bool(self.subscriptions)
 
-    def join(self, subscription: Subscription[Any, Any]) -> None:
-        """Give changes to a subscription, too."""
-        self.subscriptions.append(subscription)
-        self._puts.append(subscription.mailbox.put)
-
-    def part(self, subscription: Subscription[Any, Any]) -> None:
-        """Give no more changes to a subscription."""
-        self.subscriptions.remove(subscription)
-        self._puts.remove(subscription.mailbox.put)
-
     def show(self, change: Change[None, Any]) -> None:
         """Give a change to all subscriptions."""
-        for put in self._puts:
-            put(change)
+        for subscription in self.subscriptions:
+            subscription.mailbox.put(change)
 
     def beginning(self) -> Reset[None, Any] | None:
         """Return the reset to go on from now; None if one will come by itself."""
@@ -79,5 +67,5 @@ class Topic:
             error: what their iterations raise; None to end quietly.
         """
         for subscription in list(self.subscriptions):
-            self.part(subscription)
+            self.subscriptions.remove(subscription)
             subscription.end(word, error)
