@@ -226,6 +226,42 @@ def test_a_cursor_of_before_goes_on_without_a_reset(run: Run) -> None:
     run(play)
 
 
+def test_what_was_closed_before_the_connection_was_lost_is_asked_for_as_something_new(run: Run) -> None:
+    async def play(stage: Stage) -> None:
+        (await stage.live()).close()
+        await settle()
+        (left,) = stage.server.socket.take()
+        assert left["action"] == "unsubscribe"
+        await stage.cut()  # before the answer
+        order = stage.push.subscribe("orders/42", since="e.4")
+        await stage.clock.pass_time(0.3)
+        assert (await stage.answer("e.5", update(5)))["since"] == "e.4"
+        assert await taken(order) == ["e.5"]
+
+    run(play)
+
+
+def test_what_was_closed_while_its_question_was_to_be_asked_again_is_forgotten(run: Run) -> None:
+    async def play(stage: Stage) -> None:
+        first, _second = stage.push.subscribe("orders/42"), stage.push.subscribe("orders/43")
+        await settle()
+        (question,) = stage.server.socket.take()
+        answers = [
+            {"type": "error", "code": "internal_error", "message": "Oh.", "entityId": "orders/42"},
+            subscribed({"entityId": "orders/43", "requestId": ""}, "e.4"),
+        ]
+        await stage.send({"type": "answers", "answers": answers, "requestId": question["requestId"]})
+        first.close()
+        await stage.clock.pass_time(0.25)
+        assert stage.server.socket.take() == []
+        order = stage.push.subscribe("orders/42", since="e.4")
+        await settle()
+        assert (await stage.answer("e.5", update(5)))["since"] == "e.4"
+        assert await taken(order) == ["e.5"]
+
+    run(play)
+
+
 def test_a_slow_consumer_gets_a_reset_in_the_place_of_what_it_missed(run: Run) -> None:
     async def play(stage: Stage) -> None:
         states = iter(["first", "second"])

@@ -322,9 +322,9 @@ class EntityPush:
         if self._end is not None:
             return
         self._publisher.lost(session)
+        for topic in self._topics:
+            self._attend(topic)
         if self._sessions:
-            for topic in list(self._topics):
-                self._attend(topic)
             return
         for topic in self._topics:
             topic.turn("stale")

@@ -131,6 +131,7 @@ class Memberships:
         def ask_again() -> None:
             self._give_back(topic)
             self.settle([topic])
+            self._attend(topic)
 
         self._timers.after(self._options.pause(topic.failures), ask_again)
 
