@@ -469,3 +469,26 @@ def test_states_are_told_and_a_callback_that_raises_stops_nobody(run: Run) -> No
         assert told == ["subscribed", "stale", "subscribed", "closed"]
 
     run(play)
+
+
+@pytest.mark.parametrize("end", ["refused", "closed"])
+def test_a_subscription_that_ends_may_close_another_one(run: Run, end: str) -> None:
+    async def play(stage: Stage) -> None:
+        def on_state(state: ep.SubscriptionState) -> None:
+            if state.name == end:
+                other.close()
+
+        first = stage.push.subscribe("orders/42", on_state=on_state)
+        other = stage.push.subscribe("orders/42")
+        await settle()
+        (question,) = stage.server.socket.take()
+        if end == "refused":
+            error = {"type": "error", "code": "forbidden", "message": "No."}
+            await stage.send({**error, "requestId": question["requestId"]})
+            assert stage.push.state.name == "connected"
+        else:
+            await stage.push.close()
+            assert stage.push.state.name == "closed"
+        assert (first.state.name, other.state.name) == (end, "closed")
+
+    run(play)

@@ -66,6 +66,6 @@ class Topic:
             word: their last state.
             error: what their iterations raise; None to end quietly.
         """
-        for subscription in list(self.subscriptions):
-            self.subscriptions.remove(subscription)
+        ended, self.subscriptions = self.subscriptions, []
+        for subscription in ended:
             subscription.end(word, error)
