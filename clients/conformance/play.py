@@ -1,14 +1,8 @@
-"""Playing scenarios: each word of a scenario is a method of `Player`.
+"""Playing scenarios: each word of a scenario is a method of `Player`."""
 
-After each step the player waits until the client and the network are at rest. So what has not happened by
-then does not happen, and a scenario can say that something must not happen, without real time.
-"""
-
-import asyncio
 import json
 import re
 import textwrap
-import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,27 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from clients.conformance import frames
-from clients.conformance.adapter import Adapter, AdapterError, Report
-from clients.conformance.calls import Calls
-from clients.conformance.expecting import NOTHING, Seen, alike, brief, fits, listed, unexpected
+from clients.conformance.adapter import AdapterError
+from clients.conformance.driving import ConformanceError, Driver
+from clients.conformance.expecting import NOTHING, alike, brief, fits, listed, unexpected
 from clients.conformance.frames import CHANNELS, Json, is_pattern
-from clients.conformance.server import Connection, Server
+from clients.conformance.server import Connection
 from clients.conformance.vocabulary import Scenario, Step
-
-PATIENCE = 5.0
-"""How long a client may take to come to rest after a step, in seconds of real time."""
 
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 PLACEHOLDER = re.compile(r"<(\w+)>")
 NEVER_BY_CHANCE = ("handler", "parse")
 """Errors that no scenario causes in passing: one that no step expects is a failure."""
-CLOSE_ENOUGH = 1e-6
-MANY_TIMERS = 1000
-"""So many timers that are due at one time are a loop."""
-
-
-class ConformanceError(Exception):
-    """The client did not do what the scenario expects."""
 
 
 @dataclass
@@ -48,54 +32,17 @@ class Question:
     answered: bool = False
 
 
-class Player:
-    """Plays scenarios, one after the other, with one client.
-
-    Attributes:
-        server: the scripted server.
-        adapter: the client's adapter; it must be started.
-        now: the client's clock.
-        seen: what the client has done.
-        calls: the client's calls of the application's functions.
-    """
-
-    def __init__(self, server: Server, log: Callable[[str], None] = lambda _line: None) -> None:
-        self.server = server
-        self.adapter: Adapter
-        self.now = 0.0
-        self._log = log
-        self._reports = 0
-        self._begin_anew()
+class Player(Driver):
+    """Plays scenarios, one after the other, with one client."""
 
     def _begin_anew(self) -> None:
-        self.now = 0.0
-        self.seen = Seen()
-        self.calls = Calls()
+        super()._begin_anew()
         self._questions: list[Question] = []
         self._received: Json = {}
         self._names: dict[str, str] = {}
         self._client_closed = False
         self._with_state: set[str] = set()
         self._sent: dict[tuple[str, str], Json] = {}
-        self._make_client: Json = {}
-
-    def report(self, report: Report) -> None:
-        """Take a report of the adapter."""
-        self._reports += 1
-        name = report.get("as", "client")
-        match report["report"]:
-            case "call":
-                self.calls.take(report)
-            case "reset" | "update":
-                self.seen.shown[name].append(report)
-            case "state":
-                self.seen.states[name] = report
-            case "error":
-                self.seen.errors.append(report)
-            case "published" | "rejected":
-                self.seen.outcomes[name] = report
-            case "ready":
-                self.seen.ready[name] = report
 
     async def play(self, scenario: Scenario) -> None:
         """Play a scenario.
@@ -127,54 +74,6 @@ class Player:
             await self._await(step, within)
         action: Callable[..., Awaitable[None]] = getattr(self, f"_{step.word.replace(' ', '_')}")
         await action(step.what, **details)
-
-    async def begin(self, *, pongs: bool = True, options: Json | None = None, tokens: bool = True) -> None:
-        """Begin a scenario: a new client, a clock at 0."""
-        self.adapter.order("begin")
-        self.server.begin(pongs=pongs)
-        await self.adapter.sync()
-        self._begin_anew()
-        without = NOTHING if tokens else {"token": False}
-        self._make_client = {"url": self.server.url, "options": options or {}, **without}
-        self.adapter.order("client", **self._make_client)
-        await self.settle()
-
-    async def settle(self) -> None:
-        """Wait until the client and the network are at rest.
-
-        Raises:
-            ConformanceError: they don't come to rest, or the client has broken a rule that always holds.
-        """
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            before = self._reports + self.server.activity
-            await self._pinged()
-            synced = await self.adapter.sync()
-            self.now = synced.now
-            for answer in self.calls.answers():
-                self.adapter.order_exactly(answer)
-                before = -1
-            await self._pinged()
-            if self.server.breaches:
-                raise ConformanceError("the client broke the protocol: " + "; ".join(self.server.breaches))
-            agreed = self.server.agrees(synced.opened, synced.closed)
-            if agreed and self._reports + self.server.activity == before:
-                return
-            if time.monotonic() > deadline:
-                ended = sum(one.ended for one in self.server.connections)
-                raise ConformanceError(
-                    "the client does not come to rest: it has opened"
-                    f" {synced.opened} connections and knows that {synced.closed} are closed;"
-                    f" the server has seen {len(self.server.connections)} and {ended}"
-                )
-            if not agreed:
-                await asyncio.sleep(0.001)
-
-    async def _pinged(self) -> None:
-        try:
-            await asyncio.wait_for(self.server.ping_all(), PATIENCE)
-        except TimeoutError:
-            raise ConformanceError("the client does not read: a WebSocket ping has no pong") from None
 
     # What the application does.
 
@@ -280,23 +179,6 @@ class Player:
     def _before_time_moves(self) -> None:
         if sent := self._sent_by_client():
             raise ConformanceError(f"expected: nothing that no step has expected{unexpected(sent)}")
-
-    async def advance(self, seconds: float, unless: Callable[[], bool] = lambda: False) -> None:
-        """Let time pass, from one of the client's timers to the next.
-
-        Args:
-            seconds: how much.
-            unless: ends it early, once it is true.
-        """
-        until = self.now + seconds
-        still = 0
-        while (left := until - self.now) > CLOSE_ENOUGH and not unless():
-            before = self.now
-            self.adapter.order("advance", seconds=round(left, 6))
-            await self.settle()
-            still = still + 1 if self.now == before else 0
-            if still > MANY_TIMERS:
-                raise ConformanceError(f"the client's timers stop the clock at {self.now} s")
 
     async def _sleep(self, seconds: float) -> None:
         self._before_time_moves()
@@ -547,8 +429,8 @@ class Player:
                     f"expected: the application is told of the error {expected}\ngot: {listed(got)}"
                 )
             left.remove(found)
-        if unexpected := [one for one in left if one.get("of") in NEVER_BY_CHANCE or not told]:
-            raise ConformanceError(f"expected: no other error\ngot: {listed(unexpected)}")
+        if others := [one for one in left if one.get("of") in NEVER_BY_CHANCE or not told]:
+            raise ConformanceError(f"expected: no other error\ngot: {listed(others)}")
 
     async def _ready(self, told: dict[str, str]) -> None:
         for handle, expected in told.items():

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clients.conformance import frames
+from clients.conformance.driving import ConformanceError, Driver
 from clients.conformance.frames import Json, Update
-from clients.conformance.play import ConformanceError, Player
 from clients.conformance.server import Connection
 
 ENTITIES = ("orders/1", "orders/2", "orders/3", "(user)")
@@ -68,14 +68,14 @@ class Link:
 class History:
     """One random history, played with one client."""
 
-    def __init__(self, player: Player, seed: int) -> None:
-        """Keep the player.
+    def __init__(self, driver: Driver, seed: int) -> None:
+        """Keep the driver.
 
         Args:
-            player: plays the history; its adapter must be started.
+            driver: drives the client; its adapter must be started.
             seed: makes the history.
         """
-        self._player = player
+        self._driver = driver
         self._random = random.Random(seed)
         self._logs = {name: Log() for name in ENTITIES}
         self._links: dict[Connection, Link] = {}
@@ -104,8 +104,8 @@ class History:
             ConformanceError: the application was shown something wrong, or not everything.
         """
         most_held = self._random.choice((3, 1000))
-        await self._player.begin(options={"maxConnectionAge": 90, "pingAfter": 40, "maxHeld": most_held})
-        self._player.calls.usual = self._outcome
+        await self._driver.begin(options={"maxConnectionAge": 90, "pingAfter": 40, "maxHeld": most_held})
+        self._driver.calls.usual = self._outcome
         for _ in range(EVENTS):
             await self._something()
             await self._serve()
@@ -118,8 +118,8 @@ class History:
     async def _something(self) -> None:
         (chosen,) = self._random.choices(list(self._likely), list(self._likely.values()))
         await chosen()
-        self._player.adapter.order("random", value=self._random.random())
-        await self._player.settle()
+        self._driver.adapter.order("random", value=self._random.random())
+        await self._driver.settle()
 
     async def _update(self) -> None:
         self._put(self._random.choice(ENTITIES))
@@ -164,7 +164,7 @@ class History:
             connection.send('{"type":"closing","code":"token_expires","reconnect":true}')
 
     async def _sleep(self) -> None:
-        self._player.adapter.order("sleep", seconds=self._random.choice((30, 10_000)))
+        self._driver.adapter.order("sleep", seconds=self._random.choice((30, 10_000)))
 
     async def _time(self) -> None:
         await self._pass(self._random.choice((0.05, 0.3, 0.3, 2, 12, 60)))
@@ -173,14 +173,14 @@ class History:
         name = self._random.choice((*ENTITIES, PATTERN))
         if name in self._handles:
             handle = self._handles.pop(name)
-            self._player.adapter.order("unsubscribe", **{"as": handle})
-            await self._player.settle()
-            self._check(name, self._player.seen.shown.pop(handle, []), whole=False)
+            self._driver.adapter.order("unsubscribe", **{"as": handle})
+            await self._driver.settle()
+            self._check(name, self._driver.seen.shown.pop(handle, []), whole=False)
             return
         self._subscriptions += 1
         handle = self._handles[name] = f"{name} #{self._subscriptions}"
         about = {"channel": "user"} if name == "(user)" else {"name": name}
-        self._player.adapter.order("subscribe", **{"as": handle}, **about, getState=True)
+        self._driver.adapter.order("subscribe", **{"as": handle}, **about, getState=True)
 
     async def _expire(self) -> None:
         log = self._logs[self._random.choice(ENTITIES)]
@@ -202,24 +202,24 @@ class History:
 
     async def _pass(self, seconds: float) -> None:
         """Let time pass, and serve the client whenever it does something."""
-        until = self._player.now + seconds
-        while self._player.now < until - 1e-6:
-            await self._player.advance(until - self._player.now, unless=self._has_work)
+        until = self._driver.now + seconds
+        while self._driver.now < until - 1e-6:
+            await self._driver.advance(until - self._driver.now, unless=self._has_work)
             await self._serve()
 
     def _has_work(self) -> bool:
-        server = self._player.server
+        server = self._driver.server
         return bool(server.undecided) or any(one.frames for one in self._links)
 
     async def _serve(self) -> None:
         """Answer handshakes and questions until there are none."""
         while self._has_work():
-            for connection in self._player.server.undecided:
+            for connection in self._driver.server.undecided:
                 self._decide(connection)
             for connection in list(self._links):
                 while connection.frames:
                     self._answer(connection, connection.frames.popleft())
-            await self._player.settle()
+            await self._driver.settle()
 
     def _decide(self, connection: Connection) -> None:
         luck = 1.0 if self._healthy else self._random.random()
@@ -285,7 +285,7 @@ class History:
         """End all faults, and let time pass."""
         self._healthy = True
         await self._deliver_late()
-        await self._player.settle()
+        await self._driver.settle()
         await self._pass(CALM)
 
     async def _hurry(self) -> None:
@@ -294,7 +294,7 @@ class History:
         for connection in self._links:
             if connection.open:
                 connection.abort()
-        await self._player.settle()
+        await self._driver.settle()
         await self._pass(CALM)
         self._hurried = False
         self._check_all(ENTITIES)
@@ -303,14 +303,14 @@ class History:
         """Put a last update to everything."""
         for name in ENTITIES:
             self._put(name)
-        await self._player.settle()
+        await self._driver.settle()
         await self._pass(CALM)
         self._check_all((*ENTITIES, PATTERN))
 
     def _check_all(self, names: tuple[str, ...]) -> None:
         for name in names:
             if name in self._handles:
-                self._check(name, self._player.seen.shown[self._handles[name]])
+                self._check(name, self._driver.seen.shown[self._handles[name]])
 
     def _check(self, name: str, shown: list[Json], *, whole: bool = True) -> None:
         """Check what one subscription was shown.
@@ -337,7 +337,7 @@ class History:
         if whole:
             for entity in [one for one in ENTITIES if one != "(user)"] if name == PATTERN else [name]:
                 if seen.get(entity) != self._logs[entity].head:
-                    state = self._player.seen.states.get(self._handles[name])
+                    state = self._driver.seen.states.get(self._handles[name])
                     raise ConformanceError(
                         f"{name} has missed the end: the last update of {entity} is"
                         f" {self._logs[entity].head}, the last shown {seen.get(entity)}, the state {state}"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from clients.conformance import reading
 from clients.conformance.adapter import Adapter, AdapterError
-from clients.conformance.play import ConformanceError, Player
+from clients.conformance.driving import ConformanceError
+from clients.conformance.play import Player
 from clients.conformance.server import Server
 from clients.conformance.vocabulary import Scenario
 

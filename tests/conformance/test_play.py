@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from clients.conformance.adapter import Report, Synced
+from clients.conformance.driving import ConformanceError
 from clients.conformance.frames import Json
-from clients.conformance.play import ConformanceError, Player
+from clients.conformance.play import Player
 from clients.conformance.server import Connection, Server
 from clients.conformance.vocabulary import load
 

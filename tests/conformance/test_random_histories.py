@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.conformance.play import ConformanceError
+from clients.conformance.driving import ConformanceError
 from clients.conformance.random_histories import check_next
 
 

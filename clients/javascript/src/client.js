@@ -63,6 +63,7 @@ export function EntityPush(options) {
   const publisher = createPublisher(settings, link)
 
   function become(next, detail) {
+    if (state === 'closed') return
     state = next
     emit('state', state, detail || {})
   }
@@ -158,7 +159,6 @@ export function EntityPush(options) {
     },
 
     close() {
-      if (state === 'closed') return
       stop('closed', 'closed')
       link.close()
     },

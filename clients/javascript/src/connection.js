@@ -21,7 +21,7 @@ export function openConnection(settings, token, on) {
   let over = false
   let retiring = false
 
-  function close() {
+  function close(event) {
     if (over) return
     over = true
     liveness.close()
@@ -29,7 +29,7 @@ export function openConnection(settings, token, on) {
     on.lost()
     for (const { timer, lost } of questions.values()) {
       clearTimeout(timer)
-      lost?.()
+      lost?.(event?.code)
     }
   }
 
@@ -76,7 +76,7 @@ export function openConnection(settings, token, on) {
 
   return {
     /**
-     * Send a frame. Call `answered` with its answer, or `lost` if the connection ends before.
+     * Send a frame. Call `answered` with its answer, or `lost` with the close code if the connection ends before.
      *
      * @param repeatable whether the frame may be sent again when no answer comes
      */

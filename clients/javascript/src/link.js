@@ -137,10 +137,9 @@ export function createLink(settings, on) {
   function close() {
     stopped = true
     stopListening()
-    clearTimeout(retry)
-    clearTimeout(rotation)
     endAttempt()
     for (const connection of connections) connection.close()
+    settings.endTimers()
   }
 
   function fail(error) {

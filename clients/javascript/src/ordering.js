@@ -19,7 +19,7 @@ function placeOf(cursor) {
  */
 export function createOrdering(settings, isPattern, cursor, tell, setLive, flush) {
   const { gapWait, maxHeld, maxPatternEntities, setTimeout, clearTimeout } = settings
-  let whole = cursor // nothing is missing before the cursor
+  let whole = cursor // there is a cursor, and nothing is missing before it
   let outstanding = false
   let overflowed = false
   let behind = false
@@ -67,8 +67,8 @@ export function createOrdering(settings, isPattern, cursor, tell, setLive, flush
       if (isNew(`${frame.entityId}\n${frame.id}\n${frame.rule}`, 1)) show(frame, false)
     } else if (isPattern) {
       if (isNew(`${frame.entityId}\n${placeOf(frame.cursor)[0]}`, frame.sequence)) show(frame, false)
-    } else if (!cursor) {
-      fallBehind() // there was no history, and now there is one
+    } else if (!whole) {
+      fallBehind() // it is stored: an answer has it, or a reset stands for it
     } else if (!(showIfNext(frame, false) <= 0)) {
       held.push(frame)
     }
@@ -76,15 +76,13 @@ export function createOrdering(settings, isPattern, cursor, tell, setLive, flush
 
   function takeHeld() {
     if (outstanding) return
-    const frames = held.sort((one, other) => one.sequence - other.sequence)
-    held = []
-    for (const frame of frames) take(frame)
+    for (const frame of held.sort((one, other) => one.sequence - other.sequence).splice(0)) take(frame)
     if (!held.length) stopWaiting()
-    else gapTimer ??= setTimeout(askForHole, gapWait)
+    else gapTimer ??= setTimeout(askForHeld, gapWait)
   }
 
   /** What is held is stored: the answer has it. */
-  function askForHole() {
+  function askForHeld() {
     held = []
     fallBehind()
   }
@@ -98,9 +96,7 @@ export function createOrdering(settings, isPattern, cursor, tell, setLive, flush
   function forget() {
     cursor = null
     whole = false
-    held = []
-    stopWaiting()
-    fallBehind()
+    askForHeld()
   }
 
   return {

@@ -6,6 +6,9 @@ import { errorIn, PushError } from './push-error.js'
 /** The server recognizes an id for five minutes. A message that is not confirmed in four is given up. */
 const GIVE_UP_AFTER = 240_000
 
+/** API Gateway closes with this code when a frame is too large. Sent again, it would close the next connection, too. */
+const TOO_LARGE = 1009
+
 /**
  * Messages on their way to the server.
  *
@@ -42,7 +45,8 @@ export function createPublisher(settings, link) {
       else if (answer.requestId) message.end(errorIn(answer))
       else message.giveUp()
     }
-    connection.ask(message.frame, answered, () => (serverKnowsIds ? again() : message.giveUp()), serverKnowsIds)
+    const lost = (code) => (serverKnowsIds && code !== TOO_LARGE ? again() : message.giveUp())
+    connection.ask(message.frame, answered, lost, serverKnowsIds)
   }
 
   return {

@@ -22,8 +22,11 @@ function createStore() {
   }
 
   function open(name) {
-    const { getState, parse } = options
-    const subscription = client.subscribe(name, { parse, getState: getState && (() => options.getState(name)) })
+    const { getState } = options
+    const subscription = client.subscribe(name, {
+      parse: (message) => (options.parse ? options.parse(message) : message),
+      getState: getState && (() => options.getState(name)),
+    })
     const row = { subscription, shown: NOTHING_YET }
     const reduce = (value, update) => (options.reduce ?? messageOf)(value, update)
     const showState = (state) => show(row, { state, stale: state !== 'subscribed', error: subscription.error })
@@ -47,7 +50,8 @@ function createStore() {
 
     version: () => version,
 
-    shown: (name) => rows.get(keyOf(name))?.shown ?? NOTHING_YET,
+    /** What is shown of an entity; of another client than the present one, nothing yet. */
+    shown: (push, name) => (push === client && rows.get(keyOf(name))?.shown) || NOTHING_YET,
 
     /** From now on, call these functions of the component. */
     use(latestOptions) {
@@ -74,7 +78,7 @@ export function useEntities(push, names, options = {}) {
   useEffect(() => store.use(options))
   useEffect(() => store.follow(push, names), [store, push, names.map(keyOf).join('\n\n')])
   useEffect(() => () => store.follow(undefined, []), [store])
-  return names.map(store.shown)
+  return names.map((name) => store.shown(push, name))
 }
 
 export function useEntity(push, name, options) {

@@ -67,9 +67,7 @@ export function createSubscription(name, options, settings, continues, report, l
     placed = true
     const mine = round
     emit('reset', value, { latest: latest && parsed(latest) })
-    const updates = held
-    held = []
-    for (const update of updates) if (mine === round) show(update)
+    for (const update of held.splice(0)) if (mine === round) show(update)
     look()
   }
 

@@ -383,6 +383,25 @@ for (const [moment, reach] of [
     'while the state is fetched',
     async (it) => void (await it.live('e.4', { getState: () => new Promise(() => {}) })),
   ],
+  ['after getState has failed', async (it) => void (await it.live('e.4', { getState: () => Promise.reject() }))],
+  [
+    'after a question has failed',
+    async (it) => {
+      it.push.subscribe('orders/42')
+      const socket = await it.connected()
+      socket.answer(() => failure('internal_error'))
+    },
+  ],
+  [
+    'before a message is repeated',
+    async (it) => {
+      const { socket } = await it.live()
+      for (const answer of [{ type: 'published', ownId: 'one' }, failure('not_published')]) {
+        it.push.publish('orders/42', 1)
+        socket.answer(() => answer)
+      }
+    },
+  ],
 ]) {
   test(`close ${moment} leaves no socket, no timer, and nothing half-way`, async () => {
     const it = setUp()
@@ -394,6 +413,7 @@ for (const [moment, reach] of [
     const sockets = [...it.sockets]
     it.push.close()
     it.push.close()
+    assert.equal(it.clock.timers.size, 0)
     await settled()
     await it.clock.advance(200_000_000)
     for (const socket of sockets) assert.ok(socket.isClosed)
@@ -407,6 +427,19 @@ for (const [moment, reach] of [
     await assert.rejects(it.push.publish('orders/8', 1), { code: 'closed' })
   })
 }
+
+test('a client that is closed while it fails is closed, and tells so once', async () => {
+  const it = setUp()
+  const { socket, order } = await it.live()
+  order.on('state', () => it.push.close())
+  socket.receive({ type: 'closing', code: 'account_deleted', reconnect: false })
+  it.push.close()
+  assert.equal(it.push.state, 'closed')
+  assert.deepEqual(
+    it.states.map(({ state }) => state).filter((state) => state === 'failed' || state === 'closed'),
+    ['closed'],
+  )
+})
 
 test('a server that answers each connection with token_expired is not stormed', async () => {
   const it = setUp()

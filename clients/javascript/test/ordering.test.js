@@ -16,7 +16,7 @@ function ordering({ pattern = false, since = 'e.4', ...settings } = {}) {
     () => {},
   )
   const see = (expected) => assert.deepEqual(said.splice(0), expected)
-  return { ...one, clock, see, receive: (...cursors) => cursors.forEach((cursor) => one.received(update(cursor))) }
+  return { ...one, clock, said, see, receive: (...cursors) => cursors.forEach((cursor) => one.received(update(cursor))) }
 }
 
 test('numbers are shown once, in order', () => {
@@ -90,6 +90,17 @@ test('pages that leave a hole end in a reset, even if the last one says recovere
   it.see(['behind', 'reset', 'begin', 'live'])
   it.receive('e.11')
   it.see(['e.11'])
+})
+
+test('what comes between pages that leave a hole is not shown before the reset', () => {
+  const it = ordering()
+  it.asked()
+  it.answered(recovered('e.9', [update('e.8'), update('e.9')], { more: true }))
+  it.receive('e.10')
+  assert.ok(!it.said.includes('e.10'))
+  it.asked()
+  it.answered(recovered('e.10', [update('e.10')]))
+  assert.deepEqual(it.said.slice(-3), ['reset', 'begin', 'live'])
 })
 
 test('another life is asked for, and a reset brings it', async () => {

@@ -143,6 +143,19 @@ for (const [what, end, code] of [
   })
 }
 
+test('a message that closes the connection for its size is not sent again, to close the next one', async () => {
+  const it = await withIds()
+  const message = it.push.publish('orders/42', 'm'.repeat(32_768))
+  it.socket.drop(1009)
+  await assert.rejects(message, { code: 'unknown_outcome' })
+  await it.clock.advance(250)
+  const next = await it.connected()
+  assert.deepEqual(
+    next.take().map(({ action }) => action),
+    ['subscribe'],
+  )
+})
+
 test('a message that was not taken for its expired token goes out with a new one', async () => {
   const it = setUp()
   const { socket } = await it.live()

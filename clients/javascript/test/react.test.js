@@ -94,7 +94,10 @@ test('the functions of the last render are called, without subscribing anew', as
   const { component, last } = showing(() => {
     const [factor, set] = useState(1)
     setFactor = set
-    return useEntity(it.push, 'orders/42', { reduce: (value, { message }) => message * factor })
+    return useEntity(it.push, 'orders/42', {
+      parse: (message) => message + factor,
+      reduce: (value, { message }) => message * factor,
+    })
   })
   await render(component)
   const socket = await connected(it)
@@ -102,7 +105,7 @@ test('the functions of the last render are called, without subscribing anew', as
   await act(async () => setFactor(10))
   await receive(socket, update('e.5', 5))
   await it.clock.advance(0)
-  assert.deepEqual([last().value, socket.sent], [50, []])
+  assert.deepEqual([last().value, socket.sent], [150, []])
 })
 
 test('another name shows another entity, and nothing of the one before', async () => {
@@ -213,6 +216,25 @@ test('another client takes over all subscriptions', async () => {
   assert.equal(last().value, undefined)
   await connected(second)
   assert.equal(second.sockets.at(-1).sent.length, 1)
+})
+
+test('nothing of a client that is closed is shown as of the next one', async () => {
+  const first = setUp()
+  const second = setUp()
+  let setPush
+  const { component, last, shown } = showing(() => {
+    const [push, set] = useState(first.push)
+    setPush = set
+    return { push, ...useEntity(push, 'orders/42') }
+  })
+  await render(component)
+  const socket = await connected(first)
+  await answer(socket, () => notRecovered('e.4', { latest: update('e.4', 'of the first') }))
+  await act(async () => first.push.close())
+  assert.deepEqual([last().value, last().state], ['of the first', 'closed'])
+  await act(async () => setPush(second.push))
+  assert.deepEqual([last().value, last().state], [undefined, 'subscribing'])
+  assert.ok(shown.every(({ push, value }) => push === first.push || value === undefined))
 })
 
 test('a server renders what nothing is known of, and subscribes to nothing', () => {
