@@ -74,14 +74,17 @@ def command(
         refusals: further errors that are told as AWS's are.
     """
 
+    told_as_they_are: tuple[type[Exception], ...] = (DeploymentError, *sentences)
+    told_as_refusals: tuple[type[Exception], ...] = (ClientError, BotoCoreError, *refusals)
+
     def told(main: Main) -> Main:
         @functools.wraps(main)
         def run(arguments: Sequence[str] | None = None) -> int:
             try:
                 return main(arguments)
-            except (DeploymentError, *sentences) as error:
+            except told_as_they_are as error:
                 why = str(error)
-            except (ClientError, BotoCoreError, *refusals) as error:
+            except told_as_refusals as error:
                 why = refused.format(error)
             print(f"{name}: {why}", file=sys.stderr)
             return 1

@@ -137,9 +137,10 @@ export function createLink(settings, on) {
   function close() {
     stopped = true
     stopListening()
+    clearTimeout(retry)
+    clearTimeout(rotation)
     endAttempt()
     for (const connection of connections) connection.close()
-    settings.endTimers()
   }
 
   function fail(error) {

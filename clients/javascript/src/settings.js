@@ -10,32 +10,12 @@ const DEFAULTS = {
   maxHeld: 1000,
   maxPatternEntities: 10_000,
   random: Math.random,
+
+  // The option `clock`. In arrows, since a browser's timers must not be called as methods of an object.
   now: () => Date.now(),
+  setTimeout: (callback, milliseconds) => setTimeout(callback, milliseconds),
+  clearTimeout: (timer) => clearTimeout(timer),
 }
 
-/** Return all settings, with the functions of the clock among them, and `endTimers`, which clears all that are set. */
-export function settingsFrom(options) {
-  const clock = options.clock ?? globalThis
-  const timers = new Set()
-
-  function clearTimeout(timer) {
-    timers.delete(timer)
-    clock.clearTimeout(timer)
-  }
-
-  return {
-    ...DEFAULTS,
-    ...options,
-    ...options.clock,
-    setTimeout(callback, milliseconds) {
-      const timer = clock.setTimeout(() => {
-        timers.delete(timer)
-        callback()
-      }, milliseconds)
-      timers.add(timer)
-      return timer
-    },
-    clearTimeout,
-    endTimers: () => timers.forEach(clearTimeout),
-  }
-}
+/** Return all settings, with the functions of the clock among them. */
+export const settingsFrom = (options) => ({ ...DEFAULTS, ...options, ...options.clock })

@@ -352,7 +352,7 @@ def test_the_time_that_another_used_up_is_not_missing_when_the_next_request_is_s
     send, seconds = http.client.HTTPConnection.request, list[float]()
 
     def noting(connection: http.client.HTTPConnection, *what: Any) -> None:
-        seconds.append(connection.sock.gettimeout())
+        seconds.append(connection.sock.gettimeout() or 0.0)
         send(connection, *what)
 
     monkeypatch.setattr(http.client.HTTPConnection, "request", noting)

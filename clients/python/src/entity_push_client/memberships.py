@@ -182,5 +182,5 @@ class Memberships:
 
 def server_error(frame: Frame, about: Name = "") -> ServerError:
     """Return an error frame as an exception."""
-    about = about or frame.get("entityId", frame.get("channel", ""))
-    return ServerError(str(frame.get("code")), str(frame.get("message")), str(about))
+    named = str(about or frame.get("entityId", frame.get("channel", "")))
+    return ServerError(str(frame.get("code")), str(frame.get("message")), named)
