@@ -12,6 +12,8 @@ from tests.fuzz.deployment import LISTENER, Deployment
 from tests.fuzz.targets import TARGETS, Target, documented_codes
 
 INPUTS = 1500
+MOST_TRIES = 5
+"""Good inputs are a few in a hundred for some targets: so often are the inputs repeated until some are accepted."""
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +25,12 @@ def deployment() -> Iterator[Deployment]:
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_whatever_comes_in_the_answer_is_a_documented_one(deployment: Deployment, target: Target) -> None:
     tally = Tally()
-    for a_round in rounds(INPUTS, secrets.randbelow(2**32)):
-        if a_round.target == target.name:
-            tally.add(fuzz(deployment, a_round))
+    for _ in range(MOST_TRIES):
+        for a_round in rounds(INPUTS, secrets.randbelow(2**32)):
+            if a_round.target == target.name:
+                tally.add(fuzz(deployment, a_round))
+        if tally.failure or tally.outcomes.keys() >= target.accepts:
+            break
     assert tally.failure is None, tally.failure
     assert tally.outcomes.keys() >= target.accepts, f"everything was refused: {tally.outcomes}"
 
