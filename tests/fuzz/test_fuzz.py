@@ -13,7 +13,7 @@ from tests.fuzz.targets import TARGETS, Target, documented_codes
 
 INPUTS = 1500
 MOST_TRIES = 5
-"""Good inputs are a few in a hundred for some targets: so often are the inputs repeated until some are accepted."""
+"""Good inputs are a few in a hundred for some targets: so often do more come until some are accepted."""
 
 
 @pytest.fixture(scope="module")
