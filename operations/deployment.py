@@ -73,7 +73,6 @@ def command(
         sentences: further errors whose own message is the sentence, beside `DeploymentError`.
         refusals: further errors that are told as AWS's are.
     """
-
     told_as_they_are: tuple[type[Exception], ...] = (DeploymentError, *sentences)
     told_as_refusals: tuple[type[Exception], ...] = (ClientError, BotoCoreError, *refusals)
 
