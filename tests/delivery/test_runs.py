@@ -231,3 +231,30 @@ def test_a_process_may_end_without_closing(endpoint: FaultyEndpoint) -> None:
         check=False,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "delivered\n", "")
+
+
+def test_a_post_that_begins_later_lets_others_go_first(endpoint: FaultyEndpoint) -> None:
+    begins = time.monotonic() + 0.3
+    later = [Post(f"later{number}", FRAME, begins=begins) for number in range(20)]
+    came = list(deliverer_for(endpoint).deliver([*later, *posts(20)], deadline=time.monotonic() + 20))
+    assert time.monotonic() >= begins
+    assert [result.connection_id.startswith("later") for result in came] == [False] * 20 + [True] * 20
+    assert {result.outcome for result in came} == {Outcome.DELIVERED}
+
+
+def test_nothing_else_to_do_uses_no_cpu_until_a_post_begins(endpoint: FaultyEndpoint) -> None:
+    deliverer, used = deliverer_for(endpoint), time.process_time()
+    waits = waits_of(deliverer)
+    (result,) = deliverer.deliver(
+        [Post("c0=", FRAME, begins=time.monotonic() + 0.5)], deadline=time.monotonic() + 20
+    )
+    assert result.outcome is Outcome.DELIVERED
+    assert len(waits) < 30
+    assert time.process_time() - used < 0.4
+
+
+def test_a_post_that_would_begin_after_the_run_is_unsent(endpoint: FaultyEndpoint) -> None:
+    what = [Post("later", FRAME, begins=time.monotonic() + 60), *posts(3)]
+    results = deliver(deliverer_for(endpoint), what, seconds=0.5)
+    assert outcomes(results) == {Outcome.DELIVERED: 3, Outcome.UNSENT: 1}
+    assert results["later"].outcome is Outcome.UNSENT

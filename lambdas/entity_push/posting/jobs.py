@@ -1,4 +1,4 @@
-"""Jobs: posts on their way through the engine, and those that wait for another try."""
+"""Jobs: posts on their way through the engine, and those that wait for their time."""
 
 import heapq
 import math
@@ -24,8 +24,8 @@ class Job:
         return Result(self.post.connection_id, outcome, self.status, reason, self.post.tag)
 
 
-class Retries:
-    """Jobs that wait for another try, in the order of their due times."""
+class Waiting:
+    """Jobs that wait for another try, or for their first, in the order of their due times."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Job]] = []  # due time, tie-breaker, job

@@ -30,8 +30,9 @@ class Outcome(enum.Enum):
 class Post(NamedTuple):
     """A frame for a connection. Posts that share a frame should share the `bytes` object.
 
-    The caller's own `tag` returns with the post's result. No request for the post begins at or after
-    `expires` (seconds since 1970). A `suspect` connection has failed before: its one silent try is short.
+    The caller's own `tag` returns with the post's result. No request for the post begins before `begins` (by
+    the engine's clock), nor at or after `expires` (seconds since 1970). A `suspect` connection has failed
+    before: its one silent try is short.
     """
 
     connection_id: str
@@ -39,6 +40,7 @@ class Post(NamedTuple):
     tag: object = None
     expires: float = math.inf
     suspect: bool = False
+    begins: float = 0.0
 
 
 class NotYet(enum.Enum):

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from entity_push.posting.http_connection import Ended, Fault
-from entity_push.posting.jobs import Job, Retries
+from entity_push.posting.jobs import Job, Waiting
 from entity_push.posting.pacing import Window
 from entity_push.posting.posts import Outcome, Result
 from entity_push.posting.requests import Requests
@@ -18,7 +18,7 @@ from entity_push.posting.transport import Transport
 
 _STAMP_SECONDS = 10.0  # the use of one signing date (valid for 5 minutes) and set of credentials
 _SWEEP_SECONDS = 0.1  # between two searches for silent requests
-_WAITING_RETRIES = 4096  # from here on, no new post is drawn: memory stays flat whatever fails
+_MOST_WAITING = 4096  # from here on, no new post is drawn: memory stays flat whatever fails
 _THROTTLED_PAUSE = 0.01  # seconds before the first retry of a 429, doubled for each further one
 _THROTTLED_TRIES = 2  # additional tries for a 429, which costs little: the answer comes at once
 _FAILED_PAUSE = 0.05  # seconds before the first retry of any other failure, doubled likewise
@@ -58,7 +58,7 @@ class Run:
         now = clock()
         self._last_start = deadline - min(0.25, max(0.0, deadline - now) / 4)
         self._warm = 0  # HTTP connections that the last run left open
-        self._retries, self._retry_next = Retries(), False
+        self._waiting, self._waiting_next = Waiting(), False
         self._settled: deque[Result] = deque()
         self._silenced: list[Job] = []
         self._stopped: str | None = None  # the reason why the run sends no more requests
@@ -97,13 +97,13 @@ class Run:
     @property
     def _is_finished(self) -> bool:
         idle = not self._transport.in_flight and not self._settled
-        return idle and (self._stopped is not None or (self._posts.is_dry and not self._retries))
+        return idle and (self._stopped is not None or (self._posts.is_dry and not self._waiting))
 
     def _left(self) -> Iterator[Result]:
         """Yield UNSENT results for all posts that the run did not finish."""
         reason = self._stopped or "deadline"
-        while self._retries:
-            yield self._retries.pop().result(Outcome.UNSENT, reason)
+        while self._waiting:
+            yield self._waiting.pop().result(Outcome.UNSENT, reason)
         while (post := self._posts.draw()) is not None:
             yield Job(post).result(Outcome.UNSENT, reason)
 
@@ -128,13 +128,16 @@ class Run:
                 return  # drawing was slow: the requests in flight need attention
 
     def _next(self, now: float) -> Job | None:
-        """Return the next job: due retries and new posts take turns, so that neither waits long."""
-        due = self._retries.next_due <= now
-        self._retry_next = not self._retry_next
-        new = not (due and self._retry_next) and len(self._retries) < _WAITING_RETRIES
-        if new and (post := self._posts.draw()) is not None:
-            return Job(post)
-        return self._retries.pop() if due else None
+        """Return the next job: those that have waited and new ones take turns, so that neither waits long."""
+        due = self._waiting.next_due <= now
+        self._waiting_next = not self._waiting_next
+        while not (due and self._waiting_next) and len(self._waiting) < _MOST_WAITING:
+            if (post := self._posts.draw()) is None:
+                break
+            if post.begins <= now:
+                return Job(post)
+            self._waiting.add(Job(post), post.begins)
+        return self._waiting.pop() if due else None
 
     def _limit(self) -> int:
         """Return the most requests in flight now.
@@ -172,10 +175,10 @@ class Run:
         """Return the seconds to wait for answers before the next fill."""
         if self._settled:
             return 0.0
-        due = self._retries.next_due
+        due = self._waiting.next_due
         if self._stopped or self._transport.in_flight >= self._limit():
             due = math.inf
-        elif not self._posts.is_dry and len(self._retries) < _WAITING_RETRIES:
+        elif not self._posts.is_dry and len(self._waiting) < _MOST_WAITING:
             return 0.0  # many drawn posts were settled without a request, so there is room for more
         ends = min(due, self._deadline if self._stopped else self._last_start)
         return max(0.0, min(ends - self._clock(), _SWEEP_SECONDS))
@@ -260,7 +263,7 @@ class Run:
         if due >= self._last_start:
             self._settled.append(job.result(Outcome.UNSENT, f"deadline: {reason}"))
             return
-        self._retries.add(job, due)
+        self._waiting.add(job, due)
 
     # --- the end of the run
 

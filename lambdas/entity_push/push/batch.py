@@ -13,6 +13,7 @@ from entity_push.push.delivery import Delivery
 from entity_push.push.messages import NO_RULES, Chunk, Rest, UnknownRuleError, read_message, split
 from entity_push.push.metrics import PushMetrics
 from entity_push.push.queue import Message, Queue
+from entity_push.push.turns import Turns
 from entity_push.runtime.telemetry import logger
 from entity_push.table.calls import MakeCalls, each, run_together
 from entity_push.table.history import Appended
@@ -38,6 +39,7 @@ class Batch:
         make: makes their calls.
         queue: takes chunks.
         dead_letters: takes what can't be pushed.
+        turns: tells when posts may begin.
         rules: the rules for own events, by their names.
     """
 
@@ -49,10 +51,11 @@ class Batch:
         make: MakeCalls,
         queue: Queue,
         dead_letters: DeadLetters,
+        turns: Turns,
         rules: Mapping[str, "EventRule"] = NO_RULES,
     ):
         self._subscribers, self._numbers, self._make = subscribers, numbers, make
-        self._queue, self._dead_letters, self._own_rules = queue, dead_letters, rules
+        self._queue, self._dead_letters, self._turns, self._own_rules = queue, dead_letters, turns, rules
         self._events: dict[str, dict[str, Event]] = defaultdict(dict)
         self._rests: dict[str, Rest] = {}
         self.deliveries: list[Delivery] = []
@@ -152,9 +155,10 @@ class Batch:
         self.metrics.repeated += appended.repeated
         self.metrics.oversize += sum(update.oversize for update in appended.updates)
         if first.last:
+            begins = self._turns.begins(appended.ahead)
             for record_id, update in by_record.items():
                 self.metrics.subscribers.append(len(first.subscribers))
-                self.deliveries.append(Delivery(record_id, Chunk(update, first.subscribers)))
+                self.deliveries.append(Delivery(record_id, Chunk(update, first.subscribers), begins))
         else:
             self._split(by_record, until)
 

@@ -17,6 +17,7 @@ class Delivery:
     Attributes:
         record_id: the SQS message id.
         chunk: the update and its connections.
+        begins: the `time.monotonic()` before which no post begins (`Turns`).
         delivered: the number of posts that API Gateway took.
         expired: the number of posts that the end of the connection's right to updates came before.
         found_gone: the number of this delivery's own posts that were answered with 410.
@@ -32,6 +33,7 @@ class Delivery:
 
     record_id: str
     chunk: Chunk
+    begins: float = 0.0
     delivered: int = 0
     expired: int = 0
     found_gone: int = 0

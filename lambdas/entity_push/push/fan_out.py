@@ -18,6 +18,7 @@ from entity_push.push.messages import NO_RULES, Chunk
 from entity_push.push.queue import Queue
 from entity_push.push.sequencer import Sequencer
 from entity_push.push.settlement import Disconnects, Forgets, Settlement
+from entity_push.push.turns import Turns
 from entity_push.table.calls import MakeCalls
 from entity_push.table.subscribers import Subscribers
 
@@ -66,6 +67,7 @@ class FanOut:
         self._subscribers, self._numbers, self._make = subscribers, numbers, make
         self._deliverer, self._queue, self._dead_letters = deliverer, queue, dead_letters
         self._deployment_name, self._rules = deployment_name, rules
+        self._turns = Turns()
         self._settlement = Settlement(connections, deliverer, queue, dead_letters)
 
     def push(self, records: Sequence[Mapping[str, Any]], *, seconds: float) -> list[str]:
@@ -85,6 +87,7 @@ class FanOut:
             make=self._make,
             queue=self._queue,
             dead_letters=self._dead_letters,
+            turns=self._turns,
             rules=self._rules,
         )
         try:
@@ -105,6 +108,7 @@ class FanOut:
     def _deliver(self, batch: Batch, ends: float) -> None:
         """Post to the subscribers. Each delivery is handed on when its own posts are done."""
         posts = Sequencer(batch.deliveries)
+        learn = self._turns.learner()
         handed_on: dict[Delivery, list[Chunk] | None] = {}  # None: that failed, and its record comes back
 
         def hand_on(delivery: Delivery) -> None:
@@ -116,6 +120,7 @@ class FanOut:
 
         for result in self._deliverer.deliver(posts, deadline=ends - retries.SETTLE_RESERVE_SECONDS):
             for delivery in posts.note(result):
+                learn(delivery)
                 hand_on(delivery)
         for delivery in batch.deliveries:
             if delivery not in handed_on:  # it has no subscribers

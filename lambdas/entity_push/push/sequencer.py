@@ -78,5 +78,10 @@ def _post(delivery: Delivery, connection_id: str) -> Post:
     """Return a delivery's post for a connection, with the delivery as its tag."""
     chunk = delivery.chunk
     return Post(
-        connection_id, chunk.update.frame, delivery, chunk.subscribers[connection_id], chunk.has_failed
+        connection_id,
+        chunk.update.frame,
+        delivery,
+        chunk.subscribers[connection_id],
+        chunk.has_failed,
+        delivery.begins,
     )

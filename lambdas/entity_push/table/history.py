@@ -22,7 +22,7 @@ from entity_push.runtime.telemetry import logger
 from entity_push.table.calls import pause
 from entity_push.table.conflicts import StillConflictingError, is_passing
 from entity_push.table.log import MAX_SEGMENT_BYTES, Life, LifeOverError, Log, Segment, Stored
-from entity_push.table.memory import EVERYTHING, Memories, Memory
+from entity_push.table.memory import EVERYTHING, Ahead, Memories, Memory
 
 TRUST_SECONDS = 60.0
 """How long a worker goes on with a life that it has not looked at, however often it appends (rule 4)."""
@@ -47,6 +47,9 @@ CALL_SECONDS = 0.010
 
 CROWD_SECONDS = 5.0
 """How long a worker reckons with others after it has met a segment of theirs (rule 13)."""
+
+AHEAD_SECONDS = 1.0
+"""How long after its storing a segment's updates may still be on their way to clients."""
 
 _RACES = 200  # refusals by other workers that number the same channel
 
@@ -85,11 +88,13 @@ class Appended:
         updates: those that have a number, in the order of their numbers.
         superseded: how many are not above the last version.
         repeated: how many have an own id that another update of theirs has.
+        ahead: what was stored right before them, if other workers have stored it and may still push it.
     """
 
     def __init__(self, updates: Sequence[Update] = ()):
         self.updates = list(updates)
         self.superseded = self.repeated = 0
+        self.ahead: list[Ahead] = []
 
 
 class History:
@@ -169,9 +174,11 @@ class History:
             await self._look_back(channel, memory, todo.values())
             while part := _judge(memory, todo, stored, appended):
                 segment = self._segment(memory, part)
+                ahead = memory.ahead(segment.at - AHEAD_SECONDS)
                 if not await self._put(channel, memory, segment):
                     memory = await self._after_others(channel, memory, refusals)
                     break
+                appended.ahead = appended.ahead or ahead
             else:
                 self._memories.keep(channel, memory)  # (rule 10)
                 appended.updates.sort(key=lambda update: update.sequence)
@@ -258,6 +265,7 @@ class History:
         else:
             if other is None:
                 memory.add(segment)
+                memory.own_last = segment.last
                 return True
         memory.others_at = time.time()
         if other is not None and other.is_seal:

@@ -1,7 +1,9 @@
 """What a worker remembers of a channel's log: its tail, and which updates it holds."""
 
+import itertools
 from collections import OrderedDict, deque
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from entity_push.protocol.events import Event, Identity, OwnId
 from entity_push.table.log import Life, Segment
@@ -16,6 +18,13 @@ MOST_KNOWN_IN_ALL = 100_000
 EVERYTHING = float("-inf")
 
 
+class Ahead(NamedTuple):
+    """A segment whose updates may still be on their way: when it was stored, and how many it has."""
+
+    at: float
+    count: int
+
+
 class Memory:
     """A channel's log, as far as a worker knows it.
 
@@ -28,6 +37,7 @@ class Memory:
         reaches: every update that was stored after this time is known, in seconds since 1970.
         earliest: the number from which on every update is known.
         others_at: when a segment of another worker was last met, in seconds since 1970.
+        own_last: the number of the last update that this worker has stored; 0 before the first.
     """
 
     def __init__(self, epoch: str, ends: int, at: float, last: int = 0, *, reaches: float = EVERYTHING):
@@ -35,6 +45,7 @@ class Memory:
         self.version: int | None = None
         self.earliest = last + 1
         self.others_at = EVERYTHING
+        self.own_last = 0
         self._numbers: dict[Identity, int] = {}
         self._times: dict[OwnId, set[float]] = {}
         self._segments: deque[Segment] = deque()
@@ -67,6 +78,13 @@ class Memory:
             self._know(segment)
             self._segments.appendleft(segment)
             self.earliest = segment.first
+
+    def ahead(self, since: float) -> list[Ahead]:
+        """Return which segments were stored after a time, unless the last one is this worker's own."""
+        if self.own_last == self.last:
+            return []
+        young = itertools.takewhile(lambda segment: segment.at > since, reversed(self._segments))
+        return [Ahead(segment.at, len(segment.updates)) for segment in young][::-1]
 
     def number_of(self, event: Event) -> int | None:
         """Return the number of an event that is in the log; None if it is not known to be."""

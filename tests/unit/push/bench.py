@@ -15,6 +15,7 @@ from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.fan_out import FanOut
 from entity_push.push.messages import Chunk
 from entity_push.push.queue import Queue
+from entity_push.push.turns import Turns
 from entity_push.table.calls import one_by_one
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
@@ -132,6 +133,7 @@ class Bench:
             make=self.make,
             queue=self.queue,
             dead_letters=self.dead_letters,
+            turns=Turns(),
         )
 
     def subscribe(

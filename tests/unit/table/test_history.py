@@ -12,8 +12,9 @@ from entity_push.table import history as history_module
 from entity_push.table import keys
 from entity_push.table.calls import Call, MakeCalls, each, one_by_one, run
 from entity_push.table.conflicts import StillConflictingError
-from entity_push.table.history import SEGMENTS_AT_ONCE, Appended, History, Tail
+from entity_push.table.history import AHEAD_SECONDS, SEGMENTS_AT_ONCE, Appended, History, Tail
 from entity_push.table.log import MARGIN_SECONDS, MAX_STORED_BYTES, Segment, Stored
+from entity_push.table.memory import Ahead
 from entity_push.table.no_history import NoHistory
 
 from tests.model.log_table import LogTable
@@ -188,6 +189,25 @@ def test_it_looks_first_for_as_long_as_others_go_on(dynamodb: Any, clock: Clock)
             assert one.calls == ["query", "put_item"], number
         other.append(event(2 * number + 1, seconds=clock.now - NOW))
         clock.now += 3
+
+
+def test_it_tells_what_others_stored_right_before_and_may_still_push(dynamodb: Any, clock: Clock) -> None:
+    one, other = Worker(dynamodb), Worker(dynamodb)
+    assert one.append(event(1), event(2)).ahead == []
+    assert one.append(event(3)).ahead == [], "its own pushes have ended"
+    clock.now += 0.1
+    assert other.append(event(4)).ahead == [Ahead(NOW, 2), Ahead(NOW, 1)]
+    assert one.append(event(5)).ahead == [Ahead(NOW, 2), Ahead(NOW, 1), Ahead(NOW + 0.1, 1)]
+    assert one.append(event(6)).ahead == []
+    clock.now += AHEAD_SECONDS
+    assert other.append(event(7)).ahead == []
+
+
+def test_a_redelivered_event_waits_for_nobody(dynamodb: Any) -> None:
+    one, other = Worker(dynamodb), Worker(dynamodb)
+    one.append(event(1))
+    other.append(event(2))
+    assert one.append(event(1)).ahead == []
 
 
 def test_a_redelivered_event_keeps_its_number_in_any_worker_and_any_company(dynamodb: Any) -> None:
