@@ -1,12 +1,13 @@
 import { EntityPush } from './entity-push/index.js'
 import { createFrameLog } from './frame-log.js'
 import { createLatency } from './latency.js'
-import { takeLink } from './link.js'
+import { readConfig, takeLink } from './link.js'
 import { createCard } from './subscription-card.js'
 import { createWire } from './wire.js'
 
 const at = (id) => document.getElementById(id)
 const link = takeLink()
+const config = await readConfig()
 const latency = createLatency()
 const wire = createWire(createFrameLog(at('frames'), at('no-frames'), at('clear')))
 const open = new Map() // the names of what is subscribed to, by their keys
@@ -86,7 +87,7 @@ function toggleNetwork() {
 async function putThree() {
   const entityId = [...open.values()].find((name) => !name.channel && !name.endsWith('*')) ?? at('to').value
   at('trial-note').textContent = 'putting …'
-  const answer = await fetch(link.events, {
+  const answer = await fetch(config.events, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ entityId }),
@@ -113,7 +114,7 @@ for (const button of document.querySelectorAll('[data-channel]')) {
 }
 at('to-everyone').onclick = () => publish({ channel: 'everyone' }, at('message').value)
 at('cut').onclick = toggleNetwork
-at('put').hidden = !link.events
+at('put').hidden = !config.events
 at('put').onclick = putThree
 at('close').onclick = () => {
   push.close()
@@ -121,9 +122,9 @@ at('close').onclick = () => {
   at('close').disabled = at('cut').disabled = true
 }
 
-at('url').value = link.url ?? ''
+at('url').value = link.url ?? config.url ?? ''
 at('token').value = link.token ?? ''
-if (link.url) {
+if (link.subscribe || link.token) {
   connect()
   if (link.subscribe) {
     at('to').value = link.subscribe

@@ -4,7 +4,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +18,7 @@ from operations.minting import MintingError, TokenSigner
 FOLDERS = {"/entity-push/": ROOT / "clients" / "javascript" / "src", "/": ROOT / "console"}
 """Where files come from, by the beginning of their path: the page has the client beside it."""
 
+CONFIG_PATH = "/config.json"
 EVENTS_PATH = "/events"
 ENTITY = "myEntityId"
 EVENTS_AT_ONCE = 3
@@ -46,7 +47,8 @@ class Console:
 
     def __init__(self, aws: LocalAws, outputs: Outputs, port: int = 0):
         self._aws, self._outputs = aws, outputs
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, self._put))
+        config = {"url": outputs.web_socket_url, "events": EVENTS_PATH}
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, self._put, config))
         self._server.daemon_threads = True
 
     @property
@@ -56,7 +58,7 @@ class Console:
 
     def link(self) -> str:
         """Return the page's address with all that it needs to be connected; its token ends in an hour."""
-        parts = {"url": self._outputs.web_socket_url, "subscribe": ENTITY, "events": EVENTS_PATH}
+        parts = {"subscribe": ENTITY}
         # With an issuer's tokens, or none, the deployment has no secret to sign with.
         with contextlib.suppress(MintingError):
             signer = TokenSigner.of(self._outputs.stack, self._aws.client("secretsmanager"))
@@ -103,16 +105,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     Args:
         put: puts three events about an entity.
+        config: what the page is told.
         rest: what the server gives.
     """
 
-    def __init__(self, put: Any, *rest: Any):
-        self._put = put
+    def __init__(self, put: Callable[[str], None], config: Mapping[str, str], *rest: Any):
+        self._put, self._config = put, config
         super().__init__(*rest)
 
     def do_GET(self) -> None:
         """Answer with a file."""
         path = urlsplit(self.path).path
+        if path == CONFIG_PATH:
+            self._answer_json(HTTPStatus.OK, self._config)
+            return
         beginning = next((one for one in FOLDERS if path.startswith(one)), "/")
         folder = FOLDERS[beginning]
         file = (folder / (path.removeprefix(beginning) or "index.html")).resolve()
@@ -136,8 +142,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer_json(HTTPStatus.OK, {"put": EVENTS_AT_ONCE})
 
-    def _answer_json(self, status: HTTPStatus, content: dict[str, Any]) -> None:
-        self._answer(status, "application/json", json.dumps(content).encode())
+    def _answer_json(self, status: HTTPStatus, content: Mapping[str, Any]) -> None:
+        self._answer(status, "application/json", json.dumps(dict(content)).encode())
 
     def _answer(self, status: HTTPStatus, content_type: str, content: bytes) -> None:
         self.send_response(status)

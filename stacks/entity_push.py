@@ -1,5 +1,7 @@
 """Entity Push as one construct, for our own stack and for the stacks of other CDK apps."""
 
+from collections.abc import Mapping
+
 from aws_cdk import Annotations, CfnOutput, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -9,6 +11,7 @@ from stacks import bundle, interpreters
 from stacks.alarms import Alarms
 from stacks.authorization import Authorization
 from stacks.bus import event_bus
+from stacks.console_page import ConsolePage
 from stacks.contract import DEFAULT_CONSTRUCT, name_prefix
 from stacks.encryption import Encryption
 from stacks.expiry import Expiry
@@ -84,7 +87,11 @@ class EntityPush(Construct):
             scheduled=scheduled,
             authorize=authorization.function,
         ).topic
-        self._add_outputs(pipeline, authorization)
+        console = {}
+        if settings.console_page:
+            page = ConsolePage(self, "Console", web_socket_url=self.web_socket_url)
+            console = {"ConsoleUrl": (page.url, "The console page")}
+        self._add_outputs(pipeline, {**authorization.outputs, **console})
 
     def grant_put_events(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a service put events on the bus."""
@@ -124,7 +131,7 @@ class EntityPush(Construct):
         ids = [scope.node.id for scope in self.node.scopes[above:]]
         return [construct_id for construct_id in ids if construct_id != DEFAULT_CONSTRUCT]
 
-    def _add_outputs(self, pipeline: PushPipeline, authorization: Authorization) -> None:
+    def _add_outputs(self, pipeline: PushPipeline, more: Mapping[str, tuple[str, str]]) -> None:
         outputs = {
             "WebSocketUrl": (self.web_socket_url, "Where clients connect"),
             "CallbackUrl": (self.callback_url, "Where frames are posted to connections"),
@@ -140,7 +147,7 @@ class EntityPush(Construct):
             ),
             "AlarmTopicArn": (self.alarm_topic.topic_arn, "Where alarms are announced"),
             "EventBusName": (self.bus.event_bus_name, "Where services put events"),
-            **authorization.outputs,
+            **more,
         }
         for name, (value, description) in outputs.items():
             output = CfnOutput(self, name, value=value, description=description)

@@ -185,6 +185,12 @@ class Settings:
         "Least level that the functions log. Above INFO, Lambda would drop the metrics too.",
     )
     log_retention_days: int = setting_field(30, one_of_numbers(*LOG_RETENTIONS), "Days that logs are kept.")
+    console_page: bool = setting_field(
+        False,
+        flag(),
+        "Host the [console page](../how-to/use-the-console.md) with S3 and CloudFront, at the output "
+        "ConsoleUrl. Anybody can open it, and needs a token to connect.",
+    )
     head_days: InitVar[None] = None  # gone; a TypeError would not say what replaced it
 
     @property

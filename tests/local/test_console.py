@@ -132,8 +132,9 @@ def test_what_is_no_question_for_events_gets_a_sentence(browser: Browser, conten
 
 
 def test_where_no_tokens_are_taken_the_link_has_no_token(browser: Browser) -> None:
-    assert parse_qs(browser.link.fragment) == {
-        "url": ["ws://aws/live"],
-        "subscribe": ["myEntityId"],
-        "events": ["/events"],
-    }
+    assert parse_qs(browser.link.fragment) == {"subscribe": ["myEntityId"]}
+
+
+def test_the_page_is_told_where_to_connect(browser: Browser) -> None:
+    _, _, content = browser.ask("GET", "/config.json")
+    assert json.loads(content) == {"url": "ws://aws/live", "events": "/events"}
