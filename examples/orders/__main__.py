@@ -1,0 +1,117 @@
+"""The shop's backend and its pages: `python -m examples.orders`, beside `make local`."""
+
+import argparse
+import json
+import sys
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from examples.orders.shop import Shop, UnknownOrderError
+from operations import deployment
+from operations.minting import MintingError, TokenSigner
+
+HERE = Path(__file__).resolve().parent
+FOLDERS = {
+    "/entity-push/": HERE.parents[1] / "clients" / "javascript" / "src",
+    "/react/": HERE / "react" / "dist",
+    "/": HERE / "page",
+}
+TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css"}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers one request.
+
+    Args:
+        shop: the shop.
+        config: what the pages are told.
+        rest: what the server gives.
+    """
+
+    def __init__(self, shop: Shop, config: dict[str, str], *rest: Any):
+        self._shop, self._config = shop, config
+        super().__init__(*rest)
+
+    def do_GET(self) -> None:
+        """Answer with a file, the configuration, a token, or an order."""
+        path = urlsplit(self.path).path
+        if path == "/config":
+            self._answer_json(self._config)
+        elif path == "/push-token":
+            # A real backend knows from its session who asks.
+            self._answer(HTTPStatus.OK, "text/plain", self._shop.token("customer").encode())
+        elif path.startswith("/orders/"):
+            self._answer_order(self._shop.order, path)
+        else:
+            self._answer_file(path)
+
+    def do_POST(self) -> None:
+        """Bring an order to its next state."""
+        self._answer_order(self._shop.move_on, urlsplit(self.path).path)
+
+    def _answer_order(self, do: Any, path: str) -> None:
+        try:
+            self._answer_json(do(path.removeprefix("/orders/")))
+        except UnknownOrderError:
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"There is no such order.\n")
+
+    def _answer_file(self, path: str) -> None:
+        beginning = next((one for one in FOLDERS if path.startswith(one)), "/")
+        folder = FOLDERS[beginning].resolve()
+        file = (folder / (path.removeprefix(beginning) or "index.html")).resolve()
+        if not file.is_relative_to(folder) or not file.is_file():
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"There is no such page.\n")
+            return
+        self._answer(HTTPStatus.OK, TYPES.get(file.suffix, "application/octet-stream"), file.read_bytes())
+
+    def _answer_json(self, content: Any) -> None:
+        self._answer(HTTPStatus.OK, "application/json", json.dumps(content).encode())
+
+    def _answer(self, status: HTTPStatus, content_type: str, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_what: Any) -> None:
+        """Log nothing: the terminal is for what the reader is to do."""
+
+
+def serve(found: deployment.Deployment, port: int) -> ThreadingHTTPServer:
+    """Return a server of the shop on 127.0.0.1; it serves once it is told to."""
+    signer = TokenSigner.of(found.outputs, found.client("secretsmanager"))
+    shop = Shop(found.client("events"), found.outputs["EventBusName"], signer)
+    return ThreadingHTTPServer(
+        ("127.0.0.1", port), partial(Handler, shop, {"url": found.outputs["WebSocketUrl"]})
+    )
+
+
+@deployment.command("orders", "AWS refused: {}", sentences=[MintingError])
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m examples.orders", description=__doc__)
+    parser.add_argument("--port", type=int, default=8042, help="of the pages (default: %(default)s)")
+    deployment.add_arguments(parser)
+    chosen = parser.parse_args(arguments)
+    server = serve(deployment.find(chosen), chosen.port)
+    address = f"http://127.0.0.1:{server.server_port}/"
+    print(
+        f"The shop is open.\n\n  plain JavaScript   {address}\n  React              {address}react/",
+        flush=True,
+    )
+    print("\nOpen one twice, side by side, and let an order move on. Ctrl-C closes the shop.", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        server.server_close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
