@@ -96,9 +96,13 @@ class FaultyProxy:
 
     def reset_all(self) -> int:
         """Reset all connections at once; return how many there were."""
+        return self.meet_all(Fault.RESET)
+
+    def meet_all(self, fault: Fault) -> int:
+        """Let a fault happen to all connections at once; return how many there were."""
         passing = list(self._passing)
         for one in passing:
-            one.reset()
+            one.meet(fault)
         return len(passing)
 
     async def _accept(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:

@@ -27,6 +27,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "local": ("pytest", "tests/local"),
     "conformance": ("pytest", "tests/conformance", *ON_ALL_CORES, "--dist", "loadfile"),
     "e2e": ("pytest", "tests/e2e"),
+    "browser": ("pytest", "tests/browser"),
 }
 
 

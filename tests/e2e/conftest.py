@@ -107,6 +107,17 @@ class App:
         yield
         self._lambda.update_event_source_mapping(UUID=uuid, Enabled=True)
 
+    def run_expire(self) -> None:
+        """Warn of tokens' ends, and close connections whose token has ended, as is done each minute."""
+        pages = self._lambda.get_paginator("list_functions").paginate()
+        (name,) = (
+            function["FunctionName"]
+            for page in pages
+            for function in page["Functions"]
+            if function["Handler"] == "expire.handler"
+        )
+        assert "FunctionError" not in self._lambda.invoke(FunctionName=name, Payload="{}")
+
     def items(self) -> list[dict[str, Any]]:
         """Return every connection and subscription in the table."""
         found = self._dynamodb.scan(TableName=self.outputs.table_name, ConsistentRead=True)

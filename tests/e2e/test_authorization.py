@@ -133,33 +133,20 @@ def test_a_client_is_warned_before_its_tokens_end_and_told_why_it_is_closed(
 ) -> None:
     short, expires = _short_lived(app)
     client = connect(token=short)
-    _run_expire(app)
+    app.run_expire()
     client.receive_closing(10)
     assert client.closing == [{"type": "closing", "code": "token_expires", "reconnect": True}]
     assert client.ask({"action": "subscribe", "entityId": "warned"})["type"] == "subscribed", "it still works"
     successor = connect(user="warned")
     successor.subscribe("warned")
     time.sleep(max(0.0, expires - time.time()) + 0.1)
-    _run_expire(app)
+    app.run_expire()
     assert _close_code(client) == RECONNECT
     # The run of the minute may have been between, in another worker.
     codes = [frame["code"] for frame in client.closing]
     assert list(dict.fromkeys(codes)) == ["token_expires", "token_expired"]
     assert successor.hears_nothing(0.1)
     assert successor.closing == []
-
-
-def _run_expire(app: App) -> None:
-    """Run the expire function now, as the rule does each minute."""
-    functions = app.aws.client("lambda")
-    pages = functions.get_paginator("list_functions").paginate()
-    (name,) = (
-        function["FunctionName"]
-        for page in pages
-        for function in page["Functions"]
-        if function["Handler"] == "expire.handler"
-    )
-    assert "FunctionError" not in functions.invoke(FunctionName=name, Payload="{}")
 
 
 def _close_code(client: Client) -> int | None:
