@@ -50,6 +50,13 @@ clients/javascript/node_modules/.done: clients/javascript/package-lock.json $(VE
 	@$(NPM) ci --prefix clients/javascript --ignore-scripts --loglevel=http --no-fund --no-audit >&2
 	@touch $@
 
+# Where npm has none for this machine, their tests are left out, and say so.
+RUNTIMES := tests/browser/runtimes
+
+$(RUNTIMES)/node_modules/.done: $(RUNTIMES)/package-lock.json $(VENV)/.done
+	@echo "Installing Deno and Bun, in which the JavaScript client is tested (200 MB, once) ..." >&2
+	@-$(NPM) ci --prefix $(RUNTIMES) --ignore-scripts --loglevel=http --no-fund --no-audit >&2 && touch $@
+
 demo: setup  ## Deploy into a local AWS, subscribe, put an event, show the push, stop
 	@python -m local demo $(ARGS)
 
@@ -74,7 +81,7 @@ destroy: setup  ## Delete a deployment, with the ARGS and the ENV that it was de
 check: setup  ## While one works: format, lint, types and unit tests at once, in less than a minute
 	@python -m tests.parts --at-once format lint types unit
 
-test: setup  ## Lint, types, every test; tells how long each part took
+test: setup $(RUNTIMES)/node_modules/.done  ## Lint, types, every test; tells how long each part took
 	@python -m tests.parts
 
 lint: setup
@@ -87,8 +94,8 @@ format: setup  ## Format the code
 unit: setup
 	@python -m tests.parts unit delivery model fuzz infrastructure
 
-e2e: setup
-	@python -m tests.parts local e2e
+e2e: setup $(RUNTIMES)/node_modules/.done
+	@python -m tests.parts local e2e browser
 
 token: setup  ## Print a token to connect with: make token ARGS="--help"
 	@python -m operations.token $(ARGS)
@@ -143,6 +150,7 @@ audit: setup $(AUDIT)/.done  ## Ask PyPI and npm for known vulnerabilities of ev
 		$(addprefix --requirement ,$(wildcard requirements*.txt lambdas/requirements*.txt))
 	@$(NPM) audit
 	@$(NPM) audit --prefix clients/javascript
+	@$(NPM) audit --prefix $(RUNTIMES)
 
 lock: $(VENV)/.done  ## Resolve requirements*.in into the lock files (needs uv)
 	@for name in requirements-dev requirements lambdas/requirements lambdas/requirements-oidc requirements-audit requirements-bench; do \
@@ -153,4 +161,4 @@ lock: $(VENV)/.done  ## Resolve requirements*.in into the lock files (needs uv)
 	done
 
 clean:  ## Remove everything that was made here
-	rm -rf $(VENV) node_modules clients/javascript/node_modules build cdk.out .local .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) node_modules clients/javascript/node_modules $(RUNTIMES)/node_modules build cdk.out .local .hypothesis .mypy_cache .pytest_cache .ruff_cache
