@@ -4,8 +4,9 @@ Some channels a connection is subscribed to from the start: its user's, everyone
 room's.
 """
 
+import functools
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from entity_push.protocol.channels import entity_channel, everyone_list, user_channel
 from entity_push.protocol.ids import InvalidEntityIdError
@@ -13,9 +14,12 @@ from entity_push.routes.connecting import accepted_subprotocol, connection_of, i
 from entity_push.routes.forbidden import Forbidden
 from entity_push.routes.publications import ROOMS, room
 from entity_push.runtime import aws
-from entity_push.runtime.environment import AuthorizationMode, ConnectEnvironment
+from entity_push.runtime.environment import AuthorizationMode, ConnectEnvironment, aws_region
 from entity_push.runtime.telemetry import logger
 from entity_push.table.connections import Connection, Connections
+
+if TYPE_CHECKING:
+    from entity_push.routes.lost_connections import LostConnections
 
 environment = ConnectEnvironment.read()
 table = Connections(aws.client("dynamodb"), environment.table_name)
@@ -60,7 +64,7 @@ def _room(room_id: str) -> str | None:
 
 
 def _too_many(connection: Connection) -> bool:
-    """Tell whether the user has too many connections.
+    """Tell whether the user has too many connections, also without those that were lost.
 
     They are counted after this one is written: of several that open at once, each sees those before it, and
     may see those after it. So no user has too many, and a burst over the limit may be refused as a whole.
@@ -69,7 +73,20 @@ def _too_many(connection: Connection) -> bool:
     most = environment.connections_per_user
     if user_id is None or not most:
         return False
-    return table.count(user_channel(user_id), time.time()) > most
+    channel, now = user_channel(user_id), time.time()
+    if table.count(channel, now) <= most:
+        return False
+    forgotten = _lost_connections().forget(channel, but=connection.connection_id, now=now)
+    return not forgotten or table.count(channel, now) > most
+
+
+@functools.cache
+def _lost_connections() -> "LostConnections":
+    """Return what looks connections up. Most workers never need it, and importing it takes time."""
+    from entity_push.posting.deliverer import Deliverer  # noqa: PLC0415
+    from entity_push.routes.lost_connections import LostConnections  # noqa: PLC0415
+
+    return LostConnections(table, Deliverer(environment.callback_url, aws_region(), aws.credentials))
 
 
 def _undo(connection: Connection) -> None:

@@ -125,7 +125,7 @@ class AppFunction(Construct):
         )
 
     def allow_connections(self, stage: apigatewayv2.WebSocketStage, *methods: str) -> None:
-        """Let the function post to (POST) or close (DELETE) connections of a stage."""
+        """Let the function post to (POST), close (DELETE) or look up (GET) connections of a stage."""
         stack = Stack.of(self)
         api_id = stack.get_logical_id(cast(CfnElement, stage.api.node.default_child))
         for method in methods:

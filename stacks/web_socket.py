@@ -58,6 +58,13 @@ class WebSocket(Construct):
     ):
         super().__init__(scope, construct_id)
         self._settings, self._table, self._bus = settings, table, bus
+        self.api = apigatewayv2.WebSocketApi(
+            self,
+            "Api",
+            api_name=name,
+            route_selection_expression="$request.body.action",
+        )
+        self.stage = self._stage()
         # What routes may want to know; each function is told what its description names.
         self._facts = {
             "deployment_name": name,
@@ -69,17 +76,17 @@ class WebSocket(Construct):
             "client_frame_bytes": settings.client_frame_kilobytes * 1024,
             "subscriptions_per_connection": settings.subscriptions_per_connection,
             "replay_seconds": settings.replay_seconds,
+            "callback_url": self.stage.callback_url,
         }
-        self.api = apigatewayv2.WebSocketApi(
-            self,
-            "Api",
-            api_name=name,
-            route_selection_expression="$request.body.action",
-        )
         self.functions: dict[str, lambda_.IFunction] = {}
         connect = self._function(
-            Handler("connect", table=("BatchWriteItem", "Query", "DeleteItem"), items=keys.PARTITIONS)
+            Handler(
+                "connect",
+                table=("BatchWriteItem", "Query", "DeleteItem", "BatchGetItem"),
+                items=keys.PARTITIONS,
+            )
         )
+        connect.allow_connections(self.stage, "GET")
         self._add_route("$connect", connect, authorizer)
         disconnect = self._function(
             Handler("disconnect", table=("DeleteItem", "BatchWriteItem"), items=keys.PARTITIONS)
@@ -87,7 +94,6 @@ class WebSocket(Construct):
         self._add_route("$disconnect", disconnect)
         self._add_actions()
         self._add_route("$default", self._function(Handler("default")))
-        self.stage = self._stage()
         throttle_routes(self.stage, settings)
         deploy_api(self, self.api, self.stage)
 

@@ -39,6 +39,7 @@ ANSWERS = {
     "ok_chunked": _head(200, "Transfer-Encoding: chunked", length=None)
     + b"3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\n\r\n",
     "ok_after_1xx": _head(100, length=None) + _head(103, "Link: </a>", length=None) + _head(200),
+    "ok_with_body": _head(200, "Content-Type: application/json", length=len(_JSON)) + _JSON,
     "no_content": _head(204, length=None),
     "gone": _error(410, "GoneException"),
     "throttled": _error(429, "LimitExceededException"),
@@ -60,6 +61,7 @@ DELIVERED = CUT | {
     "ok",
     "ok_chunked",
     "ok_after_1xx",
+    "ok_with_body",
     "no_content",
     "ok_close",
     "ok_then_closed",

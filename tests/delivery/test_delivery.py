@@ -59,6 +59,19 @@ def test_disconnecting_tells_what_was_there(endpoint: FaultyEndpoint) -> None:
     assert {request.method for request in endpoint.all_requests()} == {"DELETE"}
 
 
+def test_looking_up_tells_who_is_there(endpoint: FaultyEndpoint) -> None:
+    endpoint.scripts = {"there": ["ok_with_body"], "gone": ["gone"], "later": ["error_500", "ok_with_body"]}
+    deliverer = deliverer_for(endpoint, max_in_flight=1)
+    results = deliverer.look_up(endpoint.scripts, deadline=time.monotonic() + 5)
+    assert {result.connection_id: result.outcome for result in results} == {
+        "there": Outcome.DELIVERED,
+        "gone": Outcome.GONE,
+        "later": Outcome.DELIVERED,
+    }
+    assert {(request.method, request.body) for request in endpoint.all_requests()} == {("GET", b"")}
+    assert endpoint.connections == 1, "an answer's body costs no HTTP connection"
+
+
 def test_posts_and_deletes_may_alternate_on_one_connection(endpoint: FaultyEndpoint) -> None:
     deliverer = deliverer_for(endpoint, max_in_flight=1)
     for _ in range(2):

@@ -28,7 +28,7 @@ def _each(items: tuple[str, ...], *calls: str) -> set[str]:
 
 MAY: dict[str, set[str]] = {
     "authorize": {"secret"},
-    "connect": _each(ITEMS, "batch write", "query", "delete"),
+    "connect": _each(ITEMS, "batch write", "query", "delete", "batch get") | {"look at connection"},
     "default": set(),
     "disconnect": _each(ITEMS, "batch write", "delete"),
     "expire": _each(("EXPIRES",), "batch write", "query") | {"post", "close"},

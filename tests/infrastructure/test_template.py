@@ -15,7 +15,9 @@ from tests.infrastructure.policies import are_of_own_rules, as_list
 
 TABLE_ACTIONS: dict[str, set[str]] = {
     "authorize": set(),
-    "connect": {"dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:DeleteItem"},
+    "connect": {
+        *("dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:BatchGetItem"),
+    },
     "disconnect": {"dynamodb:DeleteItem", "dynamodb:BatchWriteItem"},
     "subscribe": {"dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"},
     "unsubscribe": {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:GetItem"},
@@ -161,8 +163,8 @@ def test_a_function_is_told_what_it_reads_and_nothing_else(resources: dict[str, 
     assert set(variables) == described | {"POWERTOOLS_SERVICE_NAME"}
 
 
-def test_only_push_and_expire_reach_connections_and_only_on_this_stage(resources: dict[str, Any]) -> None:
-    methods = {"push": ["DELETE", "POST"], "expire": ["DELETE", "POST"]}
+def test_who_reaches_connections_does_its_job_only_and_only_on_this_stage(resources: dict[str, Any]) -> None:
+    methods = {"push": ["DELETE", "POST"], "expire": ["DELETE", "POST"], "connect": ["GET"]}
     for module in TABLE_ACTIONS:
         found = [
             json.dumps(resource)

@@ -106,6 +106,15 @@ class Deliverer:
         posts = [Post(connection_id, b"", suspect=suspect) for connection_id in connection_ids]
         return self._results("DELETE", posts, deadline)
 
+    def look_up(self, connection_ids: Iterable[str], *, deadline: float) -> Iterator[Result]:
+        """Ask which connections are open (`GetConnection`).
+
+        The deadline and the results are as with `deliver`. DELIVERED means that the connection is open, GONE
+        that it is closed, or that its `$connect` has not returned yet.
+        """
+        posts = [Post(connection_id, b"") for connection_id in connection_ids]
+        return self._results("GET", posts, deadline)
+
     def close(self) -> None:
         """Close the HTTP connections, for good: the deliverer can't be used afterwards."""
         self.transport.close()

@@ -9,7 +9,7 @@ class Requests:
     """Builds requests of one method.
 
     Args:
-        method: `POST` or `DELETE`.
+        method: `POST`, `DELETE` or `GET`.
         signer: signs the requests.
         credentials: returns the current credentials.
 

@@ -107,6 +107,7 @@ class ConnectEnvironment(Environment):
     authorization: AuthorizationMode
     everyone: bool
     connections_per_user: int
+    callback_url: str
 
 
 class DisconnectEnvironment(Environment):

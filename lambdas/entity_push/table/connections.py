@@ -173,17 +173,28 @@ class Connections:
         Only subscriptions whose ttl is after `now` (seconds since 1970) count: DynamoDB deletes expired ones
         hours later.
         """
-        query = subscribers_query(self._name, channel) | {
-            "FilterExpression": "#ttl > :now",
-            "Select": "COUNT",
-        }
+        query = {**self._unexpired(channel, now), "Select": "COUNT"}
+        return sum(int(page["Count"]) for page in self._pages(query))
+
+    def listed(self, channel: str, now: float) -> Iterator[tuple[int, str]]:
+        """Yield the connections that `count` counts: the end of each one's right, as its ttl, and its id."""
+        query = {**self._unexpired(channel, now), "ProjectionExpression": "sk, #ttl"}
+        for page in self._pages(query):
+            for item in page["Items"]:
+                yield int(item["ttl"]["N"]), item["sk"]["S"].removeprefix(keys.SUBSCRIBER)
+
+    def _unexpired(self, channel: str, now: float) -> Item:
+        query = {**subscribers_query(self._name, channel), "FilterExpression": "#ttl > :now"}
         query["ExpressionAttributeValues"][":now"] = {"N": str(int(now))}
-        count = 0
+        return query
+
+    def _pages(self, query: Item) -> Iterator[Item]:
+        """Yield the answers to a query, page by page."""
         while True:
             page = self._client.query(**query)
-            count += int(page["Count"])
+            yield page
             if "LastEvaluatedKey" not in page:
-                return count
+                return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def delete(self, connection_id: str) -> None:
@@ -282,18 +293,12 @@ class Connections:
                 "ExpressionAttributeValues": {":pk": {"S": f"{keys.EXPIRES}{minute}"}},
                 "ProjectionExpression": "sk, expires",
             }
-            while True:
-                page = self._client.query(**query)
-                yield (
-                    minute,
-                    [
-                        (item["sk"]["S"].removeprefix(keys.CONNECTION), int(item["expires"]["N"]))
-                        for item in page["Items"]
-                    ],
-                )
-                if "LastEvaluatedKey" not in page:
-                    break
-                query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            for page in self._pages(query):
+                ends = [
+                    (item["sk"]["S"].removeprefix(keys.CONNECTION), int(item["expires"]["N"]))
+                    for item in page["Items"]
+                ]
+                yield minute, ends
 
     def closed(self, minute: int, connection_ids: list[str]) -> None:
         """Delete the expirations of closed connections, which are in the list of a minute since 1970."""

@@ -26,6 +26,7 @@ def connect_environment() -> ConnectEnvironment:
         authorization=AuthorizationMode.OIDC,
         everyone=False,
         connections_per_user=0,
+        callback_url="https://here/prod",
     )
 
 
@@ -36,6 +37,7 @@ def test_variables_are_texts_under_the_names_of_the_fields() -> None:
         "AUTHORIZATION": "oidc",
         "EVERYONE": "false",
         "CONNECTIONS_PER_USER": "0",
+        "CALLBACK_URL": "https://here/prod",
     }
 
 
