@@ -53,11 +53,12 @@ ADVICE: Mapping[Reason, str] = {
     "function's log has each connection.",
     Reason.UNREACHABLE: "API Gateway took nothing for these connections for minutes. The push function's log "
     "has the last answer: wait for the end of throttling (429), or mend the role (403), then redrive.",
+    Reason.FAILED_TOO_OFTEN: "It failed twelve times as a whole. Mend what failed last, then redrive. "
+    "If no failure is told, the push function was ended each time (time-out, memory), as its log says.",
 }
 """The advice about a dead letter of the push function, by reason."""
 
 OF_EVENTBRIDGE = "EventBridge could not write to the queue: mend what the error names, then redrive."
-NO_CODE = "It failed several times; the push function's log has each failure under its message id. Redrive."
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ class DeadLetter:
 
     @property
     def code(self) -> str:
-        """The reason as a code: the push function's, EventBridge's, or `failed_too_often`."""
-        return self._attribute(CODE_ATTRIBUTE) or self._attribute("ERROR_CODE") or "failed_too_often"
+        """The reason as a code: the push function's, EventBridge's, or what SQS's own redrive means."""
+        return self._attribute(CODE_ATTRIBUTE) or self._attribute("ERROR_CODE") or Reason.FAILED_TOO_OFTEN
 
     @property
     def reason(self) -> str:
@@ -82,7 +83,7 @@ class DeadLetter:
         """The advice to a person."""
         if self.code in set(Reason):
             return ADVICE[Reason(self.code)]
-        return OF_EVENTBRIDGE if self._attribute("ERROR_CODE") else NO_CODE
+        return OF_EVENTBRIDGE
 
     @property
     def summary(self) -> str:

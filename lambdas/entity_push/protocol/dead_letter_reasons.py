@@ -20,6 +20,7 @@ class Reason(enum.StrEnum):
     TOO_OLD = "too_old"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
+    FAILED_TOO_OFTEN = "failed_too_often"
 
 
 class UnusableMessageError(ValueError):

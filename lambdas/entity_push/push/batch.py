@@ -22,6 +22,8 @@ from entity_push.table.subscribers import NOBODY, Page, Subscribers
 if TYPE_CHECKING:  # rules cost a cold start, and most deployments have none
     from entity_push.protocol.event_rules import EventRule
 
+_NO_TIME = "no time left to begin"
+
 
 class Numbers(Protocol):
     """Numbers a channel's events (`History`, `NoHistory`)."""
@@ -59,7 +61,7 @@ class Batch:
         self._events: dict[str, dict[str, Event]] = defaultdict(dict)
         self._rests: dict[str, Rest] = {}
         self.deliveries: list[Delivery] = []
-        self.failed: list[str] = []
+        self.failed: dict[str, str] = {}
         self.metrics = PushMetrics()
 
     def add(self, record: Mapping[str, Any]) -> None:
@@ -85,9 +87,26 @@ class Batch:
 
     def fail(self, record_ids: Iterable[str], what: str, error: Exception) -> None:
         """Let records come back, and log the error."""
-        failed = list(record_ids)
-        logger.error(what, exc_info=error, message_ids=failed)
-        self.failed += failed
+        failed = dict.fromkeys(record_ids, f"{what}: {error!r}")
+        logger.error(what, exc_info=error, message_ids=list(failed))
+        self.failed |= failed
+
+    def give_up(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Make dead letters of those records that failed and have no further receive.
+
+        SQS would make them dead letters at the next receive, minutes later and without the reason. It still
+        does for a record whose letter can't be sent, and after invocations that were ended from outside.
+        """
+        for record in records:
+            why = self.failed.get(record["messageId"])
+            receives = int(record["attributes"]["ApproximateReceiveCount"])
+            if why is None or receives < retries.MAX_RECEIVES:
+                continue
+            try:
+                self._bury(record, Reason.FAILED_TOO_OFTEN, why)
+                del self.failed[record["messageId"]]
+            except Exception:
+                logger.exception("a dead letter goes without its reason", message_id=record["messageId"])
 
     def _add(self, record: Mapping[str, Any]) -> None:
         record_id, sent_at = record["messageId"], int(record["attributes"]["SentTimestamp"])
@@ -119,9 +138,9 @@ class Batch:
     def _in_time(self, record_ids: Iterable[str], until: float) -> bool:
         if time.monotonic() < until:
             return True
-        failed = list(record_ids)
-        logger.warning("no time left to begin", message_ids=failed)
-        self.failed += failed
+        failed = dict.fromkeys(record_ids, _NO_TIME)
+        logger.warning(_NO_TIME, message_ids=list(failed))
+        self.failed |= failed
         return False
 
     def _prepare_all(self, several: Sequence[tuple[str, Mapping[str, Event]]], until: float) -> None:

@@ -92,12 +92,12 @@ class FanOut:
         )
         try:
             self._push(batch, records, ends)
-            failed = set(batch.failed)
-            batch.metrics.failed = len(failed)
-            self._queue.come_back_soon(record for record in records if record["messageId"] in failed)
+            batch.metrics.failed = len(batch.failed)
+            batch.give_up(records)
+            self._queue.come_back_soon(record for record in records if record["messageId"] in batch.failed)
         finally:  # whatever fails: alarms are on these counts
             batch.metrics.flush(self._deployment_name)
-        return batch.failed
+        return list(batch.failed)
 
     def _push(self, batch: Batch, records: Sequence[Mapping[str, Any]], ends: float) -> None:
         for record in records:

@@ -14,7 +14,7 @@ from entity_push.push.messages import Chunk, Rest, as_new, summary
 
 from operations import deployment, redrive
 from operations.deployment import Deployment
-from operations.redrive import ADVICE, NO_CODE, OF_EVENTBRIDGE, QUEUES, DeadLetter
+from operations.redrive import ADVICE, OF_EVENTBRIDGE, QUEUES, DeadLetter
 
 LAMBDAS = Path(__file__).parents[3] / "lambdas"
 UPDATE = Update("entity/e1", "id-1", b'{"type":"Entity Updated"}', 1_700_000_000_000, 3)
@@ -79,11 +79,11 @@ def test_every_reason_is_given_somewhere() -> None:
 
 
 def test_letters_that_nobody_gave_a_code_have_advice_too() -> None:
-    assert letter("body").advice == NO_CODE
-    assert letter("body").code == "failed_too_often"
+    assert letter("body").code == Reason.FAILED_TOO_OFTEN, "SQS's own redrive writes none"
+    assert letter("body").advice == ADVICE[Reason.FAILED_TOO_OFTEN]
     theirs = letter("body", ERROR_CODE="NO_PERMISSIONS", ERROR_MESSAGE="not authorized")
     assert (theirs.code, theirs.reason, theirs.advice) == ("NO_PERMISSIONS", "not authorized", OF_EVENTBRIDGE)
-    assert letter("body", reason="of version 0.1.0").advice == NO_CODE
+    assert letter("body", reason="of version 0.1.0").advice == ADVICE[Reason.FAILED_TOO_OFTEN]
 
 
 def test_a_reason_is_chosen_by_its_code_or_a_part_of_its_text() -> None:

@@ -43,7 +43,7 @@ def test_what_there_is_no_time_to_split_is_gone_on_with_later(
     prepared = bench.batch()
     prepared.add(bench.record(0, event("e1", 7)))
     prepared.prepare(until=10)
-    assert prepared.failed == []
+    assert prepared.failed == {}
     *parts, last = [json.loads(entry["MessageBody"]) for entry in bench.sqs.queued]
     reached = [name for part in parts for name in part["chunk"]["subscribers"]]
     assert 0 < len(reached) < 2500
