@@ -11,6 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 HEARTBEAT_SECONDS = 2.0
+"""How often a running command's latest line is shown."""
+
+SILENCE_SECONDS = 4.0
+"""The longest silence of a step. A person who sees nothing for longer thinks that it hangs."""
+
 _LINE_WIDTH = 100
 
 
@@ -18,18 +23,39 @@ class StepError(Exception):
     """A command failed; the message holds its whole output."""
 
 
+class _Voice:
+    """What was said last: when."""
+
+    last = 0.0
+
+
 def say(text: str) -> None:
     """Print at once, also into a pipe."""
+    _Voice.last = time.monotonic()
     print(text, flush=True)
 
 
 @contextlib.contextmanager
 def step(title: str) -> Iterator[None]:
-    """Print a step's title, and its duration at the end."""
+    """Print a step's title, and its duration at the end; meanwhile, whatever it does, no silence is long."""
     say(f"==> {title}")
-    began = time.monotonic()
-    yield
+    began, ended = time.monotonic(), threading.Event()
+    ticker = threading.Thread(target=_tick, args=(title, began, ended), daemon=True)
+    ticker.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        ticker.join()
     say(f"    done in {time.monotonic() - began:.1f} s")
+
+
+def _tick(title: str, began: float, ended: threading.Event) -> None:
+    """Say what goes on, and for how long, whenever nothing was said for a while."""
+    while not ended.wait(0.1):
+        now = time.monotonic()
+        if now - _Voice.last >= SILENCE_SECONDS:
+            say(f"    {now - began:4.0f} s  still: {title}")
 
 
 def run(command: Sequence[str | Path], *, environment: Mapping[str, str], cwd: Path) -> str:

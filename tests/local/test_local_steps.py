@@ -1,8 +1,10 @@
 """Long commands: that one sees them move, and what they said when they fail."""
 
+import itertools
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,48 @@ def test_a_step_tells_how_long_it_took(capsys: pytest.CaptureFixture[str]) -> No
     with step("Working"):
         pass
     assert capsys.readouterr().out == "==> Working\n    done in 0.0 s\n"
+
+
+def test_no_step_is_silent_for_five_seconds_whatever_it_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Time goes ten times as fast. The step neither prints nor runs a command."""
+    assert steps.SILENCE_SECONDS + 1 <= 5
+    monkeypatch.setattr(steps, "SILENCE_SECONDS", steps.SILENCE_SECONDS / 10)
+    said, say = [time.monotonic()], steps.say
+
+    def note(text: str) -> None:
+        said.append(time.monotonic())
+        say(text)
+
+    monkeypatch.setattr(steps, "say", note)
+    with step("Starting something slow"):
+        time.sleep(2)
+    pauses = [later - sooner for sooner, later in itertools.pairwise([*said, time.monotonic()])]
+    assert max(pauses) < 1.5, "it would be 4 s and a little; a loaded machine may add some"
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 4
+    assert lines[1].endswith("s  still: Starting something slow")
+
+
+def test_a_command_that_is_silent_is_not_told_of_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(steps, "HEARTBEAT_SECONDS", 0.3)
+    monkeypatch.setattr(steps, "SILENCE_SECONDS", 3.0)
+    with step("Bundling"):
+        run(python("import time; time.sleep(1.5)"), environment=dict(os.environ), cwd=tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 4, "the command's heartbeat"
+    assert not [line for line in lines if "still: Bundling" in line], "the step has no need to speak"
+
+
+def test_a_step_that_fails_says_nothing_more(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(steps, "SILENCE_SECONDS", 0.1)
+    with pytest.raises(StepError), step("Failing"):
+        raise StepError
+    capsys.readouterr()
+    time.sleep(0.5)
+    assert capsys.readouterr().out == ""
