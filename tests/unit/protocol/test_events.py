@@ -141,6 +141,18 @@ def test_a_frame_over_128_kb_goes_without_its_message(letters: int, oversize: bo
     assert len(update.frame) <= 128 * 1024
 
 
+@pytest.mark.parametrize("cursor", [None, Cursor("epoch", 7)], ids=["unnumbered", "numbered"])
+def test_a_frame_is_measured_as_it_goes_out_with_its_number(cursor: Cursor | None) -> None:
+    """A byte more than 128 KB, and API Gateway would refuse it."""
+
+    def of(letters: int) -> Update:
+        return only({**EVENT, "detail": {"entityId": "e1", "message": "x" * letters}}).at(cursor)
+
+    room = 128 * 1024 - len(of(0).frame)
+    assert (len(of(room).frame), of(room).oversize) == (128 * 1024, False)
+    assert of(room + 1).oversize
+
+
 @given(
     st.text()
     | st.dictionaries(st.sampled_from([*EVENT, "chunk", "x"]), st.none() | st.text() | st.integers()).map(
