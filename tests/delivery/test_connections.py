@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from entity_push.posting.deliverer import Deliverer
@@ -72,6 +73,28 @@ def test_connections_that_die_on_use_cost_no_attempt(endpoint: FaultyEndpoint) -
     endpoint.closing.update(request.connection for request in endpoint.all_requests())
     assert outcomes(deliver(deliverer, posts(1, "d"))) == {Outcome.DELIVERED: 1}
     assert outcomes(deliver(deliverer, posts(60, "e"))) == {Outcome.DELIVERED: 60}
+
+
+class TakesNothing:
+    """A socket whose other end is gone, as only sending finds out."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def send(self, _data: object) -> int:
+        raise BrokenPipeError("gone")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+def test_a_kept_connection_that_takes_no_bytes_costs_no_attempt(endpoint: FaultyEndpoint) -> None:
+    deliverer = deliverer_for(endpoint, max_in_flight=1, tries=1)
+    deliver(deliverer, posts(1, "a"))
+    (connection,) = deliverer.transport._idle
+    connection.sock = TakesNothing(connection.sock)  # type: ignore[assignment]
+    assert outcomes(deliver(deliverer, posts(1, "b"))) == {Outcome.DELIVERED: 1}
+    assert (len(endpoint.requests["b0="]), endpoint.connections) == (1, 2)
 
 
 def test_a_tls_endpoint_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,6 +123,15 @@ def test_while_nothing_is_due_the_engine_sleeps(endpoint: FaultyEndpoint) -> Non
     assert len(waits) < 100, "two rounds of a second, in which it looks for silence every 0.1 s"
 
 
+def test_at_the_deadline_an_answer_that_has_begun_counts_and_a_silent_post_is_unsent(
+    endpoint: FaultyEndpoint,
+) -> None:
+    endpoint.scripts = {"c0=": ["ok_then_silent"], "c1=": ["silent"]}
+    results = deliver(deliverer_for(endpoint), posts(2), seconds=0.5)
+    found = {name: (result.outcome, result.reason) for name, result in results.items()}
+    assert found == {"c0=": (Outcome.DELIVERED, ""), "c1=": (Outcome.UNSENT, "deadline")}
+
+
 def test_what_becomes_due_after_the_deadline_is_reported_too(endpoint: FaultyEndpoint) -> None:
     endpoint.default = ["silent"]
     source, note = _chains(links=3, chains=300)

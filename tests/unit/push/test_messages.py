@@ -42,6 +42,7 @@ def test_a_chunk_survives_the_queue(
         *({"channel": "x" * 16_384}, {"channel": ""}, {"eventId": "x" * 1025}),
         *({"frame": text} for text in ("", "{", "7", "[]", '{"type":"', '{"a":NaN}', '{"a":"\ud800"}')),
         *({"sentAt": -1}, {"sentAt": 10**30}, {"sequence": -1}, {"subscribers": {"x" * 2000: 7}}),
+        *({"sentAt": 2**53}, {"sequence": 2**53}),  # JSON's readers would round it
         *({"excused": value} for value in ("1", None, True, -1, MAX_EXCUSED + 1)),
         *({"subscribers": ["c1"]}, {"subscribers": {"c1": None}}, {"subscribers": {"c1": True}}),
     ],

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import random
 from collections.abc import Sequence
@@ -425,6 +426,18 @@ def test_an_own_id_is_remembered_for_five_minutes(worker: Worker, clock: Clock) 
     assert worker.places(later) == [("id-2", 2)]
 
 
+def test_a_redelivered_event_of_a_clock_that_is_ahead_keeps_its_number(
+    dynamodb: Any, worker: Worker, clock: Clock
+) -> None:
+    """It was stored long before the time that it names: the queue knows when it came."""
+    ahead = dataclasses.replace(event(1, seconds=3600), sent_at=round(NOW * 1000))
+    worker.append(ahead)
+    for number in range(2, 6):
+        clock.now += 30
+        worker.append(event(number))
+    assert Worker(dynamodb).places(ahead) == [("id-1", 1)]
+
+
 def unstored(*events: Event) -> Any:
     return NoHistory(TABLE_NAME).append(events)
 
@@ -437,6 +450,17 @@ def test_switching_storing_off_and_on_again_begins_another_life(dynamodb: Any, w
     assert (update.sequence, b"cursor" in update.frame) == (0, False)
     assert worker.places(event(3)) == [("id-3", 1)], "a warm worker meets the seal"
     assert worker.tail().life.epoch != before.life.epoch
+
+
+def test_a_seal_is_kept_longer_than_the_updates_of_its_life_and_not_for_ever(
+    dynamodb: Any, worker: Worker
+) -> None:
+    """Rule 4: while any update of a life is there, so is the seal that says that the life is over."""
+    worker.append(event(1))
+    run(unstored(event(2)), one_by_one(dynamodb))
+    update, seal = (item for item in scan(dynamodb) if item["sk"]["S"].startswith(keys.LOG))
+    hours = [(int(item["ttl"]["N"]) - int(item["lifeEnds"]["N"])) / 3600 for item in (update, seal)]
+    assert hours == [1, 2]
 
 
 def test_a_life_without_updates_is_sealed_as_well(dynamodb: Any, worker: Worker) -> None:
