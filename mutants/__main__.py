@@ -6,26 +6,20 @@ make mutants ARGS="--row stolen"     the rows whose threat has this text
 """
 
 import argparse
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from mutants import copied_tree
 from mutants.defences import DEFENCES
 from mutants.mutant import Mutant
 from mutants.security_table import Row, rows
 
-ROOT = Path(__file__).resolve().parent.parent
 OUTCOMES = {0: "GREEN", 1: "red"}
 """pytest's exit codes: all tests passed, some failed. Any other code is no answer."""
 
 NO_ANSWER = "no answer"
-
-LINKED = (".venv", "node_modules", "build")
-"""Folders that are made, not written. Copies share them."""
 
 
 def main() -> int:
@@ -41,7 +35,7 @@ def main() -> int:
     ]
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        _copy_to(copy)
+        copied_tree.copy_to(copy)
         _see_green(copy, sorted({(mutant.test, mutant.only) for mutant in wanted}))
         outcomes = {mutant: _run(copy, mutant) for mutant in wanted}
     return _report(chosen, outcomes)
@@ -56,33 +50,9 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _copy_to(folder: Path) -> None:
-    """Copy the files that git knows; link what is made of them."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
-    for name in filter(None, listed.stdout.split("\0")):
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / name).exists():
-            shutil.copy2(ROOT / name, target)
-    for name in LINKED:
-        if (ROOT / name).exists():
-            (folder / name).symlink_to((ROOT / name).resolve())
-
-
 def _pytest(folder: Path, test: str, only: str) -> str:
     """Return what a test says: red, GREEN, or no answer, such as for a module that can't be imported."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", test, "-k", only],
-        cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": f"{folder}{os.pathsep}{folder / 'lambdas'}",
-            "PYTHONDONTWRITEBYTECODE": "1",  # a mutant is written within a second of the last one
-        },
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    done = copied_tree.pytest(folder, test, "-k", only)
     outcome = OUTCOMES.get(done.returncode, NO_ANSWER)
     return NO_ANSWER if outcome == "red" and "\nFAILED " not in done.stdout else outcome
 
