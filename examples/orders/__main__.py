@@ -15,11 +15,8 @@ from operations import deployment
 from operations.minting import MintingError, TokenSigner
 
 HERE = Path(__file__).resolve().parent
-FOLDERS = {
-    "/entity-push/": HERE.parents[1] / "clients" / "javascript" / "src",
-    "/react/": HERE / "react" / "dist",
-    "/": HERE / "page",
-}
+CLIENT = HERE.parents[1] / "clients" / "javascript" / "src"
+REACT = HERE / "react" / "dist"
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css"}
 
 
@@ -29,11 +26,12 @@ class Handler(BaseHTTPRequestHandler):
     Args:
         shop: the shop.
         config: what the pages are told.
+        folders: where files are, by the beginning of their paths; the shortest one is last.
         rest: what the server gives.
     """
 
-    def __init__(self, shop: Shop, config: dict[str, str], *rest: Any):
-        self._shop, self._config = shop, config
+    def __init__(self, shop: Shop, config: dict[str, str], folders: dict[str, Path], *rest: Any):
+        self._shop, self._config, self._folders = shop, config, folders
         super().__init__(*rest)
 
     def do_GET(self) -> None:
@@ -60,8 +58,8 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"There is no such order.\n")
 
     def _answer_file(self, path: str) -> None:
-        beginning = next((one for one in FOLDERS if path.startswith(one)), "/")
-        folder = FOLDERS[beginning].resolve()
+        beginning = next((one for one in self._folders if path.startswith(one)), "/")
+        folder = self._folders[beginning].resolve()
         file = (folder / (path.removeprefix(beginning) or "index.html")).resolve()
         if not file.is_relative_to(folder) or not file.is_file():
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"There is no such page.\n")
@@ -83,13 +81,19 @@ class Handler(BaseHTTPRequestHandler):
         """Log nothing: the terminal is for what the reader is to do."""
 
 
-def serve(found: deployment.Deployment, port: int) -> ThreadingHTTPServer:
-    """Return a server of the shop on 127.0.0.1; it serves once it is told to."""
+def serve(found: deployment.Deployment, port: int, react: Path = REACT) -> ThreadingHTTPServer:
+    """Return a server of the shop on 127.0.0.1; it serves once it is told to.
+
+    Args:
+        found: the deployment.
+        port: the port; 0 takes any free one.
+        react: the folder with the React page, as it was built.
+    """
     signer = TokenSigner.of(found.outputs, found.client("secretsmanager"))
     shop = Shop(found.client("events"), found.outputs["EventBusName"], signer)
-    return ThreadingHTTPServer(
-        ("127.0.0.1", port), partial(Handler, shop, {"url": found.outputs["WebSocketUrl"]})
-    )
+    config = {"url": found.outputs["WebSocketUrl"]}
+    folders = {"/entity-push/": CLIENT, "/react/": react, "/": HERE / "page"}
+    return ThreadingHTTPServer(("127.0.0.1", port), partial(Handler, shop, config, folders))
 
 
 @deployment.command("orders", "AWS refused: {}", sentences=[MintingError])

@@ -1,5 +1,6 @@
 """A tab of a browser: its page, its network, and whether it is seen."""
 
+import base64
 from typing import Any, Literal
 
 from tests.browser.chromium import Chromium
@@ -69,6 +70,33 @@ class Tab:
             downloadThroughput=-1,
             uploadThroughput=-1,
         )
+
+    def look(self, scheme: Literal["light", "dark"], width: int, height: int) -> None:
+        """Show the page light or dark, on a screen of some size."""
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 500,
+        )
+
+    def picture(self) -> bytes:
+        """Return the whole page as a PNG."""
+        picture = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        return base64.b64decode(picture["data"])
+
+    def type(self, text: str) -> None:
+        """Type a text where the focus is."""
+        self.call("Input.insertText", text=text)
+
+    def press(self, key: Literal["Enter"]) -> None:
+        """Press and release a key."""
+        for event in ("keyDown", "keyUp"):
+            self.call(
+                "Input.dispatchKeyEvent", type=event, key=key, code=key, text="\r", windowsVirtualKeyCode=13
+            )
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression in the page.

@@ -1,22 +1,19 @@
 """The React hooks in strict mode, in a browser."""
 
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlencode
 
-from tests.browser.site import ROOT, Site
+from tests.browser.bundles import bundle
+from tests.browser.site import Site
 from tests.browser.tab import Tab
 from tests.e2e.conftest import App, eventually
-
-MODULES = ROOT / "clients/javascript/node_modules"
 
 
 def test_in_strict_mode_a_component_is_mounted_twice_and_subscribes_once(
     app: App, site: Site, open_tab: Callable[[str], Tab]
 ) -> None:
-    site.bundles["/board.js"] = _bundle(Path(__file__).parent / "pages/board.jsx")
+    site.bundles["/board.js"] = bundle(Path(__file__).parent / "pages/board.jsx")
     tab = open_tab(f"{site.url}/pages/board.html?{urlencode({'url': app.outputs.web_socket_url})}")
     eventually(lambda: tab.evaluate("window.show !== undefined"))
     tab.evaluate("show(['react/1'])")
@@ -39,16 +36,3 @@ def test_in_strict_mode_a_component_is_mounted_twice_and_subscribes_once(
 def _until_shown(tab: Tab, texts: list[str]) -> None:
     script = "[...document.querySelectorAll('p')].map((p) => p.textContent.trim())"
     eventually(lambda: tab.evaluate(script) == texts)
-
-
-def _bundle(program: Path) -> bytes:
-    """Return a program with all that it imports. React mounts twice in its development build only."""
-    return subprocess.run(
-        [
-            *(MODULES / ".bin/esbuild", program, "--bundle", "--format=esm", "--jsx=automatic"),
-            '--define:process.env.NODE_ENV="development"',
-        ],
-        env={**os.environ, "NODE_PATH": str(MODULES)},
-        check=True,
-        capture_output=True,
-    ).stdout
