@@ -1,6 +1,7 @@
 """Keeping a connection: tokens, pauses, rotation, life signs, and the end at any moment."""
 
 import asyncio
+import json
 
 import entity_push_client as ep
 import pytest
@@ -284,7 +285,19 @@ def test_after_a_sleep_of_hours_the_connection_is_tried_at_once(run: Run) -> Non
     run(play)
 
 
-@pytest.mark.parametrize("garbage", ["no JSON", {"type": "Entity Updated"}, {**update(5), "cursor": 5}])
+def test_white_space_around_a_frame_is_as_nothing(run: Run) -> None:
+    async def play(stage: Stage) -> None:
+        order = await stage.live()
+        await stage.send(f"\n {json.dumps(update(5))} \n")
+        assert await taken(order) == ["e.5"]
+
+    run(play)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    ["no JSON", '{"type":"pong"} and more', {"type": "Entity Updated"}, {**update(5), "cursor": 5}],
+)
 def test_a_garbled_frame_ends_the_connection_and_nothing_is_lost(run: Run, garbage: object) -> None:
     async def play(stage: Stage) -> None:
         order = await stage.live()
