@@ -1,11 +1,17 @@
 """A recovery storm: all clients are cut at once while updates go on. When is everybody whole again?
 
-    python -m benchmarks.recovery [--clients 1000] [--entities 20] [--updates-per-second 20]
+    python -m benchmarks.recovery [--clients 1000] [--entities 100] [--updates-per-second 2]
 
 Without `--clients`, there is only the simulation. With it, clients of the Python library follow one entity
 each on the local AWS, through a proxy that resets all connections at once. A client is whole when it is
 subscribed again and has shown the newest update, as an observer that was not cut knows it. The baseline is
-connecting alone: as many bare WebSockets, opened by the same rule for pauses, with nothing to subscribe to.
+connecting alone: as many bare WebSockets are cut at once, too. They come back by the same rule for pauses,
+and have nothing to catch up with. They are raw sockets, since the library is what is measured.
+
+The proxy refuses connections above a quota with 429, as API Gateway does; 10 per second is what the local AWS
+can do on two cores. Without it, handshakes would queue up there, which they do on no AWS.
+
+Each client is a user of its own: the deployment refuses a user's 51st connection (`connectionsPerUser`).
 
 The simulation has 100,000 clients with the library's own pauses, and API Gateway's quota of 500 new
 connections per second (https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html). Its
@@ -19,9 +25,10 @@ import heapq
 import json
 import random
 import time
+from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
 
-from entity_push_client import Backoff, EntityPush, Reset, Update
+from entity_push_client import Backoff, EntityPush, Reset, SubscriptionState, Update
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
@@ -32,12 +39,19 @@ from operations.minting import TokenSigner
 from testbed.faulty_proxy import Fate, Fault, FaultyProxy
 
 CONNECTS_PER_SECOND = 500.0
-HANDSHAKE_SECONDS = 0.2
+SIMULATED_HANDSHAKE_SECONDS = 0.2
 ANSWER_SECONDS = 0.2
 AT_ONCE = 25
 """Clients that are started at once at first: the storm comes later."""
 
-GIVE_UP_SECONDS = 300.0
+HANDSHAKE_SECONDS = 30.0
+"""How long a handshake may take, here and in the library."""
+
+QUIET_SECONDS = 5.0
+LOOK_SECONDS = 0.25
+
+GIVE_UP_SECONDS = 600.0
+PROGRESS_SECONDS = 5.0
 
 
 class Follower:
@@ -46,21 +60,18 @@ class Follower:
     Attributes:
         number: the last update shown; 0 before the first.
         faults: updates that left a hole, came twice, or needed a reset after the first.
+        taken: how many updates were shown.
+        subscribed: on how many connections the server has answered.
     """
 
     def __init__(self, url: str, token: str, entity_id: str):
-        self.entity_id, self.number, self.faults = entity_id, 0, 0
+        self.entity_id, self.number = entity_id, 0
+        self.faults = self.taken = self.subscribed = 0
         self._push = EntityPush(url, token=lambda _failure: _answer(token))
-        self._subscription = self._push.subscribe(entity_id)
+        self._subscription = self._push.subscribe(entity_id, on_state=self._turned)
 
-    @property
-    def is_subscribed(self) -> bool:
-        """Whether the server has answered on the present connection."""
-        return self._subscription.state.name == "subscribed"
-
-    async def ready(self) -> None:
-        """Wait for the first answer."""
-        await self._subscription.ready()
+    def _turned(self, state: SubscriptionState) -> None:
+        self.subscribed += state.name == "subscribed"
 
     async def follow(self) -> None:
         """Take what is shown, for ever."""
@@ -74,6 +85,7 @@ class Follower:
                 case Update():
                     self.faults += change.sequence != self.number + 1
                     self.number = change.sequence or 0
+                    self.taken += 1
 
     async def close(self) -> None:
         """Close the client."""
@@ -84,6 +96,58 @@ async def _answer(token: str) -> str:
     return token
 
 
+class Quota:
+    """Admits so many new connections per second, in bursts of a second, as API Gateway does.
+
+    Args:
+        per_second: the quota.
+        now: tells the time, in seconds.
+    """
+
+    def __init__(self, per_second: float, now: Callable[[], float]):
+        self._per_second, self._now = per_second, now
+        self._free, self._before = per_second, now()
+
+    def admits(self) -> bool:
+        """Tell whether a connection may be opened now, and count it if so."""
+        now = self._now()
+        self._free = min(self._per_second, self._free + (now - self._before) * self._per_second)
+        self._before = now
+        if self._free < 1:
+            return False
+        self._free -= 1
+        return True
+
+
+class Bare:
+    """A WebSocket without a library, which connects by the library's rule for pauses.
+
+    Attributes:
+        opened: how often it was connected.
+    """
+
+    def __init__(self, url: str, token: str):
+        self._url, self._headers = url, {"Authorization": f"Bearer {token}"}
+        self.opened = 0
+
+    async def keep(self) -> None:
+        """Keep a connection, for ever."""
+        backoff, attempt = Backoff(), 0
+        while True:
+            await asyncio.sleep(backoff.pause(attempt, random.random) if attempt else 0)
+            attempt += 1
+            with contextlib.suppress(OSError, TimeoutError, WebSocketException):
+                async with connect(
+                    self._url,
+                    additional_headers=self._headers,
+                    proxy=None,
+                    open_timeout=HANDSHAKE_SECONDS,
+                    ping_interval=None,
+                ) as socket:
+                    self.opened, attempt = self.opened + 1, 1
+                    await socket.wait_closed()
+
+
 class Storm:
     """The clients of one run.
 
@@ -92,74 +156,96 @@ class Storm:
         outputs: the deployment's.
         clients: how many.
         entities: how many different ones they follow.
+        quota: admits new connections after a cut.
     """
 
-    def __init__(self, aws: LocalAws, outputs: Outputs, clients: int, entities: int):
+    def __init__(self, aws: LocalAws, outputs: Outputs, clients: int, entities: int, quota: Quota):
+        self._quota, self._has_quota = quota, False
         self._aws, self._outputs, self._count = aws, outputs, clients
         self._entities = [f"storm/{number}" for number in range(entities)]
-        signer = TokenSigner.of(outputs.stack, aws.client("secretsmanager"))
-        self._heads: dict[str, int] = {}
-        self._token = signer.token("storm", subscribe=["storm/*"], seconds=3600)
+        self._signer = TokenSigner.of(outputs.stack, aws.client("secretsmanager"))
+
+    def _token(self, name: str) -> str:
+        """Return a token of a user of its own."""
+        return self._signer.token(name, subscribe=["storm/*"], seconds=3600)
 
     async def measure(self, per_second: float) -> tuple[float, float, int]:
         """Return the seconds until all are whole, those of connecting alone, and the faults."""
         parts = urlsplit(self._outputs.web_socket_url)
         assert parts.hostname is not None
         assert parts.port is not None
-        async with FaultyProxy(parts.hostname, parts.port, fates=lambda: Fate(Fault.NONE, 3600)) as proxy:
+        async with FaultyProxy(
+            parts.hostname,
+            parts.port,
+            fates=lambda: Fate(Fault.NONE, 3600),
+            admits=lambda: not self._has_quota or self._quota.admits(),
+        ) as proxy:
             url = urlunsplit(parts._replace(netloc=f"127.0.0.1:{proxy.port}"))
             alone = await self._connect_alone(url, proxy)
             whole, faults = await self._recover(url, proxy, per_second)
         return whole, alone, faults
 
+    def _cut(self, proxy: FaultyProxy) -> float:
+        """Cut all connections; return the time of it."""
+        self._has_quota = True
+        print(f"  {proxy.reset_all():,} connections are cut", flush=True)
+        return time.monotonic()
+
     async def _connect_alone(self, url: str, proxy: FaultyProxy) -> float:
-        backoff, began = Backoff(), time.monotonic()
-
-        async def open_one() -> None:
-            for attempt in range(1, 1000):
-                await asyncio.sleep(backoff.pause(attempt, random.random))
-                with contextlib.suppress(OSError, TimeoutError, WebSocketException):
-                    bearer = {"Authorization": f"Bearer {self._token}"}
-                    await connect(url, additional_headers=bearer, proxy=None, open_timeout=60)
-                    return
-
-        await asyncio.gather(*(open_one() for _ in range(self._count)))
+        bare = [Bare(url, self._token(f"bare-{number}")) for number in range(self._count)]
+        keeping = []
+        for start in range(0, len(bare), AT_ONCE):
+            some = bare[start : start + AT_ONCE]
+            keeping += [asyncio.create_task(one.keep()) for one in some]
+            await _until(lambda: sum(one.opened for one in bare), len(keeping), "are connected")
+        print(f"  {len(bare):,} bare WebSockets are connected", flush=True)
+        await asyncio.sleep(QUIET_SECONDS)
+        began = self._cut(proxy)
+        await _until(lambda: sum(one.opened > 1 for one in bare), len(bare), "are connected again")
         took = time.monotonic() - began
+        self._has_quota = False
+        for task in keeping:
+            task.cancel()
         proxy.reset_all()
+        await asyncio.gather(*keeping, return_exceptions=True)
+        await asyncio.sleep(QUIET_SECONDS)
         return took
 
     async def _recover(self, url: str, proxy: FaultyProxy, per_second: float) -> tuple[float, int]:
         names = self._entities
-        observers = [Follower(self._outputs.web_socket_url, self._token, name) for name in names]
-        clients = [Follower(url, self._token, names[number % len(names)]) for number in range(self._count)]
+        observers = [Follower(self._outputs.web_socket_url, self._token(name), name) for name in names]
+        clients = [
+            Follower(url, self._token(f"client-{number}"), names[number % len(names)])
+            for number in range(self._count)
+        ]
         everybody = [*observers, *clients]
-        following = [asyncio.create_task(one.follow()) for one in everybody]
+        following = []
         for start in range(0, len(everybody), AT_ONCE):
-            await asyncio.gather(*(one.ready() for one in everybody[start : start + AT_ONCE]))
-        print(f"  {len(clients):,} clients are connected", flush=True)
+            some = everybody[start : start + AT_ONCE]
+            following += [asyncio.create_task(one.follow()) for one in some]
+            await _until(lambda: sum(one.subscribed for one in everybody), len(following), "are subscribed")
+        print(f"  {len(clients):,} clients are subscribed", flush=True)
         putting = asyncio.create_task(self._put(per_second))
-        await asyncio.sleep(5)
-        cut = time.monotonic()
-        print(f"  {proxy.reset_all():,} connections are cut", flush=True)
-        await asyncio.sleep(0.5)
-        while not self._are_whole(clients):
-            if time.monotonic() > cut + GIVE_UP_SECONDS:
-                missing = sum(not one.is_subscribed for one in clients)
-                raise TimeoutError(f"{missing} clients are not subscribed after {GIVE_UP_SECONDS:.0f} s")
-            heads = {one.entity_id: one.number for one in observers}
-            await asyncio.sleep(1)
-            self._heads = heads
-        whole = time.monotonic() - cut
-        for task in (putting, *following):
+        await asyncio.sleep(QUIET_SECONDS)
+        cut = self._cut(proxy)
+        heads: dict[str, int] = {}
+
+        def whole() -> int:
+            """Return how many have what the observers had at the last look."""
+            count = sum(one.subscribed > 1 and one.number >= heads.get(one.entity_id, 0) for one in clients)
+            heads.update({one.entity_id: one.number for one in observers})
+            return count
+
+        whole()
+        await asyncio.sleep(LOOK_SECONDS)
+        await _until(whole, len(clients), "are whole")
+        took = time.monotonic() - cut
+        putting.cancel()
+        print(f"  {sum(one.taken for one in clients):,} updates were shown", flush=True)
+        for task in following:
             task.cancel()
         await asyncio.gather(putting, *following, *(one.close() for one in everybody), return_exceptions=True)
-        return whole, sum(one.faults for one in everybody)
-
-    def _are_whole(self, clients: list[Follower]) -> bool:
-        """Tell whether all have what the observers had a second ago."""
-        return bool(self._heads) and all(
-            one.is_subscribed and one.number >= self._heads[one.entity_id] for one in clients
-        )
+        return took, sum(one.faults for one in everybody)
 
     async def _put(self, per_second: float) -> None:
         events = self._aws.client("events")
@@ -171,21 +257,36 @@ class Storm:
             await asyncio.to_thread(events.put_events, Entries=[entry])
 
 
+async def _until(count: Callable[[], int], wanted: int, words: str) -> None:
+    """Wait until a count is reached; print it now and then.
+
+    Raises:
+        TimeoutError: it took too long.
+    """
+    began = told = time.monotonic()
+    while (found := count()) < wanted:
+        now = time.monotonic()
+        if now > began + GIVE_UP_SECONDS:
+            raise TimeoutError(f"only {found} of {wanted} {words} after {GIVE_UP_SECONDS:.0f} s")
+        if now > told + PROGRESS_SECONDS:
+            told = now
+            print(f"  {now - began:5.0f} s  {found:,} of {wanted:,} {words}", flush=True)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
 def simulate(clients: int, *, seed: int = 1) -> float:
     """Return the seconds until all are whole, of which API Gateway takes 500 new ones per second."""
     chance, backoff = random.Random(seed), Backoff()
     coming = [(backoff.pause(1, chance.random), 1) for _ in range(clients)]
     heapq.heapify(coming)
-    tokens, before, last = CONNECTS_PER_SECOND, 0.0, 0.0
+    now, last = 0.0, 0.0
+    quota = Quota(CONNECTS_PER_SECOND, lambda: now)
     while coming:
         now, attempt = heapq.heappop(coming)
-        tokens = min(CONNECTS_PER_SECOND, tokens + (now - before) * CONNECTS_PER_SECOND)
-        before = now
-        if tokens >= 1:
-            tokens -= 1
-            last = max(last, now + HANDSHAKE_SECONDS + ANSWER_SECONDS)
+        if quota.admits():
+            last = max(last, now + SIMULATED_HANDSHAKE_SECONDS + ANSWER_SECONDS)
         else:
-            again = now + HANDSHAKE_SECONDS + backoff.pause(attempt + 1, chance.random)
+            again = now + SIMULATED_HANDSHAKE_SECONDS + backoff.pause(attempt + 1, chance.random)
             heapq.heappush(coming, (again, attempt + 1))
     return last
 
@@ -195,8 +296,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="All clients are cut at once, on the local AWS.")
     add = parser.add_argument
     add("--clients", type=int, default=0, help="cut so many on the local AWS, too; it takes minutes")
-    add("--entities", type=int, default=20, help="(default: %(default)s)")
-    add("--updates-per-second", type=float, default=20, help="(default: %(default)s)")
+    add("--entities", type=int, default=100, help="(default: %(default)s)")
+    add("--updates-per-second", type=float, default=2, help="(default: %(default)s)")
+    add("--connects-per-second", type=float, default=10, help="the quota here (default: %(default)s)")
     options = parser.parse_args()
     entries = []
     for clients in (10_000, 100_000):
@@ -207,10 +309,14 @@ def main() -> None:
     if not options.clients:
         report.write(entries)
         return
+    quota = Quota(options.connects_per_second, time.monotonic)
     with LocalAws(port=0) as aws:
-        storm = Storm(aws, deploy(aws), options.clients, options.entities)
+        storm = Storm(aws, deploy(aws), options.clients, options.entities, quota)
         whole, alone, faults = asyncio.run(storm.measure(options.updates_per_second))
     print(f"{options.clients:,} clients: whole after {whole:.1f} s; connecting alone {alone:.1f} s")
+    print(
+        f"ratio {whole / alone:.2f}; the quota allows {options.clients / options.connects_per_second:.0f} s"
+    )
     print(f"lost, twice, or reset: {faults}")
     entries.append(report.entry(f"recovery: {options.clients} clients on the local AWS", whole, "s", alone))
     entries.append(report.entry("recovery: updates lost or shown twice", faults, "updates"))

@@ -21,6 +21,8 @@ CHUNK_BYTES = 64 * 1024
 NO_LINGER = struct.pack("ii", 1, 0)
 """Closing a socket with this option sends RST instead of FIN."""
 
+TOO_MANY = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
 
 class Fault(enum.Enum):
     """What happens to a connection."""
@@ -67,17 +69,30 @@ class BadDay:
         return Fate(self._left.pop(), self._chance.uniform(0.1, self._longest))
 
 
+def _admit() -> bool:
+    return True
+
+
 class FaultyProxy:
     """Passes connections on to one address, each with a fate of its own.
+
+    Args:
+        host: the address.
+        port: the address's port.
+        fates: returns the fate of a new connection.
+        admits: tells whether a new connection may pass. One that may not is answered with 429, as API Gateway
+            answers above its quota of new connections.
 
     Attributes:
         port: the port on 127.0.0.1 that it listens on.
         happened: how often each fault has happened.
     """
 
-    def __init__(self, host: str, port: int, *, fates: Callable[[], Fate]):
+    def __init__(
+        self, host: str, port: int, *, fates: Callable[[], Fate], admits: Callable[[], bool] = _admit
+    ):
         self.port, self.happened = 0, Counter[Fault]()
-        self._target, self._fates = (host, port), fates
+        self._target, self._fates, self._admits = (host, port), fates, admits
         self._passing: set[_Passing] = set()
         self._empty = asyncio.Event()
 
@@ -106,6 +121,13 @@ class FaultyProxy:
         return len(passing)
 
     async def _accept(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        if not self._admits():
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await client.readuntil(b"\r\n\r\n")
+                to_client.write(TOO_MANY)
+                await to_client.drain()
+            to_client.close()
+            return
         try:
             server, to_server = await asyncio.open_connection(*self._target)
         except OSError:

@@ -99,3 +99,16 @@ def test_a_bad_day_has_each_fault_before_any_comes_again() -> None:
     assert all(0 < fate.seconds <= 5 for fate in fates)
     network.quiet = True
     assert network().fault is Fault.NONE
+
+
+def test_what_is_not_admitted_is_answered_as_above_a_quota() -> None:
+    async def run() -> bytes:
+        fates = iter(())  # nothing has a fate that does not pass
+        async with FaultyProxy("127.0.0.1", 9, fates=lambda: next(fates), admits=lambda: False) as proxy:
+            reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            answer = await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+            return answer
+
+    assert asyncio.run(run()).startswith(b"HTTP/1.1 429 ")
