@@ -96,7 +96,7 @@ class Subscription(Generic[S, M]):
     async def __anext__(self) -> Change[S, M]:
         queue = self.mailbox.queue
         if queue and self._parse is None and self._pending is None and type(queue[0]) is Update:
-            self._taken = update = cast(Update[M], queue.popleft())
+            self._taken = update = cast("Update[M]", queue.popleft())
             return update
         if self._iterating:
             raise RuntimeError("Another task iterates over this subscription already.")
@@ -114,7 +114,7 @@ class Subscription(Generic[S, M]):
                     self._taken = change
                     if self._parse is not None:
                         self._taken = change.parsed(self._parse)
-                    return cast(Change[S, M], self._taken)
+                    return cast("Change[S, M]", self._taken)
                 self._pending = change
             if self._pending is not None:
                 reset = await self._filled(self._pending)
