@@ -1,9 +1,9 @@
 """A recovery storm: all clients are cut at once while updates go on. When is everybody whole again?
 
-    python -m benchmarks.recovery [--clients 1000] [--entities 100] [--updates-per-second 2]
+    python -m benchmarks.recovery [--clients 500] [--entities 50] [--updates-per-second 2]
 
-Without `--clients`, there is only the simulation. With it, clients of the Python library follow one entity
-each on the local AWS, through a proxy that resets all connections at once. A client is whole when it is
+With `--clients 0`, there is only the simulation. Else clients of the Python library follow one entity each on
+the local AWS, through a proxy that resets all connections at once. A client is whole when it is
 subscribed again and has shown the newest update, as an observer that was not cut knows it. The baseline is
 connecting alone: as many bare WebSockets are cut at once, too. They come back by the same rule for pauses,
 and have nothing to catch up with. They are raw sockets, since the library is what is measured.
@@ -295,8 +295,8 @@ def main() -> None:
     """Measure, print, and add to build/bench.json."""
     parser = argparse.ArgumentParser(description="All clients are cut at once, on the local AWS.")
     add = parser.add_argument
-    add("--clients", type=int, default=0, help="cut so many on the local AWS, too; it takes minutes")
-    add("--entities", type=int, default=100, help="(default: %(default)s)")
+    add("--clients", type=int, default=500, help="cut on the local AWS; 0: none (default: %(default)s)")
+    add("--entities", type=int, default=50, help="(default: %(default)s)")
     add("--updates-per-second", type=float, default=2, help="(default: %(default)s)")
     add("--connects-per-second", type=float, default=10, help="the quota here (default: %(default)s)")
     options = parser.parse_args()
