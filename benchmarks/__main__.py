@@ -15,7 +15,7 @@ NAMES = {
     "authorizer": "what verifying a token costs, cold and warm",
     "client_cpu": "CPU per message of the Python client, against bare websockets",
     "cold_start": "instructions of importing each function, against the release before",
-    "latency": "put-events to frame on the local AWS",
+    "latency": "put-events to the application on the local AWS",
     "load": "put-events to frame at 20, 50 and 80 events/s on the local AWS",
     "order": "frames that step back, of 50 events put at once on the local AWS",
     "recovery": "all clients are cut at once: the time until all are whole",

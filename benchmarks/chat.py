@@ -2,15 +2,14 @@
 
     python -m benchmarks.chat [--clients 200] [--lines 100] [--rate 2]
 
-The clients behave like people with `wscat -s websocket -s <token>`. Each client is a user of its own. The
-clients send lines with `onMessage`, together at a steady rate. Everyone's channel brings each line to all.
-The time is from sending a line to each of its frames, over all pairs of a line and a client. The emulator and
-the 200 clients share this machine, so the times show the app's queueing rather than the speed of AWS.
+Each client is the published Python client, and a user of its own. The clients publish lines to everyone,
+together at a steady rate, and each follows everyone's channel. The time is from publishing a line to each
+client's `async for`, over all pairs of a line and a client: what an application sees. The emulator and the
+clients share this machine, so the times show the app's queueing rather than the speed of AWS.
 """
 
 import argparse
 import asyncio
-import json
 import random
 import statistics
 import sys
@@ -19,7 +18,7 @@ from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from websockets.asyncio.client import ClientConnection, connect
+from entity_push_client import Channel, EntityPush, EntityPushError, Subscription, Update
 
 from benchmarks import report
 from local.aws import LocalAws
@@ -30,21 +29,21 @@ AT_ONCE = 20
 """Connections that are opened at the same time."""
 
 QUIET_SECONDS = 60.0
-"""The longest wait for frames after the last line."""
+"""The longest wait for updates after the last line."""
 
 LINGER_SECONDS = 3.0
-"""The time of listening for frames that come twice, after all lines are there."""
+"""The time of listening for updates that come twice, after all lines are there."""
 
 
 @dataclass
 class Chat:
-    """A chat's lines and their frames.
+    """A chat's lines, and who was shown them.
 
     Attributes:
-        sent: the time of sending each line, in seconds of `time.perf_counter`, by line.
-        seconds: the seconds from sending a line to each of its frames.
-        received: the number of frames of a line for a client, by client and line.
-        refused: frames that are neither a `Broadcast` nor `published`.
+        sent: the time of publishing each line, in seconds of `time.perf_counter`, by line.
+        seconds: the seconds from publishing a line until each client showed it.
+        received: how often a line was shown to a client, by client and line.
+        refused: what went wrong: lines that were refused, and errors that a client was told of.
     """
 
     sent: dict[int, float] = field(default_factory=dict)
@@ -52,53 +51,63 @@ class Chat:
     received: Counter[tuple[int, int]] = field(default_factory=Counter)
     refused: list[str] = field(default_factory=list)
 
-    async def listen(self, client: int, socket: ClientConnection) -> None:
-        """Note the lines that a client gets."""
-        async for text in socket:
-            frame = json.loads(text)
-            if frame.get("type") == "Broadcast":
-                self.seconds.append(time.perf_counter() - self.sent[frame["message"]])
-                self.received[client, frame["message"]] += 1
-            elif frame.get("type") != "published":
-                self.refused.append(str(text))
+    async def listen(self, client: int, everyone: Subscription[None, int]) -> None:
+        """Note the lines that a client shows."""
+        async for change in everyone:
+            if isinstance(change, Update):
+                self.seconds.append(time.perf_counter() - self.sent[change.message])
+                self.received[client, change.message] += 1
+
+    def told(self, error: EntityPushError) -> None:
+        """Note an error."""
+        self.refused.append(f"{error.code}: {error}")
+
+    async def say(self, client: EntityPush, line: int) -> None:
+        """Publish a line."""
+        self.sent[line] = time.perf_counter()
+        try:
+            await client.publish(Channel.EVERYONE, line)
+        except EntityPushError as error:
+            self.told(error)
 
 
 async def _chat(urls_and_tokens: list[tuple[str, str]], lines: int, rate: float) -> Chat:
     chat, doors = Chat(), asyncio.Semaphore(AT_ONCE)
     async with AsyncExitStack() as stack:
 
-        async def join(url: str, token: str) -> ClientConnection:
+        async def join(number: int, url: str, token: str) -> EntityPush:
             async with doors:
-                bearer = {"Authorization": f"Bearer {token}"}
-                connecting = connect(
-                    url, additional_headers=bearer, proxy=None, open_timeout=60, ping_interval=None
-                )
-                return await stack.enter_async_context(connecting)
 
-        sockets = await asyncio.gather(*(join(*each) for each in urls_and_tokens))
-        print(f"  {len(sockets)} clients are connected", flush=True)
-        listening = [
-            asyncio.create_task(chat.listen(number, socket)) for number, socket in enumerate(sockets)
-        ]
-        await _talk(chat, sockets, lines, rate)
+                async def fetch_token(_failure: object) -> str:
+                    return token
+
+                client = EntityPush(url, token=fetch_token, on_error=chat.told)
+                await stack.enter_async_context(client)
+                everyone = client.subscribe(Channel.EVERYONE)
+                stack.callback(asyncio.create_task(chat.listen(number, everyone)).cancel)
+                await everyone.ready()
+                return client
+
+        joining = (join(number, *each) for number, each in enumerate(urls_and_tokens))
+        clients = await asyncio.gather(*joining)
+        print(f"  {len(clients)} clients are connected", flush=True)
+        await _talk(chat, clients, lines, rate)
         give_up = time.monotonic() + QUIET_SECONDS
-        while len(chat.received) < lines * len(sockets) and time.monotonic() < give_up:
+        while len(chat.received) < lines * len(clients) and time.monotonic() < give_up:
             await asyncio.sleep(0.2)
         await asyncio.sleep(LINGER_SECONDS)
-        for task in listening:
-            task.cancel()
     return chat
 
 
-async def _talk(chat: Chat, sockets: list[ClientConnection], lines: int, rate: float) -> None:
-    """Send lines, each from a client at random, evenly over the time."""
+async def _talk(chat: Chat, clients: list[EntityPush], lines: int, rate: float) -> None:
+    """Publish lines, each by a client at random, evenly over the time."""
     began = time.monotonic()
-    for line in range(lines):
-        await asyncio.sleep(max(0.0, began + line / rate - time.monotonic()))
-        chat.sent[line] = time.perf_counter()
-        await random.choice(sockets).send(json.dumps({"action": "onMessage", "message": line}))
-        if line % max(1, lines // 10) == 0:
-            print(f"  {time.monotonic() - began:5.0f} s  {line} lines sent", flush=True)
+    async with asyncio.TaskGroup() as saying:
+        for line in range(lines):
+            await asyncio.sleep(max(0.0, began + line / rate - time.monotonic()))
+            saying.create_task(chat.say(random.choice(clients), line))
+            if line % max(1, lines // 10) == 0:
+                print(f"  {time.monotonic() - began:5.0f} s  {line} lines sent", flush=True)
 
 
 def _users(aws: LocalAws, outputs: Outputs, clients: int) -> list[tuple[str, str]]:
@@ -114,10 +123,10 @@ def _print(chat: Chat, pairs: int) -> bool:
     twice = sum(count - 1 for count in chat.received.values())
     print(f"lines x clients: {pairs:,}; missing: {missing}; more than once: {twice}")
     if chat.refused:
-        print(f"{len(chat.refused)} answers are errors, such as {chat.refused[0]}")
+        print(f"{len(chat.refused)} errors, such as {chat.refused[0]}")
     if chat.seconds:
         p50, p99 = _percentile(chat.seconds, 50), _percentile(chat.seconds, 99)
-        print(f"from sending a line to a frame of it: p50 {p50:.0f} ms, p99 {p99:.0f} ms")
+        print(f"from publishing a line to its update: p50 {p50:.0f} ms, p99 {p99:.0f} ms")
     return not (missing or twice or chat.refused)
 
 

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from entity_push_client import EntityPush, Subscription, Update
 from websockets.asyncio.client import ClientConnection, connect
 
 from local.aws import ROOT, LocalAws
@@ -65,8 +66,27 @@ class Deployment:
         return numbers
 
     @asynccontextmanager
+    async def application(self, entity_id: str) -> AsyncIterator["Updates"]:
+        """Connect an application with the published client, which follows an entity."""
+        token = self._signer.token("application", subscribe=["*"])
+
+        async def fetch_token(_failure: object) -> str:
+            return token
+
+        async with EntityPush(self._outputs.web_socket_url, token=fetch_token) as push:
+            updates, subscription = Updates(), push.subscribe(entity_id)
+            showing = asyncio.create_task(updates.show(subscription))
+            await subscription.ready()
+            yield updates
+            showing.cancel()
+
+    @asynccontextmanager
     async def clients(self, count: int, entity_ids: Iterable[str]) -> AsyncIterator[list["Client"]]:
-        """Connect clients that are subscribed to entities; each is a user of its own."""
+        """Connect clients that are subscribed to entities; each is a user of its own.
+
+        They are raw sockets: the order in which frames come is part of what is measured, and the code from
+        before the log gives no cursors, which the published client needs.
+        """
         async with AsyncExitStack() as stack:
             clients = []
             for number in range(count):
@@ -85,19 +105,43 @@ class Deployment:
             yield clients
 
 
-class Client:
-    """A client of one deployment.
+class Updates:
+    """The updates of one client.
+
+    Attributes:
+        came_at: the `time.perf_counter()` when the application had each update, by the event's number.
+    """
+
+    def __init__(self) -> None:
+        self.came_at: dict[int, float] = {}
+
+    async def show(self, subscription: Subscription[None, int]) -> None:
+        """Take what a subscription of the published client shows."""
+        async for change in subscription:
+            if isinstance(change, Update):
+                self.came_at[change.message] = time.perf_counter()
+
+    async def wait(self, numbers: Iterable[int]) -> None:
+        """Wait until the updates of events are there."""
+        missing = set(numbers)
+        give_up = time.monotonic() + QUIET_SECONDS
+        while missing := missing - self.came_at.keys():
+            assert time.monotonic() < give_up, f"{len(missing)} updates did not come"
+            await asyncio.sleep(0.001)
+
+
+class Client(Updates):
+    """A client of one deployment with a raw socket.
 
     Attributes:
         frames: the number of each event whose frame came, with the frame's number in its channel, in order of
             their coming.
-        came_at: the `time.perf_counter()` of each event's frame, by the event's number.
     """
 
     def __init__(self, socket: ClientConnection):
+        super().__init__()
         self._socket = socket
         self.frames: list[tuple[int, int]] = []
-        self.came_at: dict[int, float] = {}
 
     async def subscribe(self, entity_id: str) -> None:
         """Subscribe to an entity."""
@@ -114,14 +158,6 @@ class Client:
             frame = json.loads(text)
             self.came_at[frame["message"]] = time.perf_counter()
             self.frames.append((frame["message"], frame.get("sequence", 0)))
-
-    async def wait(self, numbers: Iterable[int]) -> None:
-        """Wait until the frames of events are there."""
-        missing = set(numbers)
-        give_up = time.monotonic() + QUIET_SECONDS
-        while missing := missing - self.came_at.keys():
-            assert time.monotonic() < give_up, f"{len(missing)} frames did not come"
-            await asyncio.sleep(0.001)
 
 
 def before_the_log(aws: LocalAws) -> Deployment:

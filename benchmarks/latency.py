@@ -1,12 +1,16 @@
-"""The time of an update from put-events to the client's frame, warm, on the local AWS.
+"""The time of an update from put-events to the application, warm, on the local AWS.
 
     python -m benchmarks.latency
 
-An update's way is EventBridge, SQS, event source, push function, @connections, WebSocket. All of these are in
-the emulator, so the figures show the time of the app, not of AWS. Two other deployments run beside:
-one that neither numbers nor stores (replayHours=0), and the code from before the log. A turn is an event for
-each, in random order, and each event waits until the one before is settled. So noise meets all of them. What
-storing adds is the median of the turns' differences.
+An update's way is EventBridge, SQS, event source, push function, @connections, WebSocket, and the published
+Python client, up to its `async for`. The services are in the emulator, so the figures show the time of the
+app, not of AWS.
+
+Two other deployments run beside: one that neither numbers nor stores (replayHours=0), and the code from
+before the log. That one gives no cursors, which the client needs, so a raw socket listens there.
+
+A turn is an event for each, in random order, and each event waits until the one before is settled. So noise
+meets all of them. What storing adds is the median of the turns' differences.
 """
 
 import asyncio
@@ -16,7 +20,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from benchmarks import report
-from benchmarks.deployments import Client, Deployment, before_the_log, percentile
+from benchmarks.deployments import Deployment, Updates, before_the_log, percentile
 from local.aws import LocalAws
 from testbed import release
 
@@ -28,17 +32,19 @@ SETTLED_SECONDS = 0.1
 """How long a worker is busy after its last frame, at most."""
 
 
-async def measure(deployments: Sequence[Deployment]) -> list[list[float]]:
-    """Return the milliseconds of each deployment's events, turn by turn."""
+async def measure(deployments: Sequence[Deployment], before: Deployment) -> list[list[float]]:
+    """Return the milliseconds of each deployment's events, turn by turn; the one from before comes last."""
     async with AsyncExitStack() as stack:
-        ways: list[tuple[Deployment, Client]] = []
-        for deployment in deployments:
-            (client,) = await stack.enter_async_context(deployment.clients(1, ["bench"]))
-            ways.append((deployment, client))
+        ways: list[tuple[Deployment, Updates]] = [
+            (deployment, await stack.enter_async_context(deployment.application("bench")))
+            for deployment in deployments
+        ]
+        (client,) = await stack.enter_async_context(before.clients(1, ["bench"]))
+        ways.append((before, client))
         return [await _turn(ways) for _ in range(WARM_UP + EVENTS)][WARM_UP:]
 
 
-async def _turn(ways: Sequence[tuple[Deployment, Client]]) -> list[float]:
+async def _turn(ways: Sequence[tuple[Deployment, Updates]]) -> list[float]:
     found = dict.fromkeys(range(len(ways)), 0.0)
     for number in random.sample(range(len(ways)), len(ways)):
         deployment, client = ways[number]
@@ -52,12 +58,8 @@ async def _turn(ways: Sequence[tuple[Deployment, Client]]) -> list[float]:
 def main() -> None:
     """Measure, print, and add to build/bench.json."""
     with LocalAws(port=0) as aws:
-        deployments = [
-            Deployment(aws, "Now"),
-            Deployment(aws, "Plain", {"replayHours": "0"}),
-            before_the_log(aws),
-        ]
-        turns = asyncio.run(measure(deployments))
+        deployments = [Deployment(aws, "Now"), Deployment(aws, "Plain", {"replayHours": "0"})]
+        turns = asyncio.run(measure(deployments, before_the_log(aws)))
     now, plain, before = map(list, zip(*turns, strict=True))
     for name, values in (("numbered and stored", now), ("replayHours=0", plain), ("before the log", before)):
         figures = (f"p{percent} {percentile(values, percent):6.1f} ms" for percent in (50, 99))
