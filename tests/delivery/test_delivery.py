@@ -206,7 +206,7 @@ def test_what_throttling_taught_fades_at_rest(endpoint: FaultyEndpoint) -> None:
 
 
 def test_retries_in_waiting_are_bounded(endpoint: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_run, "_WAITING_RETRIES", 50)
+    monkeypatch.setattr(engine_run, "_MOST_WAITING", 50)
     endpoint.default = ["throttled"]
     drawn = 0
 

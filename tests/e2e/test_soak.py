@@ -4,10 +4,12 @@ import asyncio
 from collections import Counter
 
 from tests.e2e.conftest import App
-from tests.soak.soak import Plan, Soak
+from tests.soak.soak import KILLED, Plan, Soak
 
-PLAN = Plan(seconds=40, clients=2, updates=300, entities=5, longest_until_fault=15, kill_every=None)
-"""Nobody is killed: a `$disconnect` that a killed worker had taken would leave its item to the session."""
+PLAN = Plan(
+    seconds=60, clients=2, updates=400, entities=5, longest_until_fault=15, kill_every=10, kills=KILLED
+)
+"""No worker of `$disconnect` is killed: that would leave items to the other tests of the session."""
 
 
 def test_no_client_misses_an_update_on_a_bad_network(app: App) -> None:
@@ -16,6 +18,7 @@ def test_no_client_misses_an_update_on_a_bad_network(app: App) -> None:
     assert figures.problems == []
     counts = sum(figures.by_language.values(), Counter[str]())
     assert sum(figures.faults.values()) > 2 * PLAN.clients
+    assert figures.killed
     assert counts["connections"] > len(figures.by_language) * PLAN.clients
     assert counts["of them replayed"] > 0
     assert counts["resets after the first"] == 0

@@ -7,7 +7,7 @@ import sys
 from clients.conformance.suite import clients
 from local.aws import LocalAws
 from local.deployment import deploy
-from tests.soak.soak import Plan, Soak
+from tests.soak.soak import PUSH, Plan, Soak
 
 
 def main() -> int:
@@ -36,7 +36,7 @@ def main() -> int:
         options.entities,
         languages=tuple(options.language) if options.language else None,
         kill_every=options.kill_every,
-        kills_push=options.kill_push,
+        kills=(*Plan.kills, PUSH) if options.kill_push else Plan.kills,
         seed=options.seed,
     )
     with LocalAws(port=0) as aws:

@@ -13,7 +13,7 @@ from local.aws import LocalAws
 
 def processes(aws: LocalAws, functions: Sequence[str]) -> list[int]:
     """Return the processes that run functions now, by a part of the functions' names."""
-    listed = subprocess.run(["ps", "-axo", "pid=,command="], check=True, capture_output=True, text=True)
+    listed = subprocess.run(["ps", "-axwwo", "pid=,command="], check=True, capture_output=True, text=True)
     # Each runs a file in a folder of its own, which has the function's name.
     beginning = str(aws.directory / "tmp" / "ministack-lambda-")
     lines = (line.split(None, 1) for line in listed.stdout.splitlines())

@@ -44,9 +44,11 @@ KILLED = (
     "ConnectFunction",
     "AuthorizeFunction",
     "PublishFunction",
-    "DisconnectFunction",
 )
 """Functions whose workers are killed in every soak. What a client asked them for fails at once."""
+
+DISCONNECT = "DisconnectFunction"
+"""What a killed worker of it had taken leaves its connection in the table, until the token ends."""
 
 PUSH = "PushFunction"
 """What a killed worker of it had taken from the queue comes back after `VISIBILITY_SECONDS` only."""
@@ -66,7 +68,7 @@ class Plan:
         languages: which clients; None for all there are.
         longest_until_fault: the most seconds until a connection meets its fault.
         kill_every: seconds between two workers that are killed; None for no killing.
-        kills_push: whether workers of the push function are among them.
+        kills: the functions whose workers are killed.
         seed: of the proxy's faults.
     """
 
@@ -77,7 +79,7 @@ class Plan:
     languages: tuple[str, ...] | None = None
     longest_until_fault: float = 30
     kill_every: float | None = 10
-    kills_push: bool = False
+    kills: tuple[str, ...] = (*KILLED, DISCONNECT)
     seed: int = 1
 
 
@@ -191,7 +193,7 @@ class Soak:
         if self._plan.kill_every is not None:
             killing = kill(
                 self._aws,
-                (*KILLED, PUSH) if self._plan.kills_push else KILLED,
+                self._plan.kills,
                 every=self._plan.kill_every,
                 killed=self.figures.killed,
             )
@@ -240,7 +242,7 @@ class Soak:
         return "Entity Updated", {"entityId": random.choice(self._entities), "message": number}
 
     async def _wait_until_quiet(self) -> None:
-        quiet = QUIET_SECONDS + (2 * VISIBILITY_SECONDS if self._plan.kills_push else 0)
+        quiet = QUIET_SECONDS + (2 * VISIBILITY_SECONDS if PUSH in self._plan.kills else 0)
         began = shown = time.monotonic()
         while time.monotonic() < began + quiet:
             await asyncio.sleep(1)
