@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 
 from entity_push.posting.posts import Outcome, Result
 from entity_push.protocol.events import Update
@@ -10,14 +9,15 @@ from entity_push.push.messages import Chunk
 from entity_push.runtime.telemetry import logger
 
 
-@dataclass(slots=True, eq=False)
 class Delivery:
     """A queue message on its way to connections, with the outcomes of its posts.
 
-    Attributes:
+    Args:
         record_id: the SQS message id.
         chunk: the update and its connections.
         begins: the `time.monotonic()` before which no post begins (`Turns`).
+
+    Attributes:
         delivered: the number of posts that API Gateway took.
         expired: the number of posts that the end of the connection's right to updates came before.
         found_gone: the number of this delivery's own posts that were answered with 410.
@@ -31,20 +31,17 @@ class Delivery:
         refusals: the answers to those posts, counted.
     """
 
-    record_id: str
-    chunk: Chunk
-    begins: float = 0.0
-    delivered: int = 0
-    expired: int = 0
-    found_gone: int = 0
-    began: float = field(default_factory=time.time)
-    gone: list[str] = field(default_factory=list)
-    retry: list[str] = field(default_factory=list)
-    silent: list[str] = field(default_factory=list)
-    unsent: list[str] = field(default_factory=list)
-    last_failure: str | None = None
-    refused: list[str] = field(default_factory=list)
-    refusals: Counter[str] = field(default_factory=Counter)
+    def __init__(self, record_id: str, chunk: Chunk, begins: float = 0.0):
+        self.record_id, self.chunk, self.begins = record_id, chunk, begins
+        self.delivered = self.expired = self.found_gone = 0
+        self.began = time.time()
+        self.gone: list[str] = []
+        self.retry: list[str] = []
+        self.silent: list[str] = []
+        self.unsent: list[str] = []
+        self.last_failure: str | None = None
+        self.refused: list[str] = []
+        self.refusals: Counter[str] = Counter()
 
     @property
     def update(self) -> Update:

@@ -45,8 +45,8 @@ class Turns:
     def begins(self, ahead: Iterable[Ahead]) -> float:
         """Return the time by the clock before which no post may begin; 0 if nobody goes first."""
         through = 0.0
-        for others in ahead:
-            through = max(through, others.at + BEFORE_POSTS_SECONDS) + others.count * self.pace
+        for at, count in ahead:
+            through = max(through, at + BEFORE_POSTS_SECONDS) + count * self.pace
         left = through - self._wall_clock()
         return self._clock() + left if 0 < left <= LONGEST_SECONDS else 0.0
 

@@ -3,7 +3,6 @@
 import itertools
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from entity_push.protocol.events import Event, Identity, OwnId
 from entity_push.table.log import Life, Segment
@@ -18,11 +17,8 @@ MOST_KNOWN_IN_ALL = 100_000
 EVERYTHING = float("-inf")
 
 
-class Ahead(NamedTuple):
-    """A segment whose updates may still be on their way: when it was stored, and how many it has."""
-
-    at: float
-    count: int
+Ahead = tuple[float, int]
+"""A segment whose updates may still be on their way: when it was stored, and how many it has."""
 
 
 class Memory:
@@ -84,7 +80,7 @@ class Memory:
         if self.own_last == self.last:
             return []
         young = itertools.takewhile(lambda segment: segment.at > since, reversed(self._segments))
-        return [Ahead(segment.at, len(segment.updates)) for segment in young][::-1]
+        return [(segment.at, len(segment.updates)) for segment in young][::-1]
 
     def number_of(self, event: Event) -> int | None:
         """Return the number of an event that is in the log; None if it is not known to be."""

@@ -5,7 +5,6 @@ from entity_push.protocol.events import Update
 from entity_push.push.delivery import Delivery
 from entity_push.push.messages import Chunk
 from entity_push.push.turns import BEFORE_POSTS_SECONDS, FIRST_GUESS_SECONDS, LONGEST_SECONDS, Turns
-from entity_push.table.memory import Ahead
 
 NOW = 1_800_000_000.0
 
@@ -43,25 +42,25 @@ def test_with_nobody_ahead_posts_begin_at_once(turns: Turns) -> None:
 
 def test_posts_begin_when_those_ahead_have_ended(turns: Turns) -> None:
     through = BEFORE_POSTS_SECONDS + 5 * FIRST_GUESS_SECONDS
-    assert turns.begins([Ahead(NOW, 5)]) == pytest.approx(100 + through)
-    assert turns.begins([Ahead(NOW - 0.01, 5)]) == pytest.approx(100 + through - 0.01)
-    assert turns.begins([Ahead(NOW - through - 0.001, 5)]) == 0
+    assert turns.begins([(NOW, 5)]) == pytest.approx(100 + through)
+    assert turns.begins([(NOW - 0.01, 5)]) == pytest.approx(100 + through - 0.01)
+    assert turns.begins([(NOW - through - 0.001, 5)]) == 0
 
 
 def test_those_ahead_have_waited_for_each_other(turns: Turns) -> None:
     both = BEFORE_POSTS_SECONDS + 15 * FIRST_GUESS_SECONDS
-    assert turns.begins([Ahead(NOW - 0.01, 10), Ahead(NOW, 5)]) == pytest.approx(100 + both - 0.01)
+    assert turns.begins([(NOW - 0.01, 10), (NOW, 5)]) == pytest.approx(100 + both - 0.01)
 
 
 def test_those_ahead_that_met_nobody_did_not_wait(turns: Turns) -> None:
     through = BEFORE_POSTS_SECONDS + 5 * FIRST_GUESS_SECONDS
-    assert turns.begins([Ahead(NOW - 0.9, 10), Ahead(NOW, 5)]) == pytest.approx(100 + through)
+    assert turns.begins([(NOW - 0.9, 10), (NOW, 5)]) == pytest.approx(100 + through)
 
 
 def test_who_would_wait_for_too_long_does_not_wait(turns: Turns) -> None:
     most = int((LONGEST_SECONDS - BEFORE_POSTS_SECONDS) / FIRST_GUESS_SECONDS)
-    assert turns.begins([Ahead(NOW, most)]) > 0
-    assert turns.begins([Ahead(NOW, most + 1)]) == 0
+    assert turns.begins([(NOW, most)]) > 0
+    assert turns.begins([(NOW, most + 1)]) == 0
 
 
 def test_the_pace_is_what_updates_have_taken(turns: Turns, clock: Clock) -> None:
@@ -71,7 +70,7 @@ def test_the_pace_is_what_updates_have_taken(turns: Turns, clock: Clock) -> None
             clock.passed += 0.004
             note(delivery(number))
     assert turns.pace == pytest.approx(0.004, rel=0.01)
-    assert turns.begins([Ahead(clock.wall(), 10)]) == pytest.approx(
+    assert turns.begins([(clock.wall(), 10)]) == pytest.approx(
         clock() + BEFORE_POSTS_SECONDS + 0.04, rel=1e-5
     )
 

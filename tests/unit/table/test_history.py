@@ -15,7 +15,6 @@ from entity_push.table.calls import Call, MakeCalls, each, one_by_one, run
 from entity_push.table.conflicts import StillConflictingError
 from entity_push.table.history import AHEAD_SECONDS, SEGMENTS_AT_ONCE, Appended, History, Tail
 from entity_push.table.log import MARGIN_SECONDS, MAX_STORED_BYTES, Segment, Stored
-from entity_push.table.memory import Ahead
 from entity_push.table.no_history import NoHistory
 
 from tests.model.log_table import LogTable
@@ -197,8 +196,8 @@ def test_it_tells_what_others_stored_right_before_and_may_still_push(dynamodb: A
     assert one.append(event(1), event(2)).ahead == []
     assert one.append(event(3)).ahead == [], "its own pushes have ended"
     clock.now += 0.1
-    assert other.append(event(4)).ahead == [Ahead(NOW, 2), Ahead(NOW, 1)]
-    assert one.append(event(5)).ahead == [Ahead(NOW, 2), Ahead(NOW, 1), Ahead(NOW + 0.1, 1)]
+    assert other.append(event(4)).ahead == [(NOW, 2), (NOW, 1)]
+    assert one.append(event(5)).ahead == [(NOW, 2), (NOW, 1), (NOW + 0.1, 1)]
     assert one.append(event(6)).ahead == []
     clock.now += AHEAD_SECONDS
     assert other.append(event(7)).ahead == []
