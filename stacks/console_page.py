@@ -77,8 +77,8 @@ class ConsolePage(Construct):
     def _upload(
         self,
         construct_id: str,
-        bucket: s3.IBucket,
-        distribution: cloudfront.IDistribution,
+        bucket: s3.Bucket,
+        distribution: cloudfront.Distribution,
         web_socket_url: str,
     ) -> None:
         cache = [s3_deployment.CacheControl.max_age(CACHE)]

@@ -10,10 +10,10 @@ from local.console import Console
 from local.deployment import deploy
 from tests.browser.chromium import Chromium, find_chromium
 from tests.browser.conftest import NO_CHROMIUM
-from tests.browser.tab import Tab
+from tests.browser.tab import Scheme, Tab
 
 FOLDER = ROOT / "docs" / "how-to"
-PICTURES = {
+PICTURES: dict[str, tuple[Scheme, int, int]] = {
     "console-light.png": ("light", 1280, 900),
     "console-dark.png": ("dark", 1280, 900),
     "console-phone.png": ("light", 390, 844),

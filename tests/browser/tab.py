@@ -6,6 +6,8 @@ from typing import Any, Literal
 from tests.browser.chromium import Chromium
 from tests.browser.wire import Socket, sockets
 
+Scheme = Literal["light", "dark"]
+
 
 class Tab:
     """One tab.
@@ -71,7 +73,7 @@ class Tab:
             uploadThroughput=-1,
         )
 
-    def look(self, scheme: Literal["light", "dark"], width: int, height: int) -> None:
+    def look(self, scheme: Scheme, width: int, height: int) -> None:
         """Show the page light or dark, on a screen of some size."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.call(

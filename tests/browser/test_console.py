@@ -4,12 +4,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from local.console import ENTITY, EVENTS_AT_ONCE, ROOT, Console
-from tests.browser.tab import Tab
+from local.aws import ROOT
+from local.console import ENTITY, EVENTS_AT_ONCE, Console
+from tests.browser.tab import Scheme, Tab
 from tests.e2e.conftest import App, eventually
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-SCREENS = [("light", 1280, 900), ("dark", 1280, 900), ("light", 390, 844), ("dark", 390, 844)]
+SCREENS: list[tuple[Scheme, int, int]] = [
+    ("light", 1280, 900),
+    ("dark", 1280, 900),
+    ("light", 390, 844),
+    ("dark", 390, 844),
+]
 
 ROWS = """
 [...document.querySelectorAll('#subscriptions tbody tr')].map(
@@ -134,7 +140,7 @@ def test_the_end_of_the_token_is_told(app: App, opened: Callable[..., Page]) -> 
 
 @pytest.mark.parametrize(("scheme", "width", "height"), SCREENS)
 def test_axe_finds_nothing(
-    app: App, opened: Callable[..., Page], scheme: str, width: int, height: int
+    app: App, opened: Callable[..., Page], scheme: Scheme, width: int, height: int
 ) -> None:
     page = opened(f"token={app.token()}&subscribe=console/axe")
     page.tab.look(scheme, width, height)

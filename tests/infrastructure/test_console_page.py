@@ -15,8 +15,7 @@ from tests.infrastructure.linters import findings_of_cfn_lint, raise_findings_of
 
 @pytest.fixture(scope="module")
 def hosted() -> dict[str, Any]:
-    found: dict[str, Any] = assertions.Template.from_stack(make_stack({"consolePage": "true"})).to_json()
-    return found
+    return dict(assertions.Template.from_stack(make_stack({"consolePage": "true"})).to_json())
 
 
 def test_it_is_off_by_default(resources: dict[str, Any]) -> None:

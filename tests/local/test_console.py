@@ -37,7 +37,7 @@ class Aws(LocalAws):
     def __init__(self) -> None:
         self.events = Events()
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, **_parameters: Any) -> Any:
         return {"events": self.events, "secretsmanager": Secrets()}[service]
 
 
