@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime
 
 from entity_push.protocol import channels
-from entity_push_client import Channel
-from entity_push_client.names import Name
+
+from tests.reference_client import EVERYONE, FROM_THE_START, USER
 
 USER_ID = "alice"
 """The user of all clients."""
@@ -13,17 +13,17 @@ USER_ID = "alice"
 ENTITIES = ("a/1", "a/2")
 PATTERNS = ("a/*", "*")
 
-NAMES: tuple[Name, ...] = (*ENTITIES, *Channel)
-"""Everything with updates, by the client's names."""
+NAMES = (*ENTITIES, *FROM_THE_START)
+"""Everything with updates, by the reference client's names."""
 
-CHANNELS: dict[Name, str] = {
-    Channel.USER: channels.user_channel(USER_ID),
-    Channel.EVERYONE: channels.EVERYONE,
+CHANNELS = {
+    USER: channels.user_channel(USER_ID),
+    EVERYONE: channels.EVERYONE,
     **{entity_id: channels.entity_channel(entity_id) for entity_id in ENTITIES},
 }
 
 
-def event(number: int, seconds: float, *names: Name) -> str:
+def event(number: int, seconds: float, *names: str) -> str:
     """Return the body of the queue message with an event for a channel, or for several entities.
 
     Args:
@@ -33,9 +33,9 @@ def event(number: int, seconds: float, *names: Name) -> str:
     """
     detail: dict[str, object] = {"message": number}
     match names:
-        case [Channel.USER]:
+        case ["#user"]:
             kind, detail["userId"] = "Send User Push Notification", USER_ID
-        case [Channel.EVERYONE]:
+        case ["#everyone"]:
             kind = "Broadcast"
         case [entity_id]:
             kind, detail["entityId"] = "Entity Updated", entity_id
