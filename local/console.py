@@ -7,15 +7,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from local.aws import ROOT, LocalAws
 from local.deployment import Outputs
+from local.page_server import CLIENT, PageHandler
 from operations.minting import MintingError, TokenSigner
 
-FOLDERS = {"/entity-push/": ROOT / "clients" / "javascript" / "src", "/": ROOT / "console"}
+FOLDERS = {"/entity-push/": CLIENT, "/": ROOT / "console"}
 """Where files come from, by the beginning of their path: the page has the client beside it."""
 
 CONFIG_PATH = "/config.json"
@@ -24,13 +25,6 @@ ENTITY = "myEntityId"
 EVENTS_AT_ONCE = 3
 TOKEN_SECONDS = 3600
 MOST_BODY_BYTES = 10_000
-
-_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
 
 
 class Console:
@@ -100,7 +94,7 @@ def _address(server: Any) -> str:
     return f"http://127.0.0.1:{server.server_port}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(PageHandler):
     """Answers one request.
 
     Args:
@@ -111,26 +105,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def __init__(self, put: Callable[[str], None], config: Mapping[str, str], *rest: Any):
         self._put, self._config = put, config
-        super().__init__(*rest)
+        super().__init__(FOLDERS, *rest)
 
     def do_GET(self) -> None:
         """Answer with a file."""
         path = urlsplit(self.path).path
         if path == CONFIG_PATH:
-            self._answer_json(HTTPStatus.OK, self._config)
-            return
-        beginning = next((one for one in FOLDERS if path.startswith(one)), "/")
-        folder = FOLDERS[beginning]
-        file = (folder / (path.removeprefix(beginning) or "index.html")).resolve()
-        if not file.is_relative_to(folder.resolve()) or not file.is_file() or file.suffix not in _TYPES:
-            self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"There is no such page.\n")
-            return
-        self._answer(HTTPStatus.OK, _TYPES[file.suffix], file.read_bytes())
+            self.answer_json(self._config)
+        else:
+            self.answer_file(path)
 
     def do_POST(self) -> None:
         """Put three events. Another page in the same browser can't, whatever name it has for this machine."""
         if self.path != EVENTS_PATH or self.headers["Origin"] != _address(self.server):
-            self._answer_json(HTTPStatus.FORBIDDEN, {"error": "only the console may put events here"})
+            self.answer_json({"error": "only the console may put events here"}, HTTPStatus.FORBIDDEN)
             return
         try:
             length = int(self.headers["Content-Length"])
@@ -138,21 +126,6 @@ class _Handler(BaseHTTPRequestHandler):
                 raise ValueError(f"a body has at most {MOST_BODY_BYTES} bytes")
             self._put(json.loads(self.rfile.read(length))["entityId"])
         except Exception as error:
-            self._answer_json(HTTPStatus.BAD_REQUEST, {"error": f"{type(error).__name__}: {error}"})
+            self.answer_json({"error": f"{type(error).__name__}: {error}"}, HTTPStatus.BAD_REQUEST)
         else:
-            self._answer_json(HTTPStatus.OK, {"put": EVENTS_AT_ONCE})
-
-    def _answer_json(self, status: HTTPStatus, content: Mapping[str, Any]) -> None:
-        self._answer(status, "application/json", json.dumps(dict(content)).encode())
-
-    def _answer(self, status: HTTPStatus, content_type: str, content: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_what: Any) -> None:
-        """Log nothing: the terminal is for what the reader is to do."""
+            self.answer_json({"put": EVENTS_AT_ONCE})

@@ -1,84 +1,59 @@
 """The shop's backend and its pages: `python -m examples.orders`, beside `make local`."""
 
 import argparse
-import json
 import sys
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from examples.orders.shop import Shop, UnknownOrderError
+from local.page_server import CLIENT, PageHandler
 from operations import deployment
 from operations.minting import MintingError, TokenSigner
 
 HERE = Path(__file__).resolve().parent
-CLIENT = HERE.parents[1] / "clients" / "javascript" / "src"
 REACT = HERE / "react" / "dist"
-TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css"}
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(PageHandler):
     """Answers one request.
 
     Args:
         shop: the shop.
         config: what the pages are told.
-        folders: where files are, by the beginning of their paths; the shortest one is last.
-        rest: what the server gives.
+        rest: the folders with the pages, and what the server gives.
     """
 
-    def __init__(self, shop: Shop, config: dict[str, str], folders: dict[str, Path], *rest: Any):
-        self._shop, self._config, self._folders = shop, config, folders
+    def __init__(self, shop: Shop, config: dict[str, str], *rest: Any):
+        self._shop, self._config = shop, config
         super().__init__(*rest)
 
     def do_GET(self) -> None:
         """Answer with a file, the configuration, a token, or an order."""
         path = urlsplit(self.path).path
         if path == "/config":
-            self._answer_json(self._config)
+            self.answer_json(self._config)
         elif path == "/push-token":
             # A real backend knows from its session who asks.
-            self._answer(HTTPStatus.OK, "text/plain", self._shop.token("customer").encode())
+            self.answer(HTTPStatus.OK, "text/plain", self._shop.token("customer").encode())
         elif path.startswith("/orders/"):
             self._answer_order(self._shop.order, path)
         else:
-            self._answer_file(path)
+            self.answer_file(path)
 
     def do_POST(self) -> None:
         """Bring an order to its next state."""
         self._answer_order(self._shop.move_on, urlsplit(self.path).path)
 
-    def _answer_order(self, do: Any, path: str) -> None:
+    def _answer_order(self, do: Callable[[str], dict[str, Any]], path: str) -> None:
         try:
-            self._answer_json(do(path.removeprefix("/orders/")))
+            self.answer_json(do(path.removeprefix("/orders/")))
         except UnknownOrderError:
-            self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"There is no such order.\n")
-
-    def _answer_file(self, path: str) -> None:
-        beginning = next((one for one in self._folders if path.startswith(one)), "/")
-        folder = self._folders[beginning].resolve()
-        file = (folder / (path.removeprefix(beginning) or "index.html")).resolve()
-        if not file.is_relative_to(folder) or not file.is_file():
-            self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"There is no such page.\n")
-            return
-        self._answer(HTTPStatus.OK, TYPES.get(file.suffix, "application/octet-stream"), file.read_bytes())
-
-    def _answer_json(self, content: Any) -> None:
-        self._answer(HTTPStatus.OK, "application/json", json.dumps(content).encode())
-
-    def _answer(self, status: HTTPStatus, content_type: str, content: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_what: Any) -> None:
-        """Log nothing: the terminal is for what the reader is to do."""
+            self.answer(HTTPStatus.NOT_FOUND, "text/plain", b"There is no such order.\n")
 
 
 def serve(found: deployment.Deployment, port: int, react: Path = REACT) -> ThreadingHTTPServer:

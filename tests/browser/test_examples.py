@@ -8,12 +8,12 @@ import pytest
 
 from examples.orders.__main__ import serve
 from local.aws import REGION, ROOT
+from local.page_server import CLIENT
 from operations.deployment import Deployment
 from tests.browser.bundles import bundle
 from tests.browser.tab import Tab
 from tests.e2e.conftest import App, eventually
 
-CLIENT = ROOT / "clients/javascript/src"
 REACT = ROOT / "examples/orders/react"
 
 
