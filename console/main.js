@@ -49,7 +49,7 @@ function connect() {
 }
 
 function subscribe(name) {
-  const key = name.channel ? `\n${name.channel}` : name
+  const key = JSON.stringify(name)
   if (open.has(key)) return
   if (!push) connect()
   open.set(key, name)

@@ -1,5 +1,6 @@
 """The console page, hosted by S3 and CloudFront (setting `consolePage`)."""
 
+import functools
 from pathlib import Path
 
 from aws_cdk import CfnElement, DefaultStackSynthesizer, Duration, RemovalPolicy, Stack
@@ -54,7 +55,7 @@ class ConsolePage(Construct):
             ),
             price_class=cloudfront.PriceClass.PRICE_CLASS_100,
         )
-        self._upload("Page", bucket, distribution, web_socket_url)
+        self._upload(bucket, distribution, web_socket_url)
         self.url = f"https://{distribution.distribution_domain_name}/"
         _accept_findings(bucket, distribution)
 
@@ -74,32 +75,25 @@ class ConsolePage(Construct):
             ),
         )
 
-    def _upload(
-        self,
-        construct_id: str,
-        bucket: s3.Bucket,
-        distribution: cloudfront.Distribution,
-        web_socket_url: str,
-    ) -> None:
-        cache = [s3_deployment.CacheControl.max_age(CACHE)]
-        config = s3_deployment.Source.json_data("config.json", {"url": web_socket_url})
-        page = s3_deployment.BucketDeployment(
+    def _upload(self, bucket: s3.Bucket, distribution: cloudfront.Distribution, web_socket_url: str) -> None:
+        """Copy the page, what it is told, and the client into the bucket."""
+        upload = functools.partial(
+            s3_deployment.BucketDeployment,
             self,
-            construct_id,
-            sources=[s3_deployment.Source.asset(str(PAGE)), config],
             destination_bucket=bucket,
-            exclude=[f"{CLIENT_FOLDER}/*"],
             distribution=distribution,
-            cache_control=cache,
+            cache_control=[s3_deployment.CacheControl.max_age(CACHE)],
         )
-        client = s3_deployment.BucketDeployment(
-            self,
+        config = s3_deployment.Source.json_data("config.json", {"url": web_socket_url})
+        page = upload(
+            "Page",
+            sources=[s3_deployment.Source.asset(str(PAGE)), config],
+            exclude=[f"{CLIENT_FOLDER}/*"],  # else it would be deleted, as no file of the page
+        )
+        client = upload(
             "Client",
             sources=[s3_deployment.Source.asset(str(CLIENT))],
-            destination_bucket=bucket,
             destination_key_prefix=CLIENT_FOLDER,
-            distribution=distribution,
-            cache_control=cache,
         )
         client.node.add_dependency(page)
         _accept_findings_of_uploads(page, bucket)

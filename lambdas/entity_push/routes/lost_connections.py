@@ -35,9 +35,8 @@ class LostConnections:
 
     def __init__(self, table: Connections, deliverer: Deliverer):
         self._table, self._deliverer = table, deliverer
-        self._looked: dict[
-            str, tuple[float, tuple[int, str]]
-        ] = {}  # when, and the last one that was looked up
+        # When, and the last one that was looked up, by channel.
+        self._looked: dict[str, tuple[float, tuple[int, str]]] = {}
 
     def forget(self, channel: str, *, but: str, now: float) -> bool:
         """Look up to five of a user's oldest connections up, and forget those that are gone.
