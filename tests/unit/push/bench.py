@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import pytest
 from entity_push.auth.bearer import Bearer
 from entity_push.auth.grants import EVERYTHING
 from entity_push.posting.posts import NOT_YET, NotYet, Outcome, Post, Result
@@ -189,3 +190,31 @@ def crowd(bench: Bench, count: int) -> list[str]:
         ]
         bench.dynamodb.batch_write_item(RequestItems={TABLE_NAME: puts})
     return ids
+
+
+def break_the_table(bench: Bench, channel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the table fail for one channel."""
+    pages = bench.subscribers.pages
+
+    def failing(asked: str) -> Any:
+        if asked == channel:
+            raise RuntimeError("DynamoDB is having a bad day")
+        return pages(asked)
+
+    monkeypatch.setattr(bench.subscribers, "pages", failing)
+
+
+def queued_before(bench: Bench, connection_id: str, outcome: Outcome) -> list[int]:
+    """Let posts to one connection end in an outcome and all others fail; return where it is noted how many
+    messages were on the queue before each of them.
+    """
+    queued: list[int] = []
+
+    def verdict(name: str) -> Outcome:
+        if name != connection_id:
+            return Outcome.RETRY
+        queued.append(len(bench.sqs.queued))
+        return outcome
+
+    bench.engine.verdict = verdict
+    return queued

@@ -12,7 +12,7 @@ from entity_push.push.retries import MAX_AGE_SECONDS, MAX_EXCUSED_ROUNDS, MAX_RO
 from entity_push.table.connections import Connections
 
 from tests.unit.conftest import all_items
-from tests.unit.push.bench import Bench, chunk, event
+from tests.unit.push.bench import Bench, chunk, event, queued_before
 
 
 def test_the_gone_are_forgotten_and_nobody_gets_it_twice(bench: Bench) -> None:
@@ -93,15 +93,7 @@ def test_a_delivery_is_handed_on_when_its_own_posts_are_done(bench: Bench) -> No
     """Nobody's retry waits for another delivery's connection that does not answer."""
     bench.subscribe("entity/e1", "fails")
     bench.subscribe("entity/e2", "slow")
-    queued: list[int] = []
-
-    def verdict(name: str) -> Outcome:
-        if name == "slow":
-            queued.append(len(bench.sqs.queued))
-            return Outcome.DELIVERED
-        return Outcome.RETRY
-
-    bench.engine.verdict = verdict
+    queued = queued_before(bench, "slow", Outcome.DELIVERED)
     assert bench.push(event("e1"), event("e2")) == []
     assert queued == [1]
 
@@ -109,14 +101,7 @@ def test_a_delivery_is_handed_on_when_its_own_posts_are_done(bench: Bench) -> No
 def test_what_is_held_back_by_a_failure_is_handed_on_with_it(bench: Bench) -> None:
     bench.subscribe("entity/e1", "fails")
     bench.subscribe("entity/e2", "slow")
-    queued: list[int] = []
-
-    def verdict(name: str) -> Outcome:
-        if name == "slow":
-            queued.append(len(bench.sqs.queued))
-        return Outcome.RETRY
-
-    bench.engine.verdict = verdict
+    queued = queued_before(bench, "slow", Outcome.RETRY)
     assert bench.push(event("e1", 1), event("e1", 2), event("e2")) == []
     assert queued == [2]
 

@@ -13,7 +13,7 @@ from entity_push.push.retries import MAX_ROUNDS, UNKNOWN_RULE_SECONDS
 from entity_push.table.no_history import NoHistory
 
 from tests.unit.conftest import TABLE_NAME, printed_metrics
-from tests.unit.push.bench import Bench, chunk, event
+from tests.unit.push.bench import Bench, break_the_table, chunk, event
 
 
 def test_an_update_is_posted_to_each_subscriber_of_its_channel_once(bench: Bench) -> None:
@@ -148,14 +148,7 @@ def test_a_table_that_fails_for_one_channel_harms_no_other(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.subscribe("entity/e2", "c")
-    pages = bench.subscribers.pages
-
-    def failing(channel: str) -> Any:
-        if channel == "entity/e1":
-            raise RuntimeError("DynamoDB is having a bad day")
-        return pages(channel)
-
-    monkeypatch.setattr(bench.subscribers, "pages", failing)
+    break_the_table(bench, "entity/e1", monkeypatch)
     assert bench.push(event("e1"), event("e2")) == ["m0"]
     assert [name for name, _ in bench.engine.posted] == ["c"]
 

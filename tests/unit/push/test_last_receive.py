@@ -6,7 +6,7 @@ import pytest
 from entity_push.push import retries
 
 from tests.unit.conftest import printed_metrics
-from tests.unit.push.bench import Bench, event
+from tests.unit.push.bench import Bench, break_the_table, event
 
 
 def received(bench: Bench, *bodies: str, times: int, seconds: float = 60) -> list[str]:
@@ -20,14 +20,7 @@ def received(bench: Bench, *bodies: str, times: int, seconds: float = 60) -> lis
 @pytest.fixture
 def broken(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """Return a bench whose table fails for the entity e1."""
-    pages = bench.subscribers.pages
-
-    def failing(channel: str) -> Any:
-        if channel == "entity/e1":
-            raise RuntimeError("DynamoDB is having a bad day")
-        return pages(channel)
-
-    monkeypatch.setattr(bench.subscribers, "pages", failing)
+    break_the_table(bench, "entity/e1", monkeypatch)
     return bench
 
 
