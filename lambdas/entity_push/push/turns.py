@@ -56,6 +56,8 @@ class Turns:
         ended: dict[str, float] = {}
 
         def note(delivery: Delivery) -> None:
+            if not delivery.delivered:
+                return  # its posts failed, or were held back by one that did
             channel, now = delivery.update.channel, self._clock()
             took = now - ended.get(channel, max(began, delivery.begins))
             ended[channel] = now

@@ -33,7 +33,9 @@ def turns(clock: Clock) -> Turns:
 
 
 def delivery(number: int, channel: str = "entity/e1", begins: float = 0.0) -> Delivery:
-    return Delivery(f"r{number}", Chunk(Update(channel, f"id-{number}", b"", 7, number), {}), begins)
+    made = Delivery(f"r{number}", Chunk(Update(channel, f"id-{number}", b"", 7, number), {}), begins)
+    made.delivered = 1
+    return made
 
 
 def test_with_nobody_ahead_posts_begin_at_once(turns: Turns) -> None:
@@ -100,3 +102,14 @@ def test_one_client_that_hangs_says_little_about_the_next_updates(turns: Turns, 
     clock.passed += 15
     note(delivery(1))
     assert turns.pace < 0.03
+
+
+def test_what_was_held_back_by_a_failure_took_no_time_and_says_nothing(turns: Turns, clock: Clock) -> None:
+    note = turns.learner()
+    clock.passed += 0.01
+    note(delivery(1))
+    for number in range(2, 12):
+        failed = delivery(number)
+        failed.delivered = 0
+        note(failed)
+    assert turns.pace == pytest.approx(0.01)
