@@ -205,8 +205,10 @@ def break_the_table(bench: Bench, channel: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def queued_before(bench: Bench, connection_id: str, outcome: Outcome) -> list[int]:
-    """Let posts to one connection end in an outcome and all others fail; return where it is noted how many
-    messages were on the queue before each of them.
+    """Let posts to one connection end in an outcome, and all others fail.
+
+    Returns:
+        A list that will have the number of messages on the queue before each of that connection's posts.
     """
     queued: list[int] = []
 
