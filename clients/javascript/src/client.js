@@ -97,8 +97,10 @@ export function EntityPush(options) {
     for (const [key, channel] of channels) {
       const need = channel.needs(connection)
       if (need === 'forget') channels.delete(key)
-      needs[need]?.push(channel)
-      isSettled &&= !need || need === 'forget'
+      else if (need) {
+        isSettled = false
+        needs[need]?.push(channel)
+      }
     }
     if (!connection) return
     if (isSettled) link.settled()

@@ -14,7 +14,7 @@ export const isOver = (code) => /token_expired|connection_gone/.test(code)
  */
 export function openConnection(settings, token, on) {
   const { url, WebSocket = globalThis.WebSocket, answerTimeout, setTimeout, clearTimeout } = settings
-  if (!WebSocket) throw Object.assign(Error('no WebSocket'), { fatal: true })
+  if (!WebSocket) throw new PushError('no_WebSocket', { fatal: true })
   const socket = new WebSocket(url, token ? ['websocket', token] : [])
   const questions = new Map()
   let asked = 0

@@ -68,7 +68,7 @@ export function createLink(settings, on) {
       connections.add((mine.connection = connection))
     } catch (cause) {
       if (attempt !== mine) return
-      const error = new PushError(cause?.fatal ? 'refused' : 'connection_failed', { cause })
+      const error = new PushError(cause?.fatal ? 'given_up' : 'connection_failed', { cause })
       if (cause?.fatal) return fail(error)
       on.told(error)
       giveUp(error)
