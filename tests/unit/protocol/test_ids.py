@@ -35,6 +35,9 @@ GOOD = [
     "#everyone/else",
     " ",
     "😀" * 128,
+    "\x20\x7e\xa0",  # beside the control characters
+    "\ud7ff\ue000",  # beside the surrogates
+    "\ufdcf\ufdf0\ufffd\U00010000",  # beside the noncharacters
 ]
 BAD: list[object] = [
     "",
@@ -47,10 +50,15 @@ BAD: list[object] = [
     "😀" * 129,
     "a\n",
     "\x00",
+    "\x1f",
     "\x85",
     "\x7f",
+    "\x9f",
     "\ud800",
+    "\udfff",
     "\ufdd0",
+    "\ufdef",
+    "\ufffe",
     "\uffff",
     "\U0010fffe",
     None,
