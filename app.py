@@ -12,7 +12,7 @@ def main() -> None:
     from stacks.app_settings import AppSettings  # noqa: PLC0415
     from stacks.bundle import BundleError  # noqa: PLC0415
     from stacks.entity_push_stack import EntityPushStack  # noqa: PLC0415
-    from stacks.settings import SettingError  # noqa: PLC0415
+    from stacks.setting_checks import SettingError  # noqa: PLC0415
 
     app = cdk.App()
     _say("describing the resources")

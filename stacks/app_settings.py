@@ -8,8 +8,9 @@ from dataclasses import Field, dataclass, fields
 from typing import Any
 
 from stacks.contract import DEFAULT_STACK_NAME
-from stacks.setting_kinds import Kind, matching
-from stacks.settings import Settings, context_name, setting_field
+from stacks.setting_checks import context_name
+from stacks.setting_kinds import Kind, matching, tags
+from stacks.settings import Settings, setting_field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,17 @@ class AppSettings(Settings):
         DEFAULT_STACK_NAME,
         matching(r"[A-Za-z][A-Za-z0-9-]{0,127}", "a letter, then up to 127 letters, digits and hyphens"),
         "Name of the CloudFormation stack. Another name is another, independent deployment.",
+    )
+    tags: tuple[tuple[str, str], ...] = setting_field(
+        (), tags(), "Tags of the stack, which CloudFormation gives to everything in it."
+    )
+    permissions_boundary: str = setting_field(
+        "",
+        matching(
+            r"([A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[!-~]{1,512})?",
+            "the name or the ARN of a managed policy",
+        ),
+        "Permissions boundary of every role in the stack.",
     )
 
 

@@ -7,7 +7,9 @@ from stacks.settings import Settings
 
 
 def event_bus(scope: Construct, settings: Settings) -> events.IEventBus:
-    """Return the bus that the setting `eventBus` names: the account's default one, or one of its own."""
+    """Return the bus that the setting `eventBus` names: the default one, its own, or one by its ARN."""
     if settings.event_bus == "own":
         return events.EventBus(scope, "Bus")
-    return events.EventBus.from_event_bus_name(scope, "Bus", "default")
+    if settings.event_bus == "default":
+        return events.EventBus.from_event_bus_name(scope, "Bus", "default")
+    return events.EventBus.from_event_bus_arn(scope, "Bus", settings.event_bus)

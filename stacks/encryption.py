@@ -39,14 +39,19 @@ class Encryption(Construct):
         prefix: what the logical ids of the deployment's resources begin with.
 
     Attributes:
-        key: the key that the deployment made (setting `encryption=customer`), or `None`: then each service
-            encrypts with a key of AWS.
+        key: the key that the deployment made (setting `encryption=customer`), or was given by its ARN. Or
+            `None`: then each service encrypts with a key of AWS.
     """
 
     def __init__(self, scope: Construct, *, settings: Settings, name: str, prefix: str):
         super().__init__(scope, _ID)
         self._name, self._prefix = name, prefix
-        self.key: kms.Key | None = self._key(settings) if settings.encryption == "customer" else None
+        self.key: kms.IKey | None = None
+        if settings.encryption == "customer":
+            self.key = self._key(settings)
+        elif settings.encryption != "aws":
+            # Its policy is its owner's: docs/how-to/deploy-in-a-company.md says what has to be in it.
+            self.key = kms.Key.from_key_arn(self, "Key", settings.encryption)
 
     @classmethod
     def of(cls, construct: IConstruct) -> Self:

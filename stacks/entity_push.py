@@ -16,7 +16,8 @@ from stacks.contract import DEFAULT_CONSTRUCT, name_prefix
 from stacks.encryption import Encryption
 from stacks.expiry import Expiry
 from stacks.push_pipeline import PushPipeline
-from stacks.settings import SettingError, Settings
+from stacks.setting_checks import SettingError
+from stacks.settings import Settings
 from stacks.storage import Storage
 from stacks.watch import Watch
 from stacks.web_socket import WebSocket
@@ -62,8 +63,7 @@ class EntityPush(Construct):
             bus=self.bus,
             authorizer=authorization.authorizer,
         )
-        stage = web_socket.stage
-        self.web_socket_url, self.callback_url = stage.url, stage.callback_url
+        self.web_socket_url, self.callback_url = web_socket.url, web_socket.callback_url
         pipeline = PushPipeline(
             self,
             "Notifications",  # with another id, queues would be replaced
@@ -71,12 +71,19 @@ class EntityPush(Construct):
             name=self.name,
             bus=self.bus,
             table=self.table,
-            stage=stage,
+            web_socket=web_socket,
         )
         watch = Watch(self, "Watch", settings=settings, name=self.name, pipeline=pipeline)
         scheduled = {"watch": watch.function.function}
         if authorization.authorizer is not None:
-            expiry = Expiry(self, "Expiry", settings=settings, name=self.name, table=self.table, stage=stage)
+            expiry = Expiry(
+                self,
+                "Expiry",
+                settings=settings,
+                name=self.name,
+                table=self.table,
+                web_socket=web_socket,
+            )
             scheduled["expire"] = expiry.function.function
         self.alarm_topic = Alarms(
             self,
@@ -87,11 +94,13 @@ class EntityPush(Construct):
             scheduled=scheduled,
             authorize=authorization.function,
         ).topic
-        console = {}
+        more = dict(authorization.outputs)
+        if web_socket.domain:
+            more["DomainTarget"] = (web_socket.domain.target, "Where the record of the domain has to lead")
         if settings.console_page:
             page = ConsolePage(self, "Console", web_socket_url=self.web_socket_url)
-            console = {"ConsoleUrl": (page.url, "The console page")}
-        self._add_outputs(pipeline, {**authorization.outputs, **console})
+            more["ConsoleUrl"] = (page.url, "The console page")
+        self._add_outputs(pipeline, more)
 
     def grant_put_events(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a service put events on the bus."""

@@ -1,7 +1,6 @@
 """Warns and closes connections when their token expires: API Gateway has no timer for them."""
 
 from aws_cdk import Duration
-from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 from entity_push.runtime.environment import ExpireEnvironment
@@ -10,6 +9,7 @@ from entity_push.table import keys
 from stacks.function import AppFunction
 from stacks.schedule import run_every_minute
 from stacks.settings import Settings
+from stacks.web_socket import WebSocket
 
 
 class Expiry(Construct):
@@ -27,7 +27,7 @@ class Expiry(Construct):
         settings: Settings,
         name: str,
         table: dynamodb.ITable,
-        stage: apigatewayv2.WebSocketStage,
+        web_socket: WebSocket,
     ):
         super().__init__(scope, construct_id)
         self.function = AppFunction(
@@ -36,10 +36,10 @@ class Expiry(Construct):
             settings=settings,
             module="expire",
             environment=ExpireEnvironment(
-                deployment_name=name, table_name=table.table_name, callback_url=stage.callback_url
+                deployment_name=name, table_name=table.table_name, callback_url=web_socket.callback_url
             ),
             timeout=Duration.seconds(55),  # so that runs do not meet
         )
         self.function.allow_items(table, ("Query", "BatchWriteItem"), (keys.EXPIRES,))
-        self.function.allow_connections(stage, "POST", "DELETE")
+        self.function.allow_connections(web_socket.stage, "POST", "DELETE")
         run_every_minute(self, self.function, "warns and closes connections when their token expires")

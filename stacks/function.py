@@ -24,6 +24,16 @@ ARCHITECTURES = {
     "x86_64": lambda_.Architecture.X86_64,
 }
 
+VPC_ACTIONS = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+)
+"""What Lambda does with a function's role in a VPC."""
+
 
 def log_group(scope: Construct, construct_id: str, settings: Settings) -> logs.LogGroup:
     """Return a log group that follows the settings for retention and encryption."""
@@ -92,16 +102,32 @@ class AppFunction(Construct):
             recursive_loop=recursive_loop,
         )
         group.grant_write(self.role)
+        if settings.subnet_ids:
+            self._enter_vpc(settings)
         acknowledge(
             self,
             "IAM5[Resource::*]",
-            "X-Ray's write actions have no resource to name (Service Authorization Reference, AWS X-Ray).",
+            "X-Ray's write actions have no resource to name (Service Authorization Reference, AWS X-Ray), "
+            "and Lambda wants a VPC's actions on any.",
         )
         acknowledge(
             self,
             "L1",
             "One runtime for all machines (setting pythonVersion); all that may be set are supported.",
         )
+
+    def _enter_vpc(self, settings: Settings) -> None:
+        """Let the function run in the subnets of the settings.
+
+        The role needs these actions on any resource (Lambda Developer Guide, "Giving Lambda functions access
+        to resources in an Amazon VPC", required permissions).
+        """
+        resource = self.function.node.default_child
+        assert isinstance(resource, lambda_.CfnFunction)
+        resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+            subnet_ids=list(settings.subnet_ids), security_group_ids=list(settings.security_group_ids)
+        )
+        self.role.add_to_principal_policy(iam.PolicyStatement(actions=list(VPC_ACTIONS), resources=["*"]))
 
     def allow(
         self, actions: Sequence[str], *resources: str, conditions: Mapping[str, Any] | None = None

@@ -3,7 +3,6 @@
 import json
 
 from aws_cdk import Annotations, Duration
-from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
@@ -19,6 +18,7 @@ from stacks.encryption import Encryption
 from stacks.event_rules import EventRules
 from stacks.function import AppFunction
 from stacks.settings import Settings
+from stacks.web_socket import WebSocket
 
 DEAD_LETTER_RETENTION = Duration.days(14)
 
@@ -46,7 +46,7 @@ class PushPipeline(Construct):
         name: str,
         bus: events.IEventBus,
         table: dynamodb.ITable,
-        stage: apigatewayv2.WebSocketStage,
+        web_socket: WebSocket,
     ):
         super().__init__(scope, construct_id)
         self._settings, self._name = settings, name
@@ -74,7 +74,7 @@ class PushPipeline(Construct):
             dead_letters=self.target_dead_letters,
         )
         self.dimensions_of_rules = rules.dimensions
-        self.push = self._push(table, stage)
+        self.push = self._push(table, web_socket)
         # New accounts have reduced quotas (Lambda Developer Guide, "Lambda quotas"); synth can't see them.
         Annotations.of(self).add_info_v2(
             "entity-push:lambda-quota",
@@ -109,7 +109,7 @@ class PushPipeline(Construct):
             resource.kms_master_key_id = key.key_arn
         return queue
 
-    def _push(self, table: dynamodb.ITable, stage: apigatewayv2.WebSocketStage) -> AppFunction:
+    def _push(self, table: dynamodb.ITable, web_socket: WebSocket) -> AppFunction:
         push = AppFunction(
             self,
             "Push",
@@ -119,7 +119,7 @@ class PushPipeline(Construct):
                 deployment_name=self._name,
                 table_name=table.table_name,
                 replay_seconds=self._settings.replay_seconds,
-                callback_url=stage.callback_url,
+                callback_url=web_socket.callback_url,
                 queue_url=self.queue.queue_url,
                 dead_letter_queue_url=self.dead_letters.queue_url,
             ),
@@ -137,7 +137,7 @@ class PushPipeline(Construct):
             keys.PARTITIONS,
         )
         push.allow(("sqs:SendMessage",), self.queue.queue_arn, self.dead_letters.queue_arn)
-        push.allow_connections(stage, "POST", "DELETE")
+        push.allow_connections(web_socket.stage, "POST", "DELETE")
         push.function.add_event_source(
             event_sources.SqsEventSource(
                 self.queue,

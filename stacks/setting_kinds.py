@@ -26,6 +26,12 @@ def choice(*values: str) -> Kind:
     return Kind("one of " + ", ".join(values), read)
 
 
+def choice_or(*values: str, pattern: str, allowed: str) -> Kind:
+    """Return the kind of some words, or of strings that match a pattern; `allowed` says that in words."""
+    strings = matching(rf"{'|'.join(values)}|{pattern}", allowed)
+    return Kind(f"one of {', '.join(values)}, or {allowed}", strings.read)
+
+
 def matching(pattern: str, allowed: str) -> Kind:
     """Return the kind of strings that match a pattern; `allowed` says it in words."""
 
@@ -87,6 +93,28 @@ def list_of(pattern: str, allowed: str) -> Kind:
         return trimmed
 
     return Kind(f"{allowed}, separated by commas, or nothing", read, ",".join)
+
+
+def tags() -> Kind:
+    """Return the kind of tags: `key=value` by commas, an object as in cdk.json, or pairs.
+
+    Source of what is allowed: AWS General Reference, "Tagging your AWS resources".
+    """
+    allowed_text = r"[\w .:/=+@-]"
+    pairs = list_of(rf"(?!aws:)[\w .:/+@-]{{1,128}}={allowed_text}{{0,256}}", "tags such as team=web")
+
+    def read(value: Any) -> tuple[tuple[str, str], ...]:
+        if isinstance(value, Mapping):
+            value = list(value.items())
+        if not isinstance(value, str):
+            value = [item if isinstance(item, str) else "=".join(item) for item in value]
+        split = (pair.partition("=") for pair in pairs.read(value))
+        found = tuple((key, text) for key, _, text in split)
+        if len(dict(found)) < len(found):
+            raise ValueError
+        return found
+
+    return Kind(pairs.allowed, read, lambda found: ",".join(f"{key}={text}" for key, text in found))
 
 
 def rates(low: int, high: int) -> Kind:

@@ -3,18 +3,36 @@
 Our own app reads them from the CDK context (stacks/app_settings.py); another app makes them as an object.
 """
 
-import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import Field, InitVar, dataclass, field, fields
+from dataclasses import InitVar, dataclass, field, fields
 from typing import Any, Self
 
-from entity_push.protocol.event_rules import EVENT_RULES_RULE, EventRule, InvalidRuleError, read_rules
+from entity_push.protocol.event_rules import EVENT_RULES_RULE, EventRule, read_rules
 from entity_push.runtime.environment import AuthorizationMode
 
 from stacks.contract import ClaimNames
 from stacks.retention import LOG_RETENTIONS
-from stacks.setting_kinds import Kind, choice, flag, list_of, matching, one_of_numbers, rates, whole
+from stacks.setting_checks import (
+    GONE,
+    SAFE_ISSUER,
+    SettingError,
+    check_companions,
+    context_name,
+    read,
+    unknown,
+)
+from stacks.setting_kinds import (
+    Kind,
+    choice,
+    choice_or,
+    flag,
+    list_of,
+    matching,
+    one_of_numbers,
+    rates,
+    whole,
+)
 
 SUPPORTED_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
@@ -22,21 +40,7 @@ DEFAULT_PYTHON = "3.13"
 """One for all machines: otherwise two people who deploy in turn would change every function's runtime."""
 
 
-class SettingError(ValueError):
-    """A setting is unknown or has a value that is not allowed; the message says what is."""
-
-
-_GONE = {
-    "headDays": "The setting headDays is gone: leave it out. A channel's cursors and its latest update now "
-    "end with its life, one to two times replayHours after its last update. Raise replayHours if that is too "
-    "short."
-}
-"""Settings of earlier versions, with what replaced them."""
-
 _CLAIM = matching(r"[!-~]{1,256}", "1 to 256 printable characters without spaces")
-
-# Plain http to this machine is for trying things out: no token travels that way, only public keys.
-_SAFE_ISSUER = re.compile(r"https://[!-~]+|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/[!-~]*)?")
 
 
 def setting_field(default: Any, kind: Kind, doc: str) -> Any:
@@ -55,8 +59,14 @@ class Settings:
     )
     event_bus: str = setting_field(
         "default",
-        choice("default", "own"),
-        "Which EventBridge bus is listened to: the account's default bus, or one made for this stack.",
+        choice_or(
+            "default",
+            "own",
+            pattern=r"arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9._/-]{1,256}",
+            allowed="the ARN of a bus",
+        ),
+        "Which EventBridge bus is listened to: the account's default bus, one made for this stack, or "
+        "another one of the same account and Region.",
     )
     event_sources: tuple[str, ...] = setting_field(
         (),
@@ -168,9 +178,48 @@ class Settings:
     )
     encryption: str = setting_field(
         "aws",
-        choice("aws", "customer"),
-        "Whose key encrypts what is stored: AWS's own (aws), or one KMS key made for this stack, rotated "
-        "every year (customer): table, queues, alarm topic, logs and token secret.",
+        choice_or(
+            "aws",
+            "customer",
+            pattern=r"arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,128}",
+            allowed="the ARN of a KMS key",
+        ),
+        "Whose key encrypts what is stored (table, queues, alarm topic, logs and token secret): AWS's own "
+        "(aws), one KMS key made for this stack, rotated every year (customer), or "
+        "[one that there is](../how-to/deploy-in-a-company.md#an-existing-key).",
+    )
+    domain_name: str = setting_field(
+        "",
+        matching(r"(([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63})?", "a domain name in lower case"),
+        "Domain of one's own for the WebSocket URL: `wss://push.example.com`, without the stage. It needs a "
+        "certificate. See [its own domain](../how-to/deploy-in-a-company.md#a-domain-of-its-own).",
+    )
+    certificate_arn: str = setting_field(
+        "",
+        matching(r"(arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]{1,64})?", "an ARN of ACM"),
+        "Certificate of domainName, in ACM, in the deployment's Region.",
+    )
+    hosted_zone_id: str = setting_field(
+        "",
+        matching(r"[A-Z0-9]{0,32}", "the id of a hosted zone"),
+        "Route 53 hosted zone that gets a record for domainName. Nothing: the record is yours to make.",
+    )
+    execute_api_endpoint: bool = setting_field(
+        True,
+        flag(),
+        "Leave API Gateway's own URL open. false: clients connect, and updates are posted, through "
+        "domainName only.",
+    )
+    subnet_ids: tuple[str, ...] = setting_field(
+        (),
+        list_of(r"subnet-[0-9a-f]{8,17}", "ids of subnets"),
+        "Subnets of a VPC that the functions run in, which must have a way to AWS's APIs. Nothing: no VPC. "
+        "See [functions in a VPC](../how-to/deploy-in-a-company.md#functions-in-a-vpc).",
+    )
+    security_group_ids: tuple[str, ...] = setting_field(
+        (),
+        list_of(r"sg-[0-9a-f]{8,17}", "ids of security groups"),
+        "Security groups of the functions in a VPC.",
     )
     access_logs: bool = setting_field(True, flag(), "Log every connect, frame and disconnect of the API.")
     api_gateway_log_role: bool = setting_field(
@@ -214,7 +263,7 @@ class Settings:
             if not re.fullmatch(r"[A-Za-z0-9]+", name):
                 continue
             if name not in known:
-                raise SettingError(_GONE.get(name) or _unknown(name, list(known)))
+                raise SettingError(GONE.get(name) or unknown(name, list(known)))
             values[known[name]] = value
         return cls(**values)
 
@@ -225,9 +274,10 @@ class Settings:
             SettingError: a value is not allowed, or a setting is gone.
         """
         if head_days is not None:
-            raise SettingError(_GONE["headDays"])
+            raise SettingError(GONE["headDays"])
         for setting in fields(self):
-            object.__setattr__(self, setting.name, _read(setting, getattr(self, setting.name)))
+            object.__setattr__(self, setting.name, read(setting, getattr(self, setting.name)))
+        check_companions(self)
         self._check_issuer()
 
     def _check_issuer(self) -> None:
@@ -236,32 +286,8 @@ class Settings:
         for name, value in (("tokenIssuer", self.token_issuer), ("tokenAudience", self.token_audience)):
             if not value:
                 raise SettingError(f"With authorization oidc, the setting {name} is needed.")
-        if not _SAFE_ISSUER.fullmatch(self.token_issuer):
+        if not SAFE_ISSUER.fullmatch(self.token_issuer):
             raise SettingError(
                 f"The setting tokenIssuer is {self.token_issuer!r}; with authorization oidc it is an https "
                 "URL, such as https://example.eu.auth0.com/."
             )
-
-
-def context_name(setting: "Field[Any]") -> str:
-    """Return a setting's name in the CDK context."""
-    first, *rest = setting.name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
-def _unknown(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return f"There is no setting {name!r}.{hint} The settings are: {', '.join(known)}."
-
-
-def _read(setting: "Field[Any]", value: Any) -> Any:
-    kind: Kind = setting.metadata["kind"]
-    try:
-        return kind.read(value)
-    except InvalidRuleError as error:
-        raise SettingError(f"The setting {context_name(setting)}: {error}.") from error
-    except (ValueError, TypeError) as error:
-        raise SettingError(
-            f"The setting {context_name(setting)} is {value!r}; allowed is {kind.allowed}."
-        ) from error

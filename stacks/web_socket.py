@@ -16,6 +16,7 @@ from entity_push.table import keys
 
 from stacks.acknowledge import acknowledge
 from stacks.api_deployment import deploy_api
+from stacks.custom_domain import CustomDomain
 from stacks.function import AppFunction, log_group
 from stacks.settings import Settings
 from stacks.throttles import throttle_routes
@@ -42,6 +43,9 @@ class WebSocket(Construct):
     Attributes:
         api: the API.
         stage: its stage, with throttle and access logs.
+        url: where clients connect.
+        callback_url: where frames are posted to connections.
+        domain: the domain of its own; None without.
         functions: the routes' functions, by their modules.
     """
 
@@ -65,6 +69,14 @@ class WebSocket(Construct):
             route_selection_expression="$request.body.action",
         )
         self.stage = self._stage()
+        self.url, self.callback_url = self.stage.url, self.stage.callback_url
+        self.domain: CustomDomain | None = None
+        if settings.domain_name:
+            self.domain = CustomDomain(self, "CustomDomain", settings=settings, stage=self.stage)
+            self.url = self.domain.url
+        if self.domain and not settings.execute_api_endpoint:
+            self._close_own_endpoint()
+            self.callback_url = self.domain.callback_url
         # What routes may want to know; each function is told what its description names.
         self._facts = {
             "deployment_name": name,
@@ -76,7 +88,7 @@ class WebSocket(Construct):
             "client_frame_bytes": settings.client_frame_kilobytes * 1024,
             "subscriptions_per_connection": settings.subscriptions_per_connection,
             "replay_seconds": settings.replay_seconds,
-            "callback_url": self.stage.callback_url,
+            "callback_url": self.callback_url,
         }
         self.functions: dict[str, lambda_.IFunction] = {}
         connect = self._function(
@@ -174,6 +186,11 @@ class WebSocket(Construct):
             template_selection_expression="200",
             response_templates={"200": frames.encode(frames.pong()).decode()},
         )
+
+    def _close_own_endpoint(self) -> None:
+        resource = self.api.node.default_child
+        assert isinstance(resource, apigatewayv2.CfnApi)
+        resource.disable_execute_api_endpoint = True
 
     def _stage(self) -> apigatewayv2.WebSocketStage:
         settings = self._settings

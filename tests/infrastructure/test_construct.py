@@ -17,7 +17,8 @@ from constructs import Construct
 
 from stacks.contract import name_prefix
 from stacks.entity_push import EntityPush
-from stacks.settings import SettingError, Settings
+from stacks.setting_checks import SettingError
+from stacks.settings import Settings
 from tests.infrastructure.alarm_metrics import looked_at
 from tests.infrastructure.conftest import feature_flags, of_type
 from tests.infrastructure.linters import findings_of_cfn_lint, raise_findings_of_cdk_nag

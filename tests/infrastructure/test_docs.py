@@ -12,7 +12,7 @@ from entity_push.protocol.closing_codes import ClosingCode
 from entity_push.protocol.dead_letter_reasons import Reason
 
 from stacks.app_settings import AppSettings
-from stacks.settings import context_name
+from stacks.setting_checks import context_name
 
 ROOT = Path(__file__).resolve().parents[2]
 MADE = {line.strip("/\n") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()} | {

@@ -7,7 +7,8 @@ import pytest
 from entity_push.protocol.event_rules import EventRule
 
 from stacks.app_settings import AppSettings, as_markdown
-from stacks.settings import SettingError, Settings
+from stacks.setting_checks import SettingError
+from stacks.settings import Settings
 
 
 def test_the_defaults_are_the_safe_ones() -> None:
@@ -92,7 +93,10 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(name: str, v
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"event_bus": "mine"}, "The setting eventBus is 'mine'; allowed is one of default, own."),
+        (
+            {"event_bus": "mine"},
+            "The setting eventBus is 'mine'; allowed is one of default, own, or the ARN of a bus.",
+        ),
         ({"throttle_rate": 0}, "The setting throttleRate is 0; allowed is a whole number"),
         ({"route_throttles": (("subscribe", 0),)}, "The setting routeThrottles is"),
         ({"event_rules": ({"pattern": {}, "entityId": "x"},)}, 'The setting eventRules: a rule has a "name"'),

@@ -8,7 +8,8 @@ from aws_cdk import assertions
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 
-from stacks.settings import SettingError, Settings
+from stacks.setting_checks import SettingError
+from stacks.settings import Settings
 from stacks.throttles import throttle_routes
 from tests.infrastructure.conftest import of_type
 

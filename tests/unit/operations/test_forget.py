@@ -17,7 +17,8 @@ from entity_push.table.no_history import NoHistory
 
 from operations import deployment, forget
 from operations.forget import LINGER_SECONDS, LONGEST_LIFE_SECONDS, Histories
-from stacks.settings import SettingError, Settings
+from stacks.setting_checks import SettingError
+from stacks.settings import Settings
 from tests.unit.conftest import TABLE_NAME
 
 CHANNEL = "entity/e1"
