@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from entity_push.protocol.dead_letter_reasons import Reason
-from entity_push.push import messages
 from entity_push.push.dead_letters import CODE_ATTRIBUTE, TEXT_ATTRIBUTE
 
 from operations import deployment
 from operations.deployment import Deployment
+from operations.letter_bodies import as_new, summary
 from operations.visible import visible
 
 QUEUES = {
@@ -88,7 +88,7 @@ class DeadLetter:
     @property
     def summary(self) -> str:
         """The message in a line, as a terminal may show it."""
-        return visible(messages.summary(self.message["Body"]))
+        return visible(summary(self.message["Body"]))
 
     def has_reason(self, part: str) -> bool:
         """Tell whether a text is the code, or part of the reason."""
@@ -127,13 +127,18 @@ def pages(sqs: Any, queue_url: str) -> Iterator[list[DeadLetter]]:
         yield [DeadLetter(queue_url, message) for message in messages]
 
 
+def look(sqs: Any, queue_url: str) -> list[DeadLetter]:
+    """Return the messages of a dead-letter queue; others see them again at once."""
+    letters = [letter for page in pages(sqs, queue_url) for letter in page]
+    _let_go(sqs, letters)
+    return letters
+
+
 def show(found: Deployment, reason: str) -> int:
     """Print the dead letters of a reason (its code or part of its text); return their number."""
     sqs, count = found.client("sqs"), 0
     for output, meaning in QUEUES.items():
-        letters = [letter for page in pages(sqs, found.outputs[output]) for letter in page]
-        _let_go(sqs, letters)
-        chosen = [letter for letter in letters if letter.has_reason(reason)]
+        chosen = [letter for letter in look(sqs, found.outputs[output]) if letter.has_reason(reason)]
         print(f"{len(chosen)} messages {meaning}")
         for letter in chosen:
             print(letter.describe())
@@ -157,7 +162,7 @@ def redrive(found: Deployment, reason: str) -> int:
                     continue
                 sqs.send_message(
                     QueueUrl=found.outputs["QueueUrl"],
-                    MessageBody=messages.as_new(letter.message["Body"], time.time()),
+                    MessageBody=as_new(letter.message["Body"], time.time()),
                 )
                 sqs.delete_message(QueueUrl=letter.queue_url, ReceiptHandle=letter.message["ReceiptHandle"])
                 count += 1

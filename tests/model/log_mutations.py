@@ -198,7 +198,7 @@ def versions_go_before_ids(_world: LogWorld) -> Any:
     ) -> list[Stored]:
         for identity, event in list(todo.items()):
             if history._superseded(event.version, known.version):
-                appended.superseded += 1
+                appended.superseded.append(event)
                 del todo[identity]
         return judge(known, todo, stored, appended)
 
@@ -215,7 +215,7 @@ def a_neighbour_in_the_batch_counts_as_stored(_world: LogWorld) -> Any:
         highest = max((update.version for update in part if update.version is not None), default=None)
         for identity, event in list(todo.items()):
             if stored[identity] not in part and history._superseded(event.version, highest):
-                appended.superseded += 1
+                appended.superseded.append(event)
                 del todo[identity]
         return part
 

@@ -199,7 +199,7 @@ def envelope(event: Mapping[str, Any]) -> tuple[str, str, str, Mapping[str, Any]
     """
     match event:
         case {"detail-type": str(kind), "id": str(event_id), "time": str(time), "detail": dict(detail)} if (
-            _is_short(event_id) and _is_short(time)
+            is_short(event_id) and is_short(time)
         ):
             return kind, event_id, time, detail
     raise UnusableMessageError(
@@ -219,7 +219,7 @@ def sender_of(event: Mapping[str, Any]) -> str:
     if (user_id := _publisher(event)) is not None:
         return f"user/{user_id}"
     match event.get("source"), event["detail"].get("connection"):
-        case str(source), str(connection_id) if source == CLIENT_SOURCE and _is_short(connection_id):
+        case str(source), str(connection_id) if source == CLIENT_SOURCE and is_short(connection_id):
             return f"connection/{connection_id}"
         case str(source), _ if 1 <= len(source) <= MAX_TEXT_LENGTH:
             return f"source/{source}"
@@ -259,7 +259,7 @@ def _own_id(detail: Mapping[str, Any]) -> str | None:
         raise UnusableMessageError(Reason.INVALID_ID, f"detail.id: {error}") from error
 
 
-def _is_short(text: str) -> bool:
+def is_short(text: str) -> bool:
     """Tell whether a text can be part of a key: EventBridge's ids and times are far shorter."""
     return 1 <= len(text) <= MAX_TEXT_LENGTH and text.isascii() and text.isprintable()
 

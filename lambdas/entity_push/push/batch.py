@@ -10,7 +10,15 @@ from entity_push.protocol.events import Event, EventOfSeveral, Update
 from entity_push.push import retries
 from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.delivery import Delivery
-from entity_push.push.messages import NO_RULES, Chunk, Rest, UnknownRuleError, read_message, split
+from entity_push.push.messages import (
+    NO_RULES,
+    Chunk,
+    Rest,
+    UnknownRuleError,
+    event_id_in,
+    read_message,
+    split,
+)
 from entity_push.push.metrics import PushMetrics
 from entity_push.push.queue import Message, Queue
 from entity_push.push.turns import Turns
@@ -60,6 +68,7 @@ class Batch:
         self._queue, self._dead_letters, self._turns, self._own_rules = queue, dead_letters, turns, rules
         self._events: dict[str, dict[str, Event]] = defaultdict(dict)
         self._rests: dict[str, Rest] = {}
+        self._bodies: dict[str, str] = {}
         self.deliveries: list[Delivery] = []
         self.failed: dict[str, str] = {}
         self.metrics = PushMetrics()
@@ -69,6 +78,7 @@ class Batch:
 
         An unusable message becomes a dead letter at once.
         """
+        self._bodies[record["messageId"]] = record["body"]
         try:
             self._add(record)
         except Exception as error:
@@ -88,7 +98,7 @@ class Batch:
     def fail(self, record_ids: Iterable[str], what: str, error: Exception) -> None:
         """Let records come back, and log the error."""
         failed = dict.fromkeys(record_ids, f"{what}: {error!r}")
-        logger.error(what, exc_info=error, message_ids=list(failed))
+        logger.error(what, exc_info=error, message_ids=list(failed), event_ids=self._event_ids(failed))
         self.failed |= failed
 
     def give_up(self, records: Iterable[Mapping[str, Any]]) -> None:
@@ -126,12 +136,19 @@ class Batch:
             case Rest():
                 self._rests[record_id] = message
             case EventOfSeveral():
-                self._queue.send(Message(body) for body in message.messages())
+                several = self._queue.send(Message(body) for body in message.messages())
+                logger.info("taken apart", event_id=message.event["id"], entities=several)
             case Event():
                 self._events[message.channel][record_id] = message
 
     def _bury(self, record: Mapping[str, Any], reason: Reason, text: str) -> None:
-        logger.error("dead letter", message_id=record["messageId"], code=reason, reason=text)
+        logger.error(
+            "dead letter",
+            message_id=record["messageId"],
+            event_id=event_id_in(record["body"]),
+            code=reason,
+            reason=text,
+        )
         self._dead_letters.send(record["body"], reason, text)
         self.metrics.dead_letters += 1
 
@@ -139,9 +156,14 @@ class Batch:
         if time.monotonic() < until:
             return True
         failed = dict.fromkeys(record_ids, _NO_TIME)
-        logger.warning(_NO_TIME, message_ids=list(failed))
+        logger.warning(_NO_TIME, message_ids=list(failed), event_ids=self._event_ids(failed))
         self.failed |= failed
         return False
+
+    def _event_ids(self, record_ids: Iterable[str]) -> list[str]:
+        """Return the ids of the events that records are about, for the log of a failure."""
+        found = (event_id_in(self._bodies[record_id]) for record_id in record_ids)
+        return [event_id for event_id in found if event_id]
 
     def _prepare_all(self, several: Sequence[tuple[str, Mapping[str, Event]]], until: float) -> None:
         """Prepare channels at once; after a channel's failure each event apart, so that one fails alone."""
@@ -170,8 +192,9 @@ class Batch:
         record_ids = {event.identity: record_id for record_id, event in events.items()}
         by_record = {record_ids[update.identity]: update for update in appended.updates}
         self.metrics.updates += len(appended.updates)
-        self.metrics.superseded += appended.superseded
-        self.metrics.repeated += appended.repeated
+        self.metrics.superseded += len(appended.superseded)
+        self.metrics.repeated += len(appended.repeated)
+        _log_unnumbered(appended)
         self.metrics.oversize += sum(update.oversize for update in appended.updates)
         if first.last:
             begins = self._turns.begins(appended.ahead)
@@ -206,5 +229,23 @@ class Batch:
             if not page.last and after is not None and time.monotonic() > until:
                 self._queue.send(Message(Rest(update, after, total).to_message()) for update in updates)
                 return None
-        logger.info("split", channel=channel, updates=len(updates), subscribers=total)
+        event_ids = [update.event_id for update in updates]
+        logger.info("split", channel=channel, event_ids=event_ids, subscribers=total)
         return total
+
+
+def _log_unnumbered(appended: Appended) -> None:
+    """Log which of a channel's events are no updates: only here can one learn what became of them."""
+    if appended.superseded:
+        logger.info(
+            "superseded",
+            channel=appended.superseded[0].channel,
+            event_ids=[event.event_id for event in appended.superseded],
+            versions=[event.version for event in appended.superseded],
+        )
+    if appended.repeated:
+        logger.info(
+            "repeated",
+            channel=appended.repeated[0].channel,
+            event_ids=[event.event_id for event in appended.repeated],
+        )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from entity_push.protocol import strict_json
 from entity_push.protocol.dead_letter_reasons import Reason, UnusableMessageError
-from entity_push.protocol.events import Event, EventOfSeveral, Update, parse_event
+from entity_push.protocol.events import Event, EventOfSeveral, Update, is_short, parse_event
 
 if TYPE_CHECKING:  # rules cost a cold start, and most deployments have none
     from entity_push.protocol.event_rules import EventRule
@@ -22,9 +22,6 @@ CHUNK_SIZE = 1000
 """Connections in one chunk: enough to be worth an invocation, few enough to spread over workers."""
 
 NO_RULES: Mapping[str, "EventRule"] = {}
-
-SUMMARY_LENGTH = 100
-"""Characters of a message that a summary shows."""
 
 MAX_EXCUSED = 1000
 """More rounds are not counted: the queue keeps no message for so long."""
@@ -258,41 +255,22 @@ def _own_event(
     raise UnusableMessageError(Reason.NOT_AN_EVENT, "the message has no rule's name, or no event")
 
 
-def as_new(body: str, now: float) -> str:
-    """Return a message's body with its age and its rounds, if it has any, begun anew.
+def event_id_in(body: str) -> str | None:
+    """Return the id of the event that a message is about, be it usable or not; None if it names none.
 
     Args:
-        body: a dead letter's body; any text.
-        now: the time, in seconds since 1970.
+        body: the message's body; any text.
     """
-    sent_at = round(now * 1000)
     try:
-        message = read_message(body, sent_at=sent_at)
-    except (UnusableMessageError, UnknownRuleError):
-        return body
+        message = strict_json.loads(body)
+    except strict_json.NotJSONError:
+        return None
     match message:
-        case Chunk():
-            return replace(message.anew(), update=replace(message.update, sent_at=sent_at)).to_message()
-        case Rest():
-            return replace(message, update=replace(message.update, sent_at=sent_at)).to_message()
-    return body
-
-
-def summary(body: str) -> str:
-    """Return one line about a message. The body is a dead letter's, so it may be any text."""
-    try:
-        message = read_message(body, sent_at=0)
-    except UnknownRuleError:
-        own = json.loads(body)
-        detail = json.dumps(own["event"].get("detail"))[:SUMMARY_LENGTH]
-        return f"event {own['event'].get('id')} by the rule {own['rule']} {detail}"
-    except UnusableMessageError:
-        return body[:SUMMARY_LENGTH]
-    match message:
-        case Chunk(update=update, subscribers=subscribers):
-            return f"event {update.event_id} for {len(subscribers)} connections of {update.channel}"
-        case Rest(update=update, after=after):
-            return f"event {update.event_id} for the connections of {update.channel} after {after}"
-        case EventOfSeveral(event=event):
-            return f"event {event['id']} {json.dumps(event['detail'])[:SUMMARY_LENGTH]}"
-    return f"event {message.event_id} for {message.channel} {json.dumps(message.frame)[:SUMMARY_LENGTH]}"
+        case (
+            {"chunk": {"eventId": str(event_id)}}
+            | {"rest": {"eventId": str(event_id)}}
+            | {"event": {"id": str(event_id)}}
+            | {"id": str(event_id)}
+        ) if is_short(event_id):
+            return event_id
+    return None

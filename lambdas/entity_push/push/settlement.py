@@ -177,7 +177,14 @@ class Settlement:
 
     def _bury(self, chunk: Chunk, reason: Reason, text: str, metrics: PushMetrics) -> None:
         for part in split(chunk.anew()):  # a redrive begins with the first round
-            logger.error("dead letter", channel=chunk.update.channel, code=reason, reason=text)
+            logger.error(
+                "dead letter",
+                channel=part.update.channel,
+                event_id=part.update.event_id,
+                connections=len(part.subscribers),
+                code=reason,
+                reason=text,
+            )
             self._dead_letters.send(part.to_message(), reason, text)
             metrics.dead_letters += 1
 
@@ -201,7 +208,9 @@ def _log(delivery: Delivery) -> None:
         "pushed",
         channel=delivery.update.channel,
         event_id=delivery.update.event_id,
+        sequence=delivery.update.sequence,
         rounds=delivery.chunk.rounds,
+        excused=delivery.chunk.excused,
         delivered=delivery.delivered,
         gone=len(delivery.gone),
         retry=len(delivery.retry),

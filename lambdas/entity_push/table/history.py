@@ -86,14 +86,15 @@ class Appended:
 
     Attributes:
         updates: those that have a number, in the order of their numbers.
-        superseded: how many are not above the last version.
-        repeated: how many have an own id that another update of theirs has.
+        superseded: the events that are not above the last version.
+        repeated: the events with an own id that another update of theirs has.
         ahead: what was stored right before them, if other workers have stored it and may still push it.
     """
 
     def __init__(self, updates: Sequence[Update] = ()):
         self.updates = list(updates)
-        self.superseded = self.repeated = 0
+        self.superseded: list[Event] = []
+        self.repeated: list[Event] = []
         self.ahead: list[Ahead] = []
 
 
@@ -312,11 +313,10 @@ def _judge(
         if number is not None:  # ids go first (rule 6)
             appended.updates.append(event.at(Cursor(memory.epoch, number)))
         elif memory.repeats(event, OWN_ID_SECONDS):
-            appended.repeated += (
-                1  # it may say something else, which the first one's message pushes (rule 12)
-            )
+            # It may say something else, which the first one's message pushes (rule 12).
+            appended.repeated.append(event)
         elif _superseded(event.version, memory.version):
-            appended.superseded += 1
+            appended.superseded.append(event)
         else:
             waits = _superseded(event.version, version) or (event.own_id and event.own_id in own_ids)
             if not waits and size + stored[identity].size > MAX_SEGMENT_BYTES and part:

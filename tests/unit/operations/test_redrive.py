@@ -10,10 +10,11 @@ from botocore.exceptions import ClientError
 from entity_push.protocol.dead_letter_reasons import Reason
 from entity_push.protocol.events import Update
 from entity_push.push.dead_letters import DeadLetters
-from entity_push.push.messages import Chunk, Rest, as_new, summary
+from entity_push.push.messages import Chunk, Rest
 
 from operations import deployment, redrive
 from operations.deployment import Deployment
+from operations.letter_bodies import as_new, summary
 from operations.redrive import ADVICE, OF_EVENTBRIDGE, QUEUES, DeadLetter
 
 LAMBDAS = Path(__file__).parents[3] / "lambdas"
@@ -116,6 +117,10 @@ def test_what_has_no_age_is_redriven_as_it_is(body: str) -> None:
             'event id-1 {"entityIds": ["e1", "e2"]}',
         ),
         (json.dumps({**EVENT, "detail": {"entityId": "a\nb"}}), '{"id": "id-1"'),
+        (
+            json.dumps({"rule": "another", "event": {**EVENT, "detail": {"id": 7}}}),
+            'event id-1 by the rule another {"id": 7}',
+        ),
         ("x" * 200, "x" * 100),
     ],
 )

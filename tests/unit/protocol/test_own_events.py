@@ -8,7 +8,7 @@ from entity_push.protocol import strict_json
 from entity_push.protocol.dead_letter_reasons import Reason, UnusableMessageError
 from entity_push.protocol.event_rules import InvalidRuleError, by_name, read_rules
 from entity_push.protocol.events import Event, EventOfSeveral
-from entity_push.push.messages import UnknownRuleError, read_message, summary
+from entity_push.push.messages import UnknownRuleError, read_message
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -190,8 +190,6 @@ def test_an_id_counts_for_its_rule_and_its_sender_alone() -> None:
 def test_a_rule_that_is_not_there_is_no_fault_of_the_event() -> None:
     with pytest.raises(UnknownRuleError, match="another"):
         read("another", event(id=7))
-    body = json.dumps({"rule": "another", "event": event(id=7)})
-    assert summary(body) == 'event e-1 by the rule another {"id": 7}'
 
 
 def test_the_order_of_rules_means_nothing() -> None:
