@@ -19,7 +19,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local synth diff bootstrap deploy destroy check test lint format unit e2e token rotate redrive forget logs rules soak fuzz conformance bench mutants audit lock clean
+.PHONY: help setup demo local synth diff bootstrap deploy destroy check test lint format unit e2e token rotate redrive trace forget logs rules soak fuzz conformance bench mutants audit lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -111,6 +111,9 @@ forget: setup  ## Let histories begin a new life: make forget ARGS="--help"
 
 logs: setup  ## What was logged, by time: make logs ARGS="--since 10m"
 	@python -m operations.logs $(ARGS)
+
+trace: setup  ## Follow one event to its end: make trace ARGS="--event <id>"
+	@python -m operations.trace $(or $(ARGS),--help)
 
 rules: setup  ## Try rules for own events on one: make rules ARGS="try event.json"
 	@python -m operations.rules $(or $(ARGS),--help)

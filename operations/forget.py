@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from entity_push.protocol.channels import EVERYONE, entity_channel, user_channel
-from entity_push.protocol.ids import checked_entity_id, checked_user_id
 from entity_push.push.retries import FUNCTION_SECONDS
 from entity_push.table import keys
 from entity_push.table.calls import one_by_one, run
@@ -21,7 +19,7 @@ from entity_push.table.history import TRUST_SECONDS
 from entity_push.table.log import Log, Segment
 from entity_push.table.no_history import NoHistory
 
-from operations import deployment
+from operations import deployment, named_channels
 from operations.visible import visible
 
 DESCRIPTION = """\
@@ -131,7 +129,7 @@ class Histories:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     chosen = _parse(arguments)
-    channels = _channels(chosen)
+    channels = named_channels.named(chosen)
     found = deployment.find(chosen)
     histories = Histories(found.client("dynamodb"), chosen.table or found.outputs["TableName"])
     if chosen.all:
@@ -144,19 +142,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _channels(chosen: argparse.Namespace) -> Sequence[str]:
-    """Return the channels that are named.
-
-    Raises:
-        ValueError: an id is not valid; the message has the rule.
-    """
-    return [
-        *(entity_channel(checked_entity_id(entity_id)) for entity_id in chosen.entity),
-        *(user_channel(checked_user_id(user_id)) for user_id in chosen.user),
-        *([EVERYONE] if chosen.everyone else []),
-    ]
-
-
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make forget",
@@ -164,11 +149,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    for name, whose in (("entity", "of these entities"), ("user", "of the notifications for these users")):
-        parser.add_argument(
-            f"--{name}", nargs="+", action="extend", default=[], metavar="ID", help=f"the histories {whose}"
-        )
-    parser.add_argument("--everyone", action="store_true", help="the history of the broadcasts")
+    named_channels.add_arguments(parser, "the history")
     parser.add_argument("--all", action="store_true", help="every history in the table")
     parser.add_argument(
         "--yes", action="store_true", help="do not ask before --all; in the local AWS nobody is asked"

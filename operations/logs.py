@@ -67,7 +67,12 @@ class Line:
     @property
     def is_noise(self) -> bool:
         """Whether it only tells that an invocation began or ended."""
-        return self.text.startswith(_NOISE) or str(_members(self.text).get("type", "")).startswith(_PLATFORM)
+        return self.text.startswith(_NOISE) or str(self.members.get("type", "")).startswith(_PLATFORM)
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The members of a JSON line; none of another one."""
+        return _members(self.text)
 
 
 def groups(found: Deployment, construct: str) -> dict[str, str]:
@@ -84,7 +89,9 @@ def groups(found: Deployment, construct: str) -> dict[str, str]:
     }
 
 
-def lines(logs: Any, names: Mapping[str, str], since: float, pattern: str) -> list[Line]:
+def lines(
+    logs: Any, names: Mapping[str, str], since: float, pattern: str, *, asks_for: str = ""
+) -> list[Line]:
     """Return the lines of log groups since a time, in the order of time.
 
     Args:
@@ -92,11 +99,13 @@ def lines(logs: Any, names: Mapping[str, str], since: float, pattern: str) -> li
         names: the groups, with what they are of.
         since: seconds since 1970.
         pattern: a text that the lines have; empty for all.
+        asks_for: a filter pattern of CloudWatch Logs, which then sends fewer lines; empty for none.
     """
     found: list[Line] = []
+    fewer = {"filterPattern": asks_for} if asks_for else {}
     for name, source in names.items():
         pages = logs.get_paginator("filter_log_events").paginate(
-            logGroupName=name, startTime=max(0, int(since * 1000))
+            logGroupName=name, startTime=max(0, int(since * 1000)), **fewer
         )
         for event in (event for page in pages for event in page["events"]):
             text = event["message"].rstrip("\n")
