@@ -57,6 +57,12 @@ class Deployment:
         config = Config(proxies={}) if self.endpoint_url else None
         return make(service, endpoint_url=self.endpoint_url, config=config)
 
+    def connections(self) -> Any:
+        """Return a boto3 client of the API's `@connections`, which knows each open connection by its id."""
+        make: Any = self.session.client
+        config = Config(proxies={}) if self.endpoint_url else None
+        return make("apigatewaymanagementapi", endpoint_url=self.outputs["CallbackUrl"], config=config)
+
 
 def command(
     name: str,

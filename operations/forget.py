@@ -73,7 +73,7 @@ class Histories:
         at the life again. The lives that others begin meanwhile lack its updates. So they are ended, too.
         """
         print(f"{self._end_each():,} histories are ended.", flush=True)
-        self._linger()
+        linger(self._sleep)
         print(f"{self._end_each():,} histories are ended again, with those that began meanwhile.", flush=True)
 
     async def _end(self, channel: str) -> bool:
@@ -98,15 +98,6 @@ class Histories:
                     print(f"  {ended:,} so far", flush=True)
         return ended
 
-    def _linger(self) -> None:
-        left = LINGER_SECONDS
-        print(f"Workers may remember them for {left:.0f} s. Waiting ...", flush=True)
-        while left > 0:
-            self._sleep(min(left, PROGRESS_SECONDS))
-            left -= PROGRESS_SECONDS
-            if left > 0:
-                print(f"  {left:.0f} s left", flush=True)
-
     def _channels(self) -> Iterator[list[str]]:
         """Yield the channels that have a history, page by page."""
         pages = self._client.get_paginator("scan").paginate(
@@ -118,6 +109,17 @@ class Histories:
         )
         for page in pages:
             yield [item["pk"]["S"].removeprefix(keys.CHANNEL) for item in page["Items"]]
+
+
+def linger(sleep: Callable[[float], None]) -> None:
+    """Wait until no worker goes on with a life that has ended, and tell so."""
+    left = LINGER_SECONDS
+    print(f"Workers may remember them for {left:.0f} s. Waiting ...", flush=True)
+    while left > 0:
+        sleep(min(left, PROGRESS_SECONDS))
+        left -= PROGRESS_SECONDS
+        if left > 0:
+            print(f"  {left:.0f} s left", flush=True)
 
 
 @deployment.command(
