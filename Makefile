@@ -19,7 +19,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local synth diff bootstrap deploy destroy check test lint format unit e2e token rotate redrive trace forget erase logs rules soak fuzz conformance bench mutants audit lock clean
+.PHONY: help setup demo local synth diff bootstrap deploy destroy check test lint format unit e2e token rotate redrive trace forget erase load logs rules soak fuzz conformance bench mutants audit lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -111,6 +111,9 @@ forget: setup  ## Let histories begin a new life: make forget ARGS="--help"
 
 erase: setup  ## Close a user's connections, delete the history of their notifications: make erase ARGS="--help"
 	@python -m operations.erase $(or $(ARGS),--help)
+
+load: setup  ## Clients that follow and publish, with times and losses: make load ARGS="--connections 100"
+	@python -m operations.load $(ARGS)
 
 logs: setup  ## What was logged, by time: make logs ARGS="--since 10m"
 	@python -m operations.logs $(ARGS)

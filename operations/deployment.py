@@ -207,9 +207,19 @@ def may_change(found: Deployment, what: str, *, said_yes: bool) -> bool:
         what: what is to be done, such as `Rotate the secret`.
         said_yes: whether the command line has the answer already.
     """
-    if found.endpoint_url or said_yes:
-        return True
     question = f"{what} of the stack {found.stack} in {found.session.region_name}?"
+    return bool(found.endpoint_url) or may(question, said_yes=said_yes)
+
+
+def may(question: str, *, said_yes: bool) -> bool:
+    """Ask a question on the terminal; return whether the answer is yes.
+
+    Args:
+        question: the question.
+        said_yes: whether the command line has the answer already.
+    """
+    if said_yes:
+        return True
     if not sys.stdin.isatty():
         print(f"{question} There is no terminal to ask in: say --yes.", file=sys.stderr)
         return False

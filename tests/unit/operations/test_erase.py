@@ -193,7 +193,12 @@ def test_a_connection_that_was_lost_is_deleted_and_one_that_is_opening_later(pla
     place.connect("alice", "opening", opened=-5, known=False)
     place.world.worker().push()
     left_meanwhile: list[list[str]] = []
-    place.meanwhile = lambda: (left_meanwhile.append(place.rest()), place.api.open.add("opening"))
+
+    def opened() -> None:
+        left_meanwhile.append(place.rest())
+        place.api.open.add("opening")
+
+    place.meanwhile = opened
     place.erasure().erase(["alice"])
     assert not [key for key in left_meanwhile[0] if "lost" in key]
     assert [key for key in left_meanwhile[0] if "opening" in key], "it would be deaf"
@@ -264,7 +269,12 @@ def test_whoever_has_a_good_token_connects_again_and_that_is_told(
     deployed.connect("alice", "c1")
     warm = deployed.world.worker()
     warm.push()
-    deployed.meanwhile = lambda: (deployed.connect("alice", "c2"), warm.push())
+
+    def comes_back() -> None:
+        deployed.connect("alice", "c2")
+        warm.push()
+
+    deployed.meanwhile = comes_back
     assert erase.main(["--user", "alice", "--yes"]) == 1
     told = capsys.readouterr().err.splitlines()
     assert [line.partition(":")[0] for line in told] == ["erase", "erase"]
