@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from local.emulator import function_logs
 from local.emulator.interpreters import find_interpreter
 from local.emulator.seams import lambda_runtime, lambda_service
 
@@ -21,7 +22,7 @@ def install(directory: Path, search_path: str, workers: int) -> None:
     own_interpreter(directory, search_path)
     bounded_environments(workers)
     failing_functions_stay_warm()
-    logs_do_not_delay_answers()
+    logs_are_whole_and_do_not_delay_answers()
 
 
 def own_interpreter(directory: Path, search_path: str) -> None:
@@ -93,11 +94,25 @@ def failing_functions_stay_warm() -> None:
     lambda_runtime.Worker.invoke = invoke_and_stay
 
 
-def logs_do_not_delay_answers() -> None:
-    """Answer at once for a function that logs nothing; MiniStack waits 50 ms for a first log line.
+def logs_are_whole_and_do_not_delay_answers() -> None:
+    """Let a worker say when its handler has printed all, and answer then.
 
-    The three values are the waits for a first line, for another line, and at most.
-    Source: Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs" (logs are
-    collected outside of the invocation).
+    MiniStack waits 50 ms for a first line, and 5 ms for another one. On a busy machine, lines that come later
+    are told with the worker's next invocation, or never. On AWS they come within seconds, whatever follows.
+    Source: Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs" (logs are collected
+    outside of the invocation).
     """
-    lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.005, 0.005, 0.25)
+    answered = "        _real_stdout.flush()\n\nrun()"
+    script = lambda_runtime._PYTHON_WORKER_SCRIPT
+    assert script.count(answered) == 1, "another MiniStack: see how its workers answer"
+    said = f"        sys.stderr.write({function_logs.END!r} + chr(10)); sys.stderr.flush()\n"
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(answered, said + answered)
+    drain = lambda_runtime.Worker._drain_stderr_bounded
+
+    def collect(worker: Any, *waits: Any, **more_waits: Any) -> str:
+        if worker.config.get("Runtime", "").startswith("python"):
+            return function_logs.collect(worker._stderr_queue)
+        drained: str = drain(worker, *waits, **more_waits)
+        return drained
+
+    lambda_runtime.Worker._drain_stderr_bounded = collect
