@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.browser.chromium import Event
+from tests.contract import check_client_frame, check_server_frame
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Socket:
 
 
 def sockets(events: list[Event]) -> list[Socket]:
-    """Return a page's WebSockets, in the order in which they were made."""
+    """Return a page's WebSockets, in the order in which they were made. asyncapi.yaml has their frames."""
     found: dict[str, Socket] = {}
     for method, told in events:
         if not method.startswith("Network.webSocket"):
@@ -46,7 +47,13 @@ def sockets(events: list[Event]) -> list[Socket]:
             case "Closed":
                 socket.closed = told["timestamp"]
             case "FrameSent" if told["response"]["opcode"] == 1:
-                socket.sent.append((told["timestamp"], json.loads(told["response"]["payloadData"])))
+                socket.sent.append(_frame(told))
+                check_client_frame(socket.sent[-1][1])
             case "FrameReceived" if told["response"]["opcode"] == 1:
-                socket.received.append((told["timestamp"], json.loads(told["response"]["payloadData"])))
+                socket.received.append(_frame(told))
+                check_server_frame(socket.received[-1][1])
     return list(found.values())
+
+
+def _frame(told: dict[str, Any]) -> tuple[float, dict[str, Any]]:
+    return told["timestamp"], json.loads(told["response"]["payloadData"])

@@ -1,4 +1,4 @@
-"""A WebSocket client that sends and receives frames as objects."""
+"""A WebSocket client that sends and receives frames as objects, and takes none that asyncapi.yaml lacks."""
 
 import json
 from http.client import HTTPConnection
@@ -8,6 +8,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
+
+from tests.contract import check_client_frame, check_server_frame
 
 Place = Literal["header", "subprotocol", "query"]
 """A token's place: `Authorization: Bearer`, after `websocket` in the subprotocols, or `access_token`."""
@@ -75,7 +77,7 @@ class Client:
             TimeoutError: no frame came in time.
         """
         while True:
-            frame = json.loads(self.socket.recv(timeout=seconds))
+            frame = self._next(seconds)
             if frame.get("type") != "closing":
                 return frame
             self.closing.append(frame)
@@ -86,14 +88,22 @@ class Client:
         Raises:
             TimeoutError: no frame came in time.
         """
-        frame = json.loads(self.socket.recv(timeout=seconds))
+        frame = self._next(seconds)
         assert frame["type"] == "closing", frame
         self.closing.append(frame)
 
+    def _next(self, seconds: float) -> Any:
+        frame = json.loads(self.socket.recv(timeout=seconds))
+        check_server_frame(frame)
+        return frame
+
     def ask(self, frame: Any) -> Any:
-        """Send a frame and return its answer."""
+        """Send a frame and return its answer. A frame that is followed is one of asyncapi.yaml."""
         self.send(frame)
-        return self.receive()
+        answer = self.receive()
+        if isinstance(frame, dict) and _follows(answer):
+            check_client_frame(frame)
+        return answer
 
     def subscribe(self, entity_id: str) -> None:
         """Subscribe to an entity, and check the answer."""
@@ -107,6 +117,12 @@ class Client:
         except TimeoutError:
             return True
         return False
+
+
+def _follows(answer: dict[str, Any]) -> bool:
+    """Tell whether a frame is the answer to one that was followed, and to all of it."""
+    kinds = {one.get("type") for one in answer.get("answers", [answer])}
+    return kinds <= {"subscribed", "unsubscribed", "published", "pong"}
 
 
 def status_of_handshake(url: str, given: str, place: Place | tuple[Place, ...] = "header") -> int:

@@ -16,6 +16,7 @@ from entity_push.protocol.errors import ErrorCode
 from hypothesis import strategies as st
 
 from tests import forged_tokens
+from tests.contract import check_server_frame, faults
 from tests.fuzz import bodies, handshakes, hostile, isolation, pushes, records
 from tests.fuzz.deployment import (
     AUDIENCE,
@@ -108,6 +109,7 @@ def _answer(deployment: Deployment, name: str, event: dict[str, Any]) -> dict[st
     assert len(wire) <= MAX_ANSWER_BYTES, f"an answer of {len(wire)} bytes"
     frame = strictly_json(wire)
     assert isinstance(frame, dict)
+    check_server_frame(frame)
     return frame
 
 
@@ -162,10 +164,12 @@ def _check_publication(deployment: Deployment, body: str, answer: dict[str, Any]
         return
     (entry,) = deployment.bus.entries
     put = event(entry["DetailType"], json.loads(entry["Detail"]), answer["id"], entry["Source"])
+    assert faults("PublishedEvent", put) == []
     assert deployment.push([json.dumps(put, ensure_ascii=False)]) == []
     assert deployment.queues.dead == []
     (post,) = [post for post in deployment.deliverer.posts if post.connection_id == LISTENER]
     pushed = strictly_json(post.frame)
+    check_server_frame(pushed)
     asked = json.loads(body)
     assert answer.get("ownId", "absent") == pushed.get("ownId", "absent") == asked.get("id", "absent")
     assert "version" not in pushed

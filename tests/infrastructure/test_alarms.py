@@ -9,6 +9,7 @@ import pytest
 from aws_cdk import assertions
 from entity_push.runtime.environment import ENVIRONMENTS, METRICS_NAMESPACE
 
+from tests.contract import faults
 from tests.infrastructure.alarm_metrics import looked_at
 from tests.infrastructure.conftest import make_stack, of_type
 from tests.unit.test_ways_of_failing import BREAKS
@@ -173,6 +174,15 @@ def test_rules_of_own_events_ring_too_each_alarm_within_its_limit() -> None:
     assert len(metrics) == 3 * 7
     for metric in metrics:
         assert [dimension["Name"] for dimension in metric["Dimensions"]] == ["EventBusName", "RuleName"]
+
+
+def test_every_alarm_describes_itself_as_in_the_contract(resources: Resources) -> None:
+    known = {"AlarmName": "a", "NewStateValue": "ALARM", "OldStateValue": "OK", "StateChangeTime": "t"}
+    for name, alarm in alarms_of(resources).items():
+        assert faults("Alarm", {**known, "AlarmDescription": alarm["AlarmDescription"]}) == [], name
+        assert not {"OKActions", "InsufficientDataActions"} & alarm.keys(), (
+            "the contract has the state ALARM alone"
+        )
 
 
 def test_the_documented_costs_are_those_of_the_template(resources: Resources) -> None:

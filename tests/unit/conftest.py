@@ -14,6 +14,7 @@ from moto import mock_aws
 
 from testbed.function_variables import function_variables
 from testbed.table_schema import TABLE_SCHEMA
+from tests.contract import check_server_frame
 
 TABLE_NAME = "table"
 NOW = 1_800_000_000
@@ -67,7 +68,7 @@ def printed_metrics(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def send(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
-    """Send a frame, a text or a JSON value, to a route's handler; return its answer."""
+    """Send a frame, a text or a JSON value, to a route's handler; return its answer, one of asyncapi.yaml."""
     monkeypatch.setattr(aws, "client", lambda _service: dynamodb)
     monkeypatch.setattr("time.time", lambda: float(NOW))
 
@@ -79,6 +80,7 @@ def send(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[s
         response = importlib.reload(importlib.import_module(module)).handler(event, None)
         assert response["statusCode"] == 200
         answer: dict[str, Any] = json.loads(response["body"])
+        check_server_frame(answer)
         return answer
 
     return send
