@@ -40,6 +40,7 @@ export function createChannel(name, since, settings, flush) {
 
   const ordering = createOrdering(settings, isPattern, since, tell, setLive, flush)
 
+  /** @param {import('../types/frames.js').ErrorFrame} answer */
   function refused(answer, action, connection) {
     const error = errorIn(answer)
     if (isOver(error.code)) connection.deaf()
@@ -65,7 +66,11 @@ export function createChannel(name, since, settings, flush) {
     /** Whether it shares a frame with no other. */
     alone: isPattern || name.channel,
 
-    /** Whether a pushed frame is for this channel. */
+    /**
+     * Whether a pushed frame is for this channel.
+     *
+     * @param {import('./ordering.js').PushedFrame} frame
+     */
     takes: ({ type, entityId }) =>
       type === pushed && (name.channel || (isPattern ? entityId.startsWith(name.slice(0, -1)) : entityId === name)),
 
@@ -92,7 +97,11 @@ export function createChannel(name, since, settings, flush) {
       return isIn && name.channel !== 'user' ? 'unsubscribe' : 'forget'
     },
 
-    /** The question is asked. Return the function that takes its answer. */
+    /**
+     * The question is asked. Return the function that takes its answer.
+     *
+     * @returns {(answer: import('../types/frames.js').Subscribed | import('../types/frames.js').Unsubscribed | import('../types/frames.js').ErrorFrame) => void}
+     */
     asked(action, connection) {
       const mine = (question = {})
       if (action === 'subscribe') ordering.asked()
@@ -107,7 +116,7 @@ export function createChannel(name, since, settings, flush) {
         } else {
           joined = connection
           pause.reset()
-          ordering.answered(answer)
+          ordering.answered(/** @type {import('../types/frames.js').Subscribed} */ (answer))
         }
       }
     },

@@ -24,16 +24,20 @@ function inFrames(channels) {
   return frames
 }
 
-/** Return the frame that asks about channels. */
+/**
+ * Return the frame that asks about channels.
+ *
+ * @param {'subscribe' | 'unsubscribe'} action
+ */
 function question(action, channels) {
   const since = action === 'subscribe' && channels.map((channel) => channel.since())
   if (channels.length === 1) return { action, ...channels[0].address, since: since[0] }
   const entityIds = channels.map(({ address }) => address.entityId)
-  return {
+  return /** @type {import('../types/frames.js').SubscribeToSeveral | import('../types/frames.js').UnsubscribeFromSeveral} */ ({
     action,
     entityIds,
     since: since ? Object.fromEntries(entityIds.map((id, i) => [id, since[i]])) : undefined,
-  }
+  })
 }
 
 /** The client, made with `new`. README.md says what an application sees, docs/reference/protocol.md what the server does. */
@@ -149,7 +153,13 @@ export function EntityPush(options) {
       return subscription
     },
 
+    /**
+     * @param name
+     * @param message
+     * @param {{ id?: import('../types/frames.js').OwnId }} [options]
+     */
     publish(name, message, { id } = {}) {
+      /** @type {import('../types/frames.js').Publish | import('../types/frames.js').Chat} */
       const frame =
         name.channel === 'everyone'
           ? { action: 'onMessage', message }

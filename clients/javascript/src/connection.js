@@ -1,6 +1,12 @@
 import { watchLiveness } from './liveness.js'
 import { PushError } from './push-error.js'
 
+/**
+ * An answer; or an error as which API Gateway's own is told.
+ *
+ * @typedef {import('../types/frames.js').Answer | { type: 'error', code: 'gateway_error', message: string }} Answer
+ */
+
 /** Whether a code says that a connection has no right any more: ask on another one. */
 export const isOver = (code) => /token_expired|connection_gone/.test(code)
 
@@ -35,6 +41,7 @@ export function openConnection(settings, token, on) {
 
   const liveness = watchLiveness(settings, () => socket.send('{"action":"ping"}'), close)
 
+  /** @param {Answer} frame */
   function answer(requestId, frame) {
     const question = questions.get(requestId)
     if (!question) return false
@@ -46,11 +53,12 @@ export function openConnection(settings, token, on) {
     return true
   }
 
+  /** @param {import('../types/frames.js').ServerFrame & { type?: string, message?: any, requestId?: import('../types/frames.js').RequestId }} frame */
   function receive(frame) {
     liveness.received()
     const { type, message, requestId } = frame
     if (type) {
-      if (!answer(requestId, frame)) on.received(frame)
+      if (!answer(requestId, /** @type {Answer} */ (frame))) on.received(frame)
     } else if (message) {
       // API Gateway's own frames don't say which question they answer: it may be any.
       for (const id of [...questions.keys()]) answer(id, { type: 'error', code: 'gateway_error', message })
@@ -78,6 +86,8 @@ export function openConnection(settings, token, on) {
     /**
      * Send a frame. Call `answered` with its answer, or `lost` with the close code if the connection ends before.
      *
+     * @param {import('../types/frames.js').ClientFrame} frame
+     * @param {(answer: Answer) => void} answered
      * @param repeatable whether the frame may be sent again when no answer comes
      */
     ask(frame, answered, lost, repeatable = true) {

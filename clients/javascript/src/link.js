@@ -25,6 +25,7 @@ export function createLink(settings, on) {
   const connections = new Set() // all that are not closed
   let current
   let previous
+  /** @type {{ timer: any, connection?: ReturnType<typeof openConnection> }} */
   let attempt
   let retry // the timer of the next attempt, which is due
   let due
@@ -44,6 +45,7 @@ export function createLink(settings, on) {
 
   async function connect() {
     retry = null
+    /** @type {typeof attempt} */
     const mine = (attempt = { timer: setTimeout(handshakeFailed, connectTimeout) })
     if (!current) on.changed('connecting')
     try {
@@ -117,6 +119,7 @@ export function createLink(settings, on) {
     else if (!current) on.changed('connecting')
   }
 
+  /** @param {import('../types/frames.js').PushedFrame | import('../types/frames.js').Closing} frame */
   function received(frame, connection) {
     if (frame.type !== 'closing') on.received(frame)
     else if (frame.reconnect === false) fail(errorIn(frame))

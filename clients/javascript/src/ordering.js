@@ -1,4 +1,11 @@
-/** Return a cursor's two parts: the name of the history's life, and the number of the last update in it. */
+/** @typedef {import('../types/frames.js').PushedFrame & { entityId?: import('../types/frames.js').EntityId }} PushedFrame */
+
+/**
+ * Return a cursor's two parts: the name of the history's life, and the number of the last update in it.
+ *
+ * @param {import('../types/frames.js').Cursor} cursor
+ * @returns {[string, number]}
+ */
 function placeOf(cursor) {
   const dot = cursor.lastIndexOf('.')
   return [cursor.slice(0, dot), +cursor.slice(dot + 1)]
@@ -44,6 +51,7 @@ export function createOrdering(settings, isPattern, cursor, tell, setLive, flush
 
   const updateOf = (frame, replayed) => ({ ...frame, type: 'update', replayed })
 
+  /** @param {PushedFrame} frame */
   function show(frame, replayed) {
     const update = updateOf(frame, replayed)
     if (!isPattern) latest = update
@@ -61,6 +69,7 @@ export function createOrdering(settings, isPattern, cursor, tell, setLive, flush
     return ahead
   }
 
+  /** @param {PushedFrame} frame */
   function take(frame) {
     if (!frame.sequence) {
       // One event may make several updates with its id: one by each rule, one of each entity.
@@ -122,6 +131,7 @@ export function createOrdering(settings, isPattern, cursor, tell, setLive, flush
       takeHeld()
     },
 
+    /** @param {import('../types/frames.js').Subscribed} answer */
     answered({ cursor: reached, recovered, updates, more, latest: last }) {
       outstanding = behind = false
       if (overflowed) return fallBehind()
@@ -141,6 +151,7 @@ export function createOrdering(settings, isPattern, cursor, tell, setLive, flush
       takeHeld()
     },
 
+    /** @param {PushedFrame} frame */
     received(frame) {
       held.push(frame)
       if (held.length > maxHeld) {

@@ -33,6 +33,7 @@ export function createPublisher(settings, link) {
       message.asked = false
       flush()
     }
+    /** @param {import('../types/frames.js').Published | import('../types/frames.js').ErrorFrame} answer */
     const answered = (answer) => {
       if (answer.type === 'published') {
         pause.reset()

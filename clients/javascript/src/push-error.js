@@ -7,9 +7,14 @@
 export class PushError extends Error {
   constructor(code, details) {
     super(`${code}`.replaceAll('_', ' '))
-    Object.assign(this, details, { code })
+    Object.assign(this, details)
+    this.code = code
   }
 }
 
-/** Return the error that an error frame of the server tells of. */
+/**
+ * Return the error that an error frame of the server, or its last frame, tells of.
+ *
+ * @param {import('../types/frames.js').ErrorFrame | import('../types/frames.js').Closing} frame
+ */
 export const errorIn = (frame) => new PushError(frame.code, frame)

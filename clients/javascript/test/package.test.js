@@ -37,14 +37,19 @@ for (const [entry, budget] of Object.entries(BUDGETS)) {
   })
 }
 
-test('the types compile, and refuse mistakes', () => {
-  const compiler = join(PACKAGE, 'node_modules/typescript/bin/tsc')
-  try {
-    execFileSync(process.execPath, [compiler, '--noEmit', '--project', PACKAGE], { encoding: 'utf8' })
-  } catch ({ stdout }) {
-    assert.fail(stdout)
-  }
-})
+for (const [what, project] of [
+  ['the types compile, and refuse mistakes', 'tsconfig.json'],
+  ['the modules name only fields that frames have', 'tsconfig.src.json'],
+]) {
+  test(what, () => {
+    const compiler = join(PACKAGE, 'node_modules/typescript/bin/tsc')
+    try {
+      execFileSync(process.execPath, [compiler, '--noEmit', '--project', join(PACKAGE, project)], { encoding: 'utf8' })
+    } catch ({ stdout }) {
+      assert.fail(stdout)
+    }
+  })
+}
 
 test('it is packed, installed into an empty folder, and imported', () => {
   const folder = mkdtempSync(join(tmpdir(), 'entity-push-'))

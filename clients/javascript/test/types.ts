@@ -1,6 +1,7 @@
 /** What must compile, and what must not. `tsc --noEmit` checks it; nothing runs it. */
 import { EntityPush, PushError } from 'entity-push'
 import type { Update } from 'entity-push'
+import type { ServerFrame } from 'entity-push/frames'
 import { useEntities, useEntity } from 'entity-push/react'
 
 interface Order {
@@ -63,6 +64,14 @@ push.on('state', (state, { until, error }) => [
   error instanceof PushError && error.code,
 ])
 
+function raw(frame: ServerFrame) {
+  if ('type' in frame && frame.type === 'error') {
+    // @ts-expect-error: there is no such code
+    frame.code === 'no_such_code'
+    return frame.code === 'forbidden'
+  }
+}
+
 function Screen() {
   const { value, stale } = useEntity(push, 'orders/42', {
     getState: async (): Promise<Order> => ({ state: 'new' }),
@@ -74,4 +83,4 @@ function Screen() {
   value.state
   return [text, stale, values]
 }
-export { read, Screen }
+export { raw, read, Screen }

@@ -1,33 +1,20 @@
+import type { Channel, EntityUpdated, ErrorCode, Published as PublishedFrame, UserPushNotification } from './frames.js'
+
 /** What an update's `message` may be asked to be: `parse` returns it, or throws. */
 export type Parse<T> = (message: unknown) => T
 
 /** An entity id (`orders/42`), a pattern (`orders/*`), a room (`rooms/r1`), or one of the two channels. */
-export type Name = string | { channel: 'user' | 'everyone' }
+export type Name = string | { channel: Channel }
 
-export interface Update<T = unknown> {
+/** A pushed frame, as one that was live or replayed. */
+export interface Update<T = unknown>
+  extends Omit<EntityUpdated, 'type' | 'message' | 'entityId'>,
+    Pick<UserPushNotification, 'callback'> {
   type: 'update'
   /** The event's message; absent if it had none, or if `oversize`. */
   message: T
-  /** The update's number: 1, 2, 3 … Absent where the deployment stores no updates. */
-  sequence?: number
-  /** The id of the event. Two updates may have the same: `sequence` tells them apart. */
-  id: string
-  /** When the event was put, in UTC: `2026-11-22T18:43:48Z`. */
-  time: string
-  /** The user whose client published it; absent if a service put it. */
-  from?: string
-  /** The version that a service gave it. */
-  version?: number
-  /** The id that its sender gave it. */
-  ownId?: string
-  /** The rule that made it of a service's own event. */
-  rule?: string
-  callback?: unknown
   /** The entity; absent in the user's and everyone's channel. */
   entityId?: string
-  cursor?: string
-  /** The message was too large to come along: fetch the state. */
-  oversize?: true
   /** It was missed, and came with the answer to `subscribe`. */
   replayed: boolean
 }
@@ -82,12 +69,8 @@ export interface ClientStateDetail {
   error?: PushError
 }
 
-export interface Published {
-  /** The id of the event. */
-  id: string
-  /** The message's own id, where the deployment knows such ids. */
-  ownId?: string
-}
+/** `ownId` is there where the deployment knows such ids. */
+export type Published = Pick<PublishedFrame, 'id' | 'ownId'>
 
 /** Functions that are called without an object: they must not need `this`. */
 export interface Clock {
@@ -150,7 +133,8 @@ export class EntityPush {
 }
 
 export class PushError extends Error {
-  readonly code: string
+  /** A code of the protocol, or one of this package. */
+  readonly code: ErrorCode | (string & {})
   readonly entityId?: string
   readonly roomId?: string
   readonly channel?: string
