@@ -19,7 +19,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local synth diff bootstrap deploy destroy check test lint format unit e2e token rotate redrive trace forget erase load logs rules soak fuzz conformance bench mutants audit lock clean
+.PHONY: help setup demo local synth diff bootstrap deploy destroy check test lint format unit e2e token rotate redrive trace forget erase load logs rules soak fuzz conformance bench mutants docs audit lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -136,6 +136,15 @@ conformance: setup  ## Check the clients by scenarios: make conformance ARGS="--
 
 mutants: setup  ## Break each defence of SECURITY.md, and see its test go red: make mutants ARGS="--help"
 	@python -m mutants $(ARGS)
+
+PAGE_COMPONENT := build/docs/asyncapi-react-component-3.2.1.tgz
+
+$(PAGE_COMPONENT): | $(VENV)/.done
+	@mkdir -p $(@D)
+	@$(NPM) pack --silent --pack-destination $(@D) @asyncapi/react-component@3.2.1 >/dev/null
+
+docs: setup $(PAGE_COMPONENT)  ## Make one page of asyncapi.yaml, the contract: build/docs/index.html
+	@python -m specification.page $(PAGE_COMPONENT)
 
 # Where there is no wheel of it, the comparison is left out, and the benchmark says so.
 $(VENV)/.bench: requirements-bench.txt $(VENV)/.done
