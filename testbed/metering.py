@@ -25,8 +25,6 @@ def attribute_size(value: Item) -> int:
             return len(content)
         case "N":
             return (len(content.lstrip("-").strip("0")) + 1) // 2 + 1
-        case "B":
-            return len(content)
         case "SS":
             return 3 + sum(len(text.encode()) + 1 for text in content)
     raise NotImplementedError(kind)
@@ -62,7 +60,7 @@ class Metered:
 
     def query(self, **parameters: Any) -> Any:
         assert parameters["ConsistentRead"]
-        whole = {name: value for name, value in parameters.items() if name != "ProjectionExpression"}
+        whole = _whole_items(parameters)
         size = sum(map(item_size, self._client.query(**whole)["Items"]))
         self.read_units += max(1, math.ceil(size / 4096))
         return self._client.query(**parameters)
@@ -94,7 +92,27 @@ class Metered:
         self.largest[kind] = max(size, self.largest.get(kind, 0))
         return math.ceil(size / 1024)
 
+    def delete_item(self, **parameters: Any) -> Any:
+        self.write_units += self._written(self._stored(parameters["Key"]))
+        return self._client.delete_item(**parameters)
+
     def batch_write_item(self, **parameters: Any) -> Any:
         for request in parameters["RequestItems"][self._table]:
-            self.write_units += self._written(request["PutRequest"]["Item"])
+            new = request["PutRequest"]["Item"] if "PutRequest" in request else None
+            self.write_units += self._written(new or self._stored(request["DeleteRequest"]["Key"]))
         return self._client.batch_write_item(**parameters)
+
+
+def _whole_items(query: Item) -> Item:
+    """Return a query that answers with whole items, neither projected nor only counted."""
+    whole = {name: value for name, value in query.items() if name not in ("ProjectionExpression", "Select")}
+    names = query.get("ExpressionAttributeNames", {})
+    conditions = whole["KeyConditionExpression"] + whole.get("FilterExpression", "")
+    used = {name: attribute for name, attribute in names.items() if name in conditions}
+    return (
+        {**whole, "ExpressionAttributeNames": used} if used else _without(whole, "ExpressionAttributeNames")
+    )
+
+
+def _without(query: Item, name: str) -> Item:
+    return {other: value for other, value in query.items() if other != name}

@@ -9,6 +9,7 @@ import pytest
 from aws_cdk import assertions
 from entity_push.runtime.environment import ENVIRONMENTS, METRICS_NAMESPACE
 
+from operations.cost import figures
 from tests.contract import faults
 from tests.infrastructure.alarm_metrics import looked_at
 from tests.infrastructure.conftest import make_stack, of_type
@@ -192,4 +193,6 @@ def test_the_documented_costs_are_those_of_the_template(resources: Resources) ->
     assert f"{len(alarms)} alarms" in said
     assert f"{looked} metrics, ${looked * 0.1:.2f} a month" in said
     own = sum(len(services) for _, services in own_metrics())
+    assert looked == figures.ALARM_METRICS
+    assert own == figures.OWN_METRICS
     assert f"{own} of our own, ${own * 0.3:.2f} a month" in said

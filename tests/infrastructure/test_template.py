@@ -8,6 +8,7 @@ import pytest
 from aws_cdk import assertions
 from entity_push.runtime.environment import ENVIRONMENTS
 
+from operations.cost import figures
 from stacks import bundle
 from tests.infrastructure.conftest import make_stack, of_type
 from tests.infrastructure.linters import findings_of_cfn_lint, raise_findings_of_cdk_nag
@@ -361,3 +362,19 @@ def test_deploying_says_what_the_push_takes_of_the_accounts_quota() -> None:
         "*", assertions.Match.string_like_regexp("Up to 7 push functions run at once")
     )
     assert len(found) == 1
+
+
+def test_costs_are_reckoned_from_what_the_template_has(resources: dict[str, Any]) -> None:
+    found = functions(resources)
+    memory = {name: item["MemorySize"] for name, item in found.items()}
+    assert memory.pop("push") == figures.PUSH_MB
+    assert set(memory.values()) == {figures.FUNCTION_MB}
+    assert all(item["TracingConfig"] == {"Mode": "Active"} for item in found.values())
+    assert set(figures.FUNCTIONS_PER_CONNECTION) <= found.keys()
+    schedules = [
+        rule for rule in of_type(resources, "AWS::Events::Rule").values() if "ScheduleExpression" in rule
+    ]
+    assert len(schedules) == figures.SCHEDULED_FUNCTIONS
+    assert len(of_type(resources, "AWS::CloudWatch::Dashboard")) == figures.DASHBOARDS
+    assert len(of_type(resources, "AWS::SecretsManager::Secret")) == figures.SECRETS
+    assert not of_type(resources, "AWS::KMS::Key")

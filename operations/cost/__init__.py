@@ -1,0 +1,1 @@
+"""What a deployment costs a month, beside others: `make cost`."""
