@@ -1,5 +1,6 @@
 """The documents: every link leads somewhere, and what they name in code exists."""
 
+import os
 import re
 import sys
 from collections import Counter
@@ -22,7 +23,11 @@ MADE = {line.strip("/\n") for line in (ROOT / ".gitignore").read_text(encoding="
 
 _FENCE = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
-_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_LINKS = (
+    re.compile(r"\]\(\s*<?([^)\s>]+)>?(?:\s+[\"'][^)]*)?\s*\)"),  # [text](target "title"), images, too
+    re.compile(r"^ {0,3}\[[^\]]+\]:\s*<?([^\s>]+)", re.MULTILINE),  # [name]: target
+    re.compile(r"<[^>]+\b(?:href|src)=[\"']([^\"']+)"),
+)
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*\.(?:py|md|json|toml|txt|in|svg|lua)|[\w.-]+(?:/[\w.-]+)*/")
 
 
@@ -79,17 +84,67 @@ def _is_there(path: str, document: str) -> bool:
     return beside in FILES or any(name == path or name.endswith(f"/{path}") for name in FILES)
 
 
+def _links(prose: str) -> list[str]:
+    """Return the targets of all links, in whatever of Markdown's forms."""
+    shown = _CODE.sub("", prose)
+    return [target for form in _LINKS for target in form.findall(shown)]
+
+
+def _leads_somewhere(link: str, document: str) -> bool:
+    """Tell whether a link of a document is to the web, or to a file, folder or heading of the repository."""
+    if re.match(r"[a-z]+:", link):
+        return True
+    target, _, anchor = link.partition("#")
+    path = os.path.normpath(Path(document).parent / target) if target else document
+    if path in FILES:
+        return not anchor or anchor in _anchors(path)
+    return not anchor and any(name.startswith(f"{path}/") for name in FILES)
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_link_and_anchor_leads_somewhere(document: str) -> None:
-    dead = []
-    for link in _LINK.findall(_prose(document)):
-        if re.match(r"[a-z]+:", link):
-            continue
-        target, _, anchor = link.partition("#")
-        path = (ROOT / document).parent.joinpath(target).resolve() if target else ROOT / document
-        if not path.exists() or (anchor and anchor not in _anchors(path.relative_to(ROOT).as_posix())):
-            dead.append(link)
-    assert dead == []
+    links = _links(_prose(document))
+    assert [link for link in links if not _leads_somewhere(link, document)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[a](missing.md)",
+        "[a](README.md#missing)",
+        "[a](#missing)",
+        '[a](missing.md "title")',
+        "[a](<missing.md>)",
+        "[`a`](missing.md)",
+        "![a](missing.png)",
+        "[![a](how-to/console-light.png)](missing.md)",
+        "[a]\n\n[a]: missing.md",
+        '<img src="missing.png">',
+        "[a](../build/docs/index.html)",
+        "[a](../../README.md)",
+        "[a](readme.md)",
+        "[a](how-to#deploy)",
+    ],
+)
+def test_a_dead_link_of_any_form_is_found(text: str) -> None:
+    assert [link for link in _links(text) if not _leads_somewhere(link, "docs/README.md")] != []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[a](glossary.md)",
+        "[a](../README.md#limits-in-short)",
+        "[a](#documentation)",
+        "[a](how-to)",
+        "[a](how-to/)",
+        "[a](https://example.com/missing.md#x)",
+        "`[a](missing.md)`",
+        "![a](how-to/console-light.png)",
+    ],
+)
+def test_a_link_that_leads_somewhere_is_not_found(text: str) -> None:
+    assert [link for link in _links(text) if not _leads_somewhere(link, "docs/README.md")] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -141,8 +196,6 @@ def test_every_refusal_of_a_handshake_has_its_advice() -> None:
 
 
 def test_every_document_is_in_the_index() -> None:
-    linked = {
-        (ROOT / "docs" / link.partition("#")[0]).resolve() for link in _LINK.findall(_prose("docs/README.md"))
-    }
+    linked = {(ROOT / "docs" / link.partition("#")[0]).resolve() for link in _links(_prose("docs/README.md"))}
     documents = {ROOT / name for name in DOCUMENTS if name.startswith("docs/") and name != "docs/README.md"}
     assert documents - linked == set()
