@@ -1,28 +1,11 @@
 """A load: how many connections and updates, and what AWS asks for it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Prices in us-east-1 and AWS's free tiers left out, as docs/how-to/deploy.md has them with their parts.
-MESSAGE_DOLLARS = 1.00e-6
-"""A frame to or from a client."""
-
-MINUTE_DOLLARS = 0.25e-6
-"""A minute of one connection."""
-
-WRITE_DOLLARS = 0.625e-6
-"""A write unit of DynamoDB."""
-
-INVOCATION_DOLLARS = 2.35e-6
-"""An invocation of 50 ms ($1.35 per million), and 2 KB of logs ($1.00)."""
-
-UPDATE_DOLLARS = 5.55e-6
-"""An update that comes alone, but for its frames: bus, queue, push function, table, logs."""
-
-CONNECT_INVOCATIONS = 4
-"""The authorizer, `$connect`, `subscribe`, `$disconnect`."""
-
-CONNECT_WRITES = 13
-"""Four items of the connection put and deleted, and 4 units for subscribing, and 1 for a history."""
+from operations.cost import figures
+from operations.cost.bill import Line
+from operations.cost.figures import GB, KB
 
 WAITING_MINUTES = 1.0
 """How long connections stay open without an update: until all are there, and after the last one."""
@@ -66,13 +49,29 @@ class Plan:
 
     @property
     def dollars(self) -> float:
-        """What AWS asks for it, about; with batches less."""
-        connecting = (
-            CONNECT_INVOCATIONS * INVOCATION_DOLLARS + CONNECT_WRITES * WRITE_DOLLARS + 2 * MESSAGE_DOLLARS
-        )
-        publishing = UPDATE_DOLLARS + INVOCATION_DOLLARS + 2 * MESSAGE_DOLLARS
-        return (
-            self.connections * (connecting + self.minutes * MINUTE_DOLLARS)
-            + self.updates * publishing
-            + self.shown * MESSAGE_DOLLARS
-        )
+        """What AWS asks for it, about, with each update alone: in batches it is less."""
+        return sum(line.dollars for line in self._lines())
+
+    def _lines(self) -> Iterator[Line]:
+        """Yield the lines of its bill, as `make cost` reckons."""
+        opened, updates = self.connections, self.updates
+        routes = len(figures.FUNCTIONS_PER_CONNECTION) * opened + updates  # each update is published, too
+        yield Line("API Gateway", "gateway_minute", "open connections", opened * self.minutes)
+        yield Line("API Gateway", "gateway_message", "updates", self.shown)
+        yield Line("API Gateway", "gateway_message", "what is asked, and its answer", 2 * (opened + updates))
+        yield Line("Lambda", "lambda_request", "invocations", routes + updates)
+        seconds = updates * figures.PUSH_SECONDS + self.shown / figures.POSTS_PER_SECOND
+        yield Line("Lambda", "lambda_gb_second", "pushing", seconds * figures.PUSH_MB / KB)
+        small = routes * figures.FUNCTION_SECONDS
+        yield Line("Lambda", "lambda_gb_second", "routes", small * figures.FUNCTION_MB / KB)
+        writes = figures.CONNECT_WRITES + figures.SUBSCRIBE_WRITES + figures.DISCONNECT_WRITES
+        yield Line("DynamoDB", "dynamodb_write", "connections, updates", opened * writes + updates)
+        reads = updates * (figures.UPDATE_LISTS + figures.LOOK_READS)
+        reads += opened * (figures.CONNECT_READS + figures.SUBSCRIBE_READS)
+        yield Line("DynamoDB", "dynamodb_read", "connections, updates", reads)
+        yield Line("EventBridge", "eventbridge_event", "updates", updates)
+        yield Line("SQS", "sqs_request", "updates", figures.SQS_REQUESTS * updates)
+        logged = updates * figures.PUSH_LOG_BYTES + (routes + updates) * figures.SYSTEM_LOG_BYTES
+        logged += opened * figures.AUTHORIZE_LOG_BYTES + (3 * opened + updates) * figures.ACCESS_LOG_BYTES
+        yield Line("CloudWatch", "logs_gb", "logs", logged / GB)
+        yield Line("X-Ray", "trace", "traces, at the most", routes + updates)

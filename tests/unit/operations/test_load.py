@@ -20,21 +20,30 @@ URL = "wss://api.example/prod"
 SECRET = "s" * 64
 
 
+def reckoned(plan: Plan, service: str) -> float:
+    """Return a service's part of the estimate, in millionths of a dollar."""
+    return sum(1e6 * line.dollars for line in plan._lines() if line.service == service)
+
+
 def test_a_load_is_reckoned_with_all_that_aws_asks_for() -> None:
+    """The prices are those of operations/cost/prices.yaml."""
     plan = Plan(1000, 600, 10, 10, 100, 100)
     assert plan.minutes == pytest.approx(10 / 60 + 1 + 1)
     assert plan.shown == 600 * 100
     frames = 600 * 100 + 2 * 600 + 2 * 1000
-    routes = 4 * 1000 + 600
-    parts = {
-        "frames": frames * 1.00,
-        "minutes": 1000 * plan.minutes * 0.25,
-        "writes of connections": 1000 * 13 * 0.625,
-        "functions of routes, and their logs": routes * 2.35,
-        "updates": 600 * 5.55,
-    }
-    assert plan.dollars == pytest.approx(sum(parts.values()) / 1e6)
-    assert 0.08 < plan.dollars < 0.10
+    assert reckoned(plan, "API Gateway") == pytest.approx(frames * 1.00 + 1000 * plan.minutes * 0.25)
+    assert reckoned(plan, "DynamoDB") == pytest.approx(
+        (12 * 1000 + 600) * 0.625 + (4 * 1000 + 5 * 600) * 0.125
+    )
+    assert reckoned(plan, "EventBridge") == pytest.approx(600 * 1.00)
+    assert reckoned(plan, "SQS") == pytest.approx(3 * 600 * 0.40)
+    invocations = 4 * 1000 + 600 + 600
+    assert reckoned(plan, "Lambda") > invocations * 0.20
+    assert reckoned(plan, "X-Ray") == pytest.approx(invocations * 5.00)
+    assert reckoned(plan, "CloudWatch") > 0
+    services = {line.service for line in plan._lines()}
+    assert 1e6 * plan.dollars == pytest.approx(sum(reckoned(plan, service) for service in services))
+    assert 0.08 < plan.dollars < 0.14
 
 
 @pytest.mark.parametrize(("connections", "entities", "updates"), [(7, 3, 5), (3, 3, 4), (1, 1, 2)])
