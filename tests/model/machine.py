@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from entity_push_client import Channel
+from entity_push_client.names import Name
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -10,13 +12,12 @@ from tests.model.actors import Actor, Fault
 from tests.model.devices import Device
 from tests.model.names import ENTITIES, NAMES, PATTERNS
 from tests.model.world import REPLAY_SECONDS, World
-from tests.reference_client import FROM_THE_START, is_pattern
 
 SOME = st.integers(0, 5)
 """An index into a list of any length, counted round and round."""
 
 UPDATED = st.sampled_from([ENTITIES[0], *NAMES])
-WANTED = st.sampled_from([ENTITIES[0], *ENTITIES, *PATTERNS, *FROM_THE_START])
+WANTED = st.sampled_from([ENTITIES[0], *ENTITIES, *PATTERNS, *Channel])
 BEGUN = st.none() | WANTED
 """A client's subscription at the beginning, if any."""
 
@@ -44,15 +45,15 @@ class Machine(RuleBasedStateMachine):
         self.failed = False
 
     @initialize(lag=st.integers(0, 4), page_items=st.integers(1, 2), first=BEGUN, second=BEGUN)
-    def begin(self, lag: int, page_items: int, first: str | None, second: str | None) -> None:
+    def begin(self, lag: int, page_items: int, first: Name | None, second: Name | None) -> None:
         self.world.dynamodb.lag, self.world.dynamodb.page_items = lag, page_items
         for device, name in zip(self.world.devices, (first, second), strict=True):
             if name:
+                device.subscribe(name)
                 self.world.connect(device, young=True)
-                device.client.subscribe(name)
-                self.world.send(device)
-                self.finish(0)
-                self.world.read(device)
+                self._run_to(list(self.world.running()), "its end")
+                while device.inbox:
+                    self.world.read(device)
 
     def _device(self, which: int, *, connected: bool) -> Device | None:
         found = [device for device in self.world.devices if bool(device.connection_id) == connected]
@@ -66,24 +67,24 @@ class Machine(RuleBasedStateMachine):
 
     # Clients
 
-    @precondition(lambda self: not all(device.connection_id for device in self.world.devices))
+    @precondition(lambda self: any(device.can_connect for device in self.world.devices))
     @rule(which=SOME, young=st.booleans())
     def connect(self, which: int, young: bool) -> None:
         if device := self._device(which, connected=False):
             self.world.connect(device, young=young)
 
-    @precondition(lambda self: self._any_connected() and self._room())
+    @precondition(lambda self: self._room())
     @rule(which=SOME, name=WANTED)
-    def subscribe(self, which: int, name: str) -> None:
-        if device := self._device(which, connected=True):
-            device.client.subscribe(name)
-            self.world.send(device)
+    def subscribe(self, which: int, name: Name) -> None:
+        device = self.world.devices[which % len(self.world.devices)]
+        device.subscribe(name)
+        self.world.send(device)
 
     @precondition(lambda self: self._any_connected() and self._room())
     @rule(which=SOME, name=st.sampled_from([*ENTITIES, *PATTERNS]))
-    def unsubscribe(self, which: int, name: str) -> None:
-        if (device := self._device(which, connected=True)) and name in device.client.entities:
-            device.client.unsubscribe(name)
+    def unsubscribe(self, which: int, name: Name) -> None:
+        if device := self._device(which, connected=True):
+            device.unsubscribe(name)
             self.world.send(device)
 
     @precondition(lambda self: self._any_connected() and self._room())
@@ -91,7 +92,7 @@ class Machine(RuleBasedStateMachine):
     def change_several(self, which: int, names: list[str], wanted: bool) -> None:
         """One frame names several entities."""
         if device := self._device(which, connected=True):
-            change = device.client.subscribe if wanted else device.client.unsubscribe
+            change = device.subscribe if wanted else device.unsubscribe
             change(*names)
             self.world.send(device)
 
@@ -104,7 +105,7 @@ class Machine(RuleBasedStateMachine):
         device = self.world.devices[which % len(self.world.devices)]
         if device.connection_id:
             self.world.drop(device, notice=False)
-        device.client.subscribe(*ENTITIES)
+        device.subscribe(*ENTITIES)
         self.world.connect(device, young=True)
         subscribing = list(self.world.running())
         self._run_to(subscribing, route_at)
@@ -116,9 +117,8 @@ class Machine(RuleBasedStateMachine):
     def come_back_to_several(self, which: int, count: int, schedule: list[tuple[int, int, Fault]]) -> None:
         """A client asks in one frame for what it missed of several entities."""
         device = self.world.devices[which % len(self.world.devices)]
-        if not device.connection_id:
-            self.world.connect(device, young=True)
-        device.client.subscribe(*ENTITIES)
+        device.subscribe(*ENTITIES)
+        self.world.connect(device, young=True)
         self.world.send(device)
         self._run_to(list(self.world.running()), "its end")
         while device.inbox:
@@ -141,7 +141,7 @@ class Machine(RuleBasedStateMachine):
         for device, name in ((first, PATTERNS[1]), (second, ENTITIES[0]), (first, PATTERNS[1])):
             if device.connection_id:
                 self.world.drop(device, notice=False)
-            device.client.subscribe(name)
+            device.subscribe(name)
             self.world.connect(device, young=False)
             self._run_to(list(self.world.running()), "its end")
         self.publish(ENTITIES[0], 1)
@@ -152,6 +152,13 @@ class Machine(RuleBasedStateMachine):
         if devices := [device for device in self.world.devices if device.inbox]:
             self.world.read(devices[which % len(devices)], number)
 
+    @precondition(lambda self: self._any_connected() and self._room())
+    @rule(which=SOME, seconds=st.sampled_from([0.3, 11.0]))
+    def wait(self, which: int, seconds: float) -> None:
+        """A client waits for late frames, or for an answer, in vain."""
+        if device := self._device(which, connected=True):
+            self.world.wait(device, seconds)
+
     @precondition(lambda self: self._any_connected())
     @rule(which=SOME, notice=st.booleans())
     def drop(self, which: int, notice: bool) -> None:
@@ -161,7 +168,7 @@ class Machine(RuleBasedStateMachine):
     # Services, the queue and the workers
 
     @rule(name=UPDATED, count=st.sampled_from([1, 1, 1, 2, 4]))
-    def publish(self, name: str, count: int) -> None:
+    def publish(self, name: Name, count: int) -> None:
         for _ in range(count):
             self.world.publish(name)
 
@@ -199,7 +206,7 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.sqs.waiting == [] and not self.world.running())
     @rule(which=SOME, name=WANTED, schedule=SCHEDULE)
-    def race(self, which: int, name: str, schedule: list[tuple[int, int, Fault]]) -> None:
+    def race(self, which: int, name: Name, schedule: list[tuple[int, int, Fault]]) -> None:
         """Push an update while a client subscribes, or comes back."""
         device = self._push_while_away(which, name)
         self.world.connect(device, young=True)
@@ -207,7 +214,7 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.sqs.waiting == [] and not self.world.running())
     @rule(which=SOME, name=WANTED, push_at=PUSH_STEPS, route_at=ROUTE_STEPS)
-    def cross(self, which: int, name: str, push_at: str, route_at: str) -> None:
+    def cross(self, which: int, name: Name, push_at: str, route_at: str) -> None:
         """Stop a push at a step, let a client subscribe up to a step, and end the push."""
         device = self._push_while_away(which, name)
         pushing = list(self.world.running())
@@ -216,13 +223,13 @@ class Machine(RuleBasedStateMachine):
         self._run_to([actor for actor in self.world.running() if actor not in pushing], route_at)
         self._run_to(pushing, "its end")
 
-    def _push_while_away(self, which: int, name: str) -> Device:
+    def _push_while_away(self, which: int, name: Name) -> Device:
         """Begin to push an update that a client wants, while the client has no connection."""
         device = self.world.devices[which % len(self.world.devices)]
         if device.connection_id:
             self.world.drop(device, notice=False)
-        device.client.subscribe(name)
-        self.publish(ENTITIES[0] if is_pattern(name) else name, 1)
+        device.subscribe(name)
+        self.publish(ENTITIES[0] if name in PATTERNS else name, 1)
         self.invoke_worker(which, 1, 0)
         return device
 
@@ -234,7 +241,7 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self._idle_worker() and not self.world.running())
     @rule(name=UPDATED, count=st.integers(0, 3), start=st.sampled_from([0, 0, 1, 2]), faults=FATES)
-    def burst(self, name: str, count: int, start: int, faults: list[Fault]) -> None:
+    def burst(self, name: Name, count: int, start: int, faults: list[Fault]) -> None:
         """Let one worker take all messages on the queue, with faults here and there."""
         self.publish(name, count)
         self.invoke_worker(0, 10, start)
@@ -272,7 +279,7 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: not self.world.running())
     @rule(name=UPDATED, count=st.integers(1, 3), start=st.sampled_from([0, 0, 1]), lives=st.booleans())
-    def expire_updates(self, name: str, count: int, start: int, lives: bool) -> None:
+    def expire_updates(self, name: Name, count: int, start: int, lives: bool) -> None:
         """Time passes until the first stored updates expire; the channel goes on, or not."""
         for _ in range(2 if lives else 0):
             self.world.let_time_pass(REPLAY_SECONDS + 3600)

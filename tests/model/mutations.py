@@ -19,6 +19,9 @@ from entity_push.table.history import Appended
 from entity_push.table.keys import Item
 from entity_push.table.subscribers import NEVER, Page, Subscribers
 from entity_push.table.subscriptions import Outcome, Subscribed
+from entity_push_client.changes import Frame
+from entity_push_client.ordering import EntityOrder
+from entity_push_client.pattern_order import PatternOrder
 
 from tests.model.world import TABLE, World
 
@@ -188,16 +191,72 @@ def push_ignores_the_ttl(world: World) -> Iterator[None]:
     yield
 
 
-MUTATIONS: list[Mutation] = [
-    push_reads_subscribers_before_it_stores,
-    subscribe_reads_history_before_it_subscribes,
-    subscriptions_are_put_whether_or_not_there_is_a_connection,
-    several_are_written_one_by_one,
-    what_is_left_unread_has_no_more,
-    reads_are_eventually_consistent,
-    replay_does_not_look_at_the_numbers,
-    push_forgets_a_level_of_patterns,
-    push_forgets_one_of_everyones_lists,
-    merging_drops_what_lies_beyond_the_frontier,
-    push_ignores_the_ttl,
-]
+@contextlib.contextmanager
+def the_client_does_not_ask_for_what_fills_a_hole(_world: World) -> Iterator[None]:
+    with mock.patch.object(EntityOrder, "has_hole", property(lambda _order: False)):
+        yield
+
+
+@contextlib.contextmanager
+def the_client_shows_frames_in_any_order(_world: World) -> Iterator[None]:
+    pushed = EntityOrder.pushed
+
+    def at_once(order: EntityOrder, frame: Frame, _waits: bool) -> bool:
+        if "cursor" in frame and order._held:  # whatever leads up to it
+            order._next = frame["cursor"]
+        return pushed(order, frame, False)
+
+    with mock.patch.object(EntityOrder, "pushed", at_once):
+        yield
+
+
+@contextlib.contextmanager
+def the_client_believes_every_answer(_world: World) -> Iterator[None]:
+    answered = EntityOrder.answered
+
+    def complete(order: EntityOrder, question: Any, answer: Frame) -> None:
+        answered(order, question, answer | {"recovered": True})
+
+    with (
+        mock.patch.object(EntityOrder, "answered", complete),
+        mock.patch.object(EntityOrder, "_go_on", _goes_on_anyhow),
+    ):
+        yield
+
+
+def _goes_on_anyhow(order: EntityOrder, updates: list[Frame], life: str, number: int) -> bool:
+    del updates
+    order._go_to(life, number)
+    return True
+
+
+@contextlib.contextmanager
+def the_client_of_a_pattern_goes_on_after_a_reconnect(_world: World) -> Iterator[None]:
+    begin = PatternOrder.begin
+
+    def once(order: PatternOrder) -> None:
+        order.must_begin = False
+        (order.go_on if order._numbers else lambda: begin(order))()
+
+    with mock.patch.object(PatternOrder, "begin", once):
+        yield
+
+
+MUTATIONS: dict[Mutation, int] = {
+    push_reads_subscribers_before_it_stores: 4,
+    subscribe_reads_history_before_it_subscribes: 2,
+    subscriptions_are_put_whether_or_not_there_is_a_connection: 1,
+    several_are_written_one_by_one: 21,
+    what_is_left_unread_has_no_more: 4,
+    reads_are_eventually_consistent: 16,
+    replay_does_not_look_at_the_numbers: 0,
+    push_forgets_a_level_of_patterns: 1,
+    push_forgets_one_of_everyones_lists: 2,
+    merging_drops_what_lies_beyond_the_frontier: 2,
+    push_ignores_the_ttl: 0,
+    the_client_does_not_ask_for_what_fills_a_hole: 0,
+    the_client_shows_frames_in_any_order: 1,
+    the_client_believes_every_answer: 0,
+    the_client_of_a_pattern_goes_on_after_a_reconnect: 1,
+}
+"""With a seed whose search notices each within a few dozen examples. Other seeds may take hundreds."""

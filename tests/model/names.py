@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime
 
 from entity_push.protocol import channels
-
-from tests.reference_client import EVERYONE, FROM_THE_START, USER
+from entity_push_client import Channel
+from entity_push_client.names import Name
 
 USER_ID = "alice"
 """The user of all clients."""
@@ -13,17 +13,17 @@ USER_ID = "alice"
 ENTITIES = ("a/1", "a/2")
 PATTERNS = ("a/*", "*")
 
-NAMES = (*ENTITIES, *FROM_THE_START)
-"""Everything with updates, by the reference client's names."""
+NAMES: tuple[Name, ...] = (*ENTITIES, *Channel)
+"""Everything with updates, by the client's names."""
 
-CHANNELS = {
-    USER: channels.user_channel(USER_ID),
-    EVERYONE: channels.EVERYONE,
+CHANNELS: dict[Name, str] = {
+    Channel.USER: channels.user_channel(USER_ID),
+    Channel.EVERYONE: channels.EVERYONE,
     **{entity_id: channels.entity_channel(entity_id) for entity_id in ENTITIES},
 }
 
 
-def event(number: int, seconds: float, *names: str) -> str:
+def event(number: int, seconds: float, *names: Name) -> str:
     """Return the body of the queue message with an event for a channel, or for several entities.
 
     Args:
@@ -33,9 +33,9 @@ def event(number: int, seconds: float, *names: str) -> str:
     """
     detail: dict[str, object] = {"message": number}
     match names:
-        case ["#user"]:
+        case [Channel.USER]:
             kind, detail["userId"] = "Send User Push Notification", USER_ID
-        case ["#everyone"]:
+        case [Channel.EVERYONE]:
             kind = "Broadcast"
         case [entity_id]:
             kind, detail["entityId"] = "Entity Updated", entity_id

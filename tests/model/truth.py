@@ -1,12 +1,18 @@
 """The truth: the updates that were really stored, compared with those that clients hold."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from entity_push.protocol.channels import entity_channel
 from entity_push.table import keys
+from entity_push_client import Reset, Update
+from entity_push_client.changes import Change
+from entity_push_client.ordering import split_cursor
 
+from tests.model.devices import Event, State
 from tests.model.log_truth import LogTruth
-from tests.reference_client import Change, Heard, Place, Refetch
+
+Changes = Sequence[Change[State, Any]]
 
 
 class Truth:
@@ -27,10 +33,6 @@ class Truth:
         self.gone: set[str] = set()
         self.published: set[tuple[str, str]] = set()
         self.broken: list[str] = []
-
-    def published_of(self, channel: str) -> set[str]:
-        """Return the ids of a channel's events so far."""
-        return {event_id for other, event_id in self.published if other == channel}
 
     def stored(self, channel: str) -> frozenset[str]:
         """Return the ids of a channel's events that were stored so far, or pushed unstored."""
@@ -70,67 +72,82 @@ class Truth:
         }
         assert found == keys.channels_of(connection), f"{connection_id} is in {found}, and not only there"
 
-    def check_unheard_of(self, who: str, channel: str, before: frozenset[str]) -> None:
-        """Assert that a listening client without any frame of a channel has missed no update.
+    def check_client(self, who: str, channel: str, changes: Changes) -> None:
+        """Assert that a client holds every update since its last reset, in order, and knows every event.
 
         Args:
             who: the client's name.
-            channel: the channel.
-            before: the event ids stored when the client began to listen.
+            channel: the channel that it follows.
+            changes: all changes that the client was told.
         """
-        missing = self.stored(channel) - before
-        assert not missing, f"{who} never heard of {channel}, and of {sorted(missing)}"
-
-    def check_client(self, who: str, channel: str, changes: list[Change], before: frozenset[str]) -> None:
-        """Assert that a client holds every update since it last had to fetch the channel's state.
-
-        Args:
-            who: the client's name.
-            channel: the channel.
-            changes: all changes that the client was told; at least one.
-            before: the event ids stored when the client first heard of the channel without a question. They
-                are in the state that the client fetched then.
-        """
-        starts = [number for number, change in enumerate(changes) if isinstance(change, Refetch | Heard)]
-        assert starts[0] == 0, f"{who} has updates of {channel} and no state"
-        for start, end in zip(starts, [*starts[1:], len(changes)], strict=True):
-            missing = self._missing(f"{who}, {channel}", channel, changes[start:end])
-            if isinstance(changes[start], Heard):
-                missing -= before
+        missing: set[str] = set()
+        for some in _from_reset_to_reset(f"{who}, {channel}", changes):
+            missing = self._missing(f"{who}, {channel}", channel, some)
         assert not missing, f"{who}, {channel}: it misses {sorted(missing)}"
-
-    def check_knows(self, who: str, channel: str, known: set[str]) -> None:
-        """Assert that a client knows every event: from its frame, or from a state that the client fetched.
-
-        Args:
-            who: the client's name.
-            channel: the channel.
-            known: the ids of the events that the client knows.
-        """
-        missing = self.published_of(channel) - known
+        missing = self._unknown(channel, changes)
         assert not missing, f"{who} does not know of {sorted(missing)} in {channel}"
 
-    def _missing(self, who: str, channel: str, changes: list[Change]) -> set[str]:
-        """Return the event ids stored after a client's last change, given the changes since a fetch.
+    def check_pattern(self, who: str, channel: str, changes: Changes) -> None:
+        """Assert that a client of a pattern holds the newest of an entity's updates, and steps back to none.
+
+        An update that comes after its successor is not shown. So the client may lack what was overtaken.
+
+        Args:
+            who: the client's name, and its pattern.
+            channel: the channel of an entity that the pattern covers.
+            changes: all changes that the client was told.
+        """
+        newest: dict[str, int] = {}
+        for some in _from_reset_to_reset(who, changes):
+            newest.clear()
+            for change in some:
+                if isinstance(change, Update) and change.cursor and _channel(change) == channel:
+                    life, number = split_cursor(change.cursor)
+                    assert number > newest.get(life, 0), f"{who}: {change} comes after {newest}"
+                    newest[life] = number
+        overtaken = {
+            update.frame["id"]
+            for life in self.logs.lives(channel)
+            for update in list(life.updates)[: newest.get(f"{life.name}.", 0)]
+        }
+        missing = self._unknown(channel, changes) - overtaken
+        assert not missing, f"{who} does not know of {sorted(missing)} in {channel}"
+
+    def _unknown(self, channel: str, changes: Changes) -> set[str]:
+        """Return the ids of events that no update and no fetched state of a client shows."""
+        known: set[Event] = set()
+        for change in changes:
+            known |= change.state if isinstance(change, Reset) else {(channel, change.id)}
+        return {event_id for other, event_id in self.published - known if other == channel}
+
+    def _missing(self, who: str, channel: str, changes: Changes) -> set[str]:
+        """Return the event ids stored after a client's last change, given the changes since a reset.
 
         Assert that the client was told all updates in between, in order. Where updates are not stored, there
         is no order to look at.
         """
         lives = self.logs.lives(channel)
         first, *others = changes
-        cursor = first.cursor if isinstance(first, Refetch) else first.frame.get("cursor")
-        if cursor is None:
+        if first.cursor is None:
             return set()
-        name, begin = Place.of(cursor)
-        (life,) = (life for life in lives if life.name == name)
-        held = []
-        for change in others:
-            assert not isinstance(change, Refetch)
-            if "cursor" in change.frame:
-                held.append((Place.of(change.frame["cursor"]), change.frame["id"]))
+        place, begin = split_cursor(first.cursor)
+        (life,) = (life for life in lives if f"{life.name}." == place)
+        updates = [change for change in others if isinstance(change, Update)]
+        held = [(update.cursor, update.id) for update in updates if update.cursor]
         after = list(enumerate((update.frame["id"] for update in life.updates), 1))[begin:]
-        expected = [(Place(name, number), event_id) for number, event_id in after]
+        expected = [(f"{place}{number}", event_id) for number, event_id in after]
         in_order = held == expected[: len(held)]
-        assert in_order, f"{who}: since {cursor} it holds {held} instead of {expected}"
+        assert in_order, f"{who}: since {first.cursor} it holds {held} instead of {expected}"
         newer = {update.frame["id"] for later in lives[lives.index(life) + 1 :] for update in later.updates}
         return newer | {event_id for _, event_id in expected[len(held) :]}
+
+
+def _channel(update: Update[Any]) -> str:
+    return entity_channel(update.entity_id)
+
+
+def _from_reset_to_reset(who: str, changes: Changes) -> list[Changes]:
+    """Return the changes in pieces, each of which begins with a reset."""
+    starts = [number for number, change in enumerate(changes) if isinstance(change, Reset)]
+    assert starts[:1] == [0], f"{who} has updates and no state"
+    return [changes[start:end] for start, end in zip(starts, [*starts[1:], len(changes)], strict=True)]

@@ -1,5 +1,6 @@
-"""A deployment in one process: the real functions, moto's table, a queue in memory, and reference clients."""
+"""A deployment in one process: real functions, moto's table, a queue in memory, and the published client."""
 
+import asyncio
 import contextlib
 import importlib
 import json
@@ -24,20 +25,23 @@ from entity_push.table.history import Appended, History
 from entity_push.table.no_history import NoHistory
 from entity_push.table.subscribers import Page, Subscribers
 from entity_push.table.subscriptions import Subscriptions
+from entity_push_client.changes import Frame
+from entity_push_client.names import Name
 
 from tests.model.actors import Actor, checkpoint
 from tests.model.clock import Clock, LogClock
-from tests.model.devices import Device
+from tests.model.devices import Device, State
 from tests.model.endpoint import Endpoint
-from tests.model.names import CHANNELS, ENTITIES, NAMES, USER_ID, event, event_id
+from tests.model.names import CHANNELS, ENTITIES, PATTERNS, USER_ID, event, event_id
 from tests.model.services import INJECTED, MemorySQS, SteppedDynamoDB
 from tests.model.truth import Truth
-from tests.reference_client import FROM_THE_START, Applied, Frame, Heard, covers, is_pattern, name_in
 
 TABLE, REPLICA = "table", "replica"
 TOKEN_SECONDS = 120
 INVOCATION_SECONDS = 10_000.0
 REPLAY_SECONDS = 86_400
+PATIENCE_SECONDS = 1.0
+"""Longer than a client waits for late frames, and less than it waits for an answer."""
 
 PushParts = Callable[[Subscribers, Numbers], tuple[Any, Any]]
 """Makes the push function's parts. A mutation puts other parts in between."""
@@ -117,7 +121,9 @@ class World:
         self.truth = Truth(self.log_clock.time)
         self.dynamodb.wrote = self.truth.logs.wrote
         self.actors: list[Actor] = []
-        self.devices = [Device(f"client {number}") for number in range(1, devices + 1)]
+        self._runner = asyncio.Runner()
+        names = [f"client {number}" for number in range(1, devices + 1)]
+        self.devices = [Device(name, self._runner, self._state) for name in names]
         admission.time = self.clock  # type: ignore[assignment, attr-defined]
         self.endpoint = Endpoint(self.devices, self.clock, self.truth)
         self.routes = {
@@ -169,14 +175,20 @@ class World:
 
     # Events
 
-    def publish(self, *names: str) -> None:
+    def publish(self, *names: Name) -> None:
         """Put an event on the queue, as EventBridge does: for one channel, or for several entities."""
         self._events += 1
         self.truth.published |= {(CHANNELS[name], event_id(self._events)) for name in names}
         self.sqs.put(event(self._events, self.log_clock.time(), *names))
 
+    def _state(self) -> State:
+        """Return the state of everything: services change it before they publish."""
+        return frozenset(self.truth.published)
+
     def connect(self, device: Device, *, young: bool) -> None:
-        """Open a connection. `$connect` returns before the client may send a frame."""
+        """Open a connection, if the client wants one. `$connect` returns before it may send a frame."""
+        if not device.can_connect:
+            return
         self._connections += 1
         device.connection_id = f"connection-{self._connections}"
         device.connected_at = round((time.time() - (0 if young else 3600)) * 1000)
@@ -186,9 +198,7 @@ class World:
             "authorizer": Bearer(USER_ID, EVERYTHING, device.expires).to_context(),
         }
         self.routes["connect"].handler({"requestContext": context, "headers": {}}, None)
-        for name in FROM_THE_START:
-            device.listening[name] = {name: self.truth.stored(CHANNELS[name])}
-        device.client.connected()
+        device.open()
         self.send(device)
 
     def expire_token(self, device: Device) -> None:
@@ -229,10 +239,16 @@ class World:
             self._start(Actor(f"disconnect {context['connectionId']}", work, lambda _done: None))
 
     def send(self, device: Device) -> None:
-        """Let API Gateway call a function for each frame that a client sends."""
-        while device.client.outgoing:
-            frame = device.client.outgoing.popleft()
-            self._invoke(device, frame)
+        """Let API Gateway call a function for each frame that a client sends, and note a client's end."""
+        while device.outgoing:
+            self._invoke(device, device.outgoing.popleft())
+        if device.has_hung_up:
+            self.drop(device, notice=True)
+
+    def wait(self, device: Device, seconds: float) -> None:
+        """Let time pass for a client: it asks for what it waits for in vain."""
+        device.wait(seconds)
+        self.send(device)
 
     def _invoke(self, device: Device, frame: Frame) -> None:
         context = self._context(device)
@@ -244,7 +260,6 @@ class World:
             answer = json.loads(handler({"requestContext": context, "body": json.dumps(frame)}, None)["body"])
             if expired and answer["type"] != "error":
                 self.truth.broken.append(f"{device.name} is answered after its token's end: {answer}")
-            device.answered[frame["requestId"]] = {name: self.truth.stored(CHANNELS[name]) for name in NAMES}
             checkpoint("answer")
             answers.append(answer)
 
@@ -252,33 +267,14 @@ class World:
             if device.connection_id == context["connectionId"]:
                 device.inbox.append(answers[0] if answers else {"message": "Internal server error"})
 
-        self._start(Actor(f"{frame['requestId']} of {device.name}", work, finished))
+        self._start(Actor(f"{frame['action']} {frame['requestId']} of {device.name}", work, finished))
 
     def read(self, device: Device, number: int = 0) -> None:
         """Let a client read a frame. Frames that were on their way at the same time may change places."""
         frame = device.inbox[number % len(device.inbox)]
         device.inbox.remove(frame)
-        unknown = [name for name in NAMES if not device.changes(name)]
-        told = {name: len(device.changes(name)) for name in NAMES}
-        device.client.receive(frame)
-        self._note(device, told)
-        for name in unknown:
-            if any(isinstance(change, Heard) for change in device.changes(name)):
-                device.before[name] = self.truth.stored(CHANNELS[name])
-        if frame.get("type") == "subscribed" and is_pattern(pattern := name_in(frame)):
-            stored = device.answered[frame["requestId"]]
-            device.listening[pattern] = {name: stored[name] for name in ENTITIES if covers(pattern, name)}
-        if device.connection_id:
-            self.send(device)
-
-    def _note(self, device: Device, told: dict[str, int]) -> None:
-        """Note which events a client knows now. A state that it fetches shows all events so far."""
-        for name, count in told.items():
-            for change in device.changes(name)[count:]:
-                if isinstance(change, Applied):
-                    device.knows[name].add(change.frame["id"])
-                else:
-                    device.knows[name] |= self.truth.published_of(CHANNELS[name])
+        device.receive(frame)
+        self.send(device)
 
     def invoke_worker(self, worker: Worker, most: int, start: int) -> None:
         """Let Lambda call the push function with some messages."""
@@ -304,7 +300,7 @@ class World:
         """Let time pass for the logs. Tokens end by another clock, so clients live through many windows."""
         self.log_clock.now += seconds
 
-    def delete_expired(self, name: str, count: int, start: int) -> None:
+    def delete_expired(self, name: Name, count: int, start: int) -> None:
         """Delete some of a channel's expired items, in any order of age, as their ttl does in its time."""
         now = self.log_clock.time()
         items = [item for item in self._items(CHANNELS[name], "L") if int(item["ttl"]["N"]) <= now]
@@ -327,19 +323,14 @@ class World:
                 self._check(device, f"{device.name} {when}")
 
     def _check(self, device: Device, who: str) -> None:
-        followed = {name: entity for name, entity in device.client.entities.items() if entity.wanted}
-        for name, entity in followed.items():
-            assert not entity.question, f"{who} is not answered about {name}"
-            assert entity.changes or is_pattern(name), f"{who} was never told anything of {name}"
-        for name in filter(device.client.follows, NAMES):
-            if changes := device.changes(name):
-                known = device.before.get(name, frozenset())
-                self.truth.check_client(who, CHANNELS[name], changes, known)
-                self.truth.check_knows(who, CHANNELS[name], device.knows[name])
-                continue
-            for source, stored in device.listening.items():
-                if name in stored and (source in followed or source in FROM_THE_START):
-                    self.truth.check_unheard_of(who, CHANNELS[name], stored[name])
+        for name, subscription in device.subscriptions.items():
+            assert subscription.state.name == "subscribed", f"{who} is not answered about {name}"
+            changes = device.changes[name]
+            if name in PATTERNS:
+                for entity_id in ENTITIES:
+                    self.truth.check_pattern(f"{who}, {name}", CHANNELS[entity_id], changes)
+            else:
+                self.truth.check_client(who, CHANNELS[name], changes)
 
     # Helpers
 
@@ -379,13 +370,19 @@ class World:
                     self.read(device)
             if not self.running() and self.sqs.waiting:
                 self.invoke_worker(self.workers[0], 10, 0)
-            if not self.running() and not any(device.inbox for device in self.devices):
-                if not any(map(self.has_expired, self.devices)):
-                    return
+            if self.running() or any(device.inbox for device in self.devices):
+                continue
+            if any(map(self.has_expired, self.devices)):
                 self.close_expired()
+            for device in self.devices:
+                if device.connection_id:
+                    self.wait(device, PATIENCE_SECONDS)
+            if not self.running():
+                return
         raise AssertionError("it never came to rest")
 
     def close(self) -> None:
-        """End every actor's thread."""
+        """End every actor's thread, and the clients."""
         for actor in list(self.running()):
             actor.kill()
+        self._runner.close()
