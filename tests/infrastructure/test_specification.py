@@ -138,3 +138,20 @@ def test_nothing_is_left_of_what_was_made_before() -> None:
 def test_a_keyword_that_has_no_type_is_a_mistake() -> None:
     with pytest.raises(UnknownKeywordError, match="patternProperties"):
         type_of({"type": "object", "patternProperties": {}})
+
+
+@pytest.mark.parametrize(
+    ("frame", "is_one"),
+    [
+        ({"action": "subscribe", "entityId": "a", "more": 1}, True),
+        ({"action": "subscribe", "channel": "user", "entityId": "a"}, True),
+        ({"action": "subscribe", "entityIds": ["a"], "channel": "user", "entityId": 7}, True),
+        ({"action": "subscribe", "entityIds": [], "entityId": "a"}, False),
+        ({"action": "subscribe", "channel": "nobody", "entityId": "a"}, False),
+        ({"action": "unsubscribe", "channel": "user"}, False),
+        ({"action": "publish", "entityId": "orders/*"}, False),
+        ({"action": "onMessage"}, False),
+    ],
+)
+def test_a_clients_frame_is_told_as_the_server_reads_it(frame: dict[str, Any], is_one: bool) -> None:
+    assert (faults("ClientFrame", frame) == []) is is_one

@@ -336,7 +336,10 @@ export interface Closing {
   reconnect: boolean
 }
 
-/** What a client sends. Unknown fields are ignored. */
+/**
+ * What a client sends. Unknown fields are ignored. Of several receivers in one frame, `entityIds` counts, else
+ * `channel`.
+ */
 export type ClientFrame =
   | Subscribe
   | SubscribeToSeveral

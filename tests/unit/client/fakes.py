@@ -8,6 +8,7 @@ from typing import Any
 import entity_push_client as ep
 
 from clients.python.conformance.virtual_clock import VirtualClock
+from tests.contract import check_client_frame
 
 Frame = dict[str, Any]
 
@@ -53,6 +54,7 @@ class FakeSocket:
 
     async def send(self, message: str | Iterable[str], /) -> None:
         frame = json.loads(message if isinstance(message, str) else "".join(message))
+        check_client_frame(frame)
         if frame == {"action": "ping"}:
             if self.pongs:
                 self.push({"type": "pong"})
