@@ -104,8 +104,10 @@ class App:
         """Leave events on the queue meanwhile."""
         uuid = self.push_mapping()["UUID"]
         self._lambda.update_event_source_mapping(UUID=uuid, Enabled=False)
-        yield
-        self._lambda.update_event_source_mapping(UUID=uuid, Enabled=True)
+        try:
+            yield
+        finally:
+            self._lambda.update_event_source_mapping(UUID=uuid, Enabled=True)
 
     def run_expire(self) -> None:
         """Warn of tokens' ends, and close connections whose token has ended, as is done each minute."""
