@@ -3,32 +3,39 @@
 docs/reference/metrics-and-alarms.md has the table of all ways of failing, and what to do.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 from entity_push.push import retries
-from entity_push.runtime.environment import METRICS_NAMESPACE
 
 from stacks.encryption import Encryption
+from stacks.metrics import (
+    ANSWERING,
+    LOSSES_OF_RULES,
+    MINUTE,
+    own_metric,
+    rule_metrics,
+    stage_metric,
+    total,
+)
 from stacks.push_pipeline import PushPipeline
+from stacks.runbook import link_to
+from stacks.settings import Settings
 from stacks.web_socket import WebSocket
-
-MINUTE = Duration.minutes(1)
 
 LATE_SECONDS = retries.LONGEST_DELAY_SECONDS + 60
 """A retry waits on the queue by design; what is older than the longest such wait and a minute is late."""
 
-ANSWERING = ("subscribe", "unsubscribe", "publish", "default")
-"""Functions that answer clients' frames."""
-
-LOSSES_OF_RULES = ("FailedInvocations", "InvocationsSentToDlq", "InvocationsFailedToBeSentToDlq")
-"""Metrics of a rule (EventBridge User Guide, "Monitoring Amazon EventBridge")."""
+SCHEDULED = ("watch", "expire")
+"""Functions that run every minute."""
 
 RULES_PER_ALARM = 3
 """An alarm looks at ten metrics at most (CloudWatch User Guide, "Create an alarm based on a metric math
@@ -41,14 +48,15 @@ class Alarms(Construct):
     Args:
         scope: the parent construct.
         construct_id: the construct's id.
+        settings: the deployment's settings.
         name: the deployment's name.
         pipeline: what pushes.
         web_socket: what clients connect to.
-        scheduled: functions that run every minute, by their modules.
-        authorize: the authorizer; None if anybody may connect.
+        functions: all functions, by their modules; without authorize and expire, anybody may connect.
 
     Attributes:
         topic: where alarms are announced; subscribe an address or a chat to it.
+        alarms: the alarms.
     """
 
     def __init__(
@@ -56,21 +64,25 @@ class Alarms(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        settings: Settings,
         name: str,
         pipeline: PushPipeline,
         web_socket: WebSocket,
-        scheduled: Mapping[str, lambda_.IFunction],
-        authorize: lambda_.IFunction | None,
+        functions: Mapping[str, lambda_.IFunction],
     ):
         super().__init__(scope, construct_id)
-        self._name = name
+        self._settings, self._name = settings, name
+        self._own_metric = functools.partial(own_metric, name)
         self.topic = self._topic()
-        functions = {**web_socket.functions, "push": pipeline.push.function, **scheduled}
-        self._watch_functions(functions, authorize)
-        for module, function in scheduled.items():
-            self._watch_schedule(module, function)
-        if authorize:
-            self._watch_authorizer(authorize)
+        for address in settings.alarm_email:
+            self.topic.add_subscription(subscriptions.EmailSubscription(address))
+        self.alarms: list[cloudwatch.Alarm] = []
+        self._watch_functions(functions)
+        for module in SCHEDULED:
+            if module in functions:
+                self._watch_schedule(module, functions[module])
+        if "authorize" in functions:
+            self._watch_authorizer(functions["authorize"])
         self._watch_routes(web_socket)
         self._watch_rules(pipeline.dimensions_of_rules)
         self._watch_queues(pipeline)
@@ -91,19 +103,16 @@ class Alarms(Construct):
         )
         return topic
 
-    def _watch_functions(
-        self, functions: Mapping[str, lambda_.IFunction], authorize: lambda_.IFunction | None
-    ) -> None:
+    def _watch_functions(self, functions: Mapping[str, lambda_.IFunction]) -> None:
         for module, function in functions.items():
-            what = f"The function {module} failed as a whole: see its log."
-            self._alarm(f"{module.capitalize()}Errors", function.metric_errors(), what)
+            if module != "authorize":  # each of its 401 is an error
+                what = f"The function {module} failed as a whole: see its log."
+                self._alarm(f"{module.capitalize()}Errors", function.metric_errors(), what)
         # The function that watches the queues may itself be throttled: WatchStopped.
         throttled = {module: function for module, function in functions.items() if module != "watch"}
-        if authorize:
-            throttled["authorize"] = authorize
         self._alarm(
             "Throttled",
-            _total({f"{module}Throttles": each.metric_throttles() for module, each in throttled.items()}),
+            total({f"{module}Throttles": each.metric_throttles() for module, each in throttled.items()}),
             "Functions could not start: the account's quota of concurrent executions is used up.",
         )
 
@@ -147,36 +156,25 @@ class Alarms(Construct):
         frames = {f"{module}Frames": self._own_metric("FramesFailed", module) for module in ANSWERING}
         self._alarm(
             "FramesFailed",
-            _total(frames),
+            total(frames),
             "Clients were told internal_error or not_published: see the log of the function.",
         )
         self._alarm(
             "GatewayErrors",
-            cloudwatch.Metric(
-                namespace="AWS/ApiGateway",
-                metric_name="ExecutionError",
-                dimensions_map={
-                    "ApiId": web_socket.api.api_id,
-                    "Stage": web_socket.stage.stage_name,
-                },
-                statistic="Sum",
-            ),
+            stage_metric(web_socket, "ExecutionError"),
             "API Gateway could not call a function.",
         )
 
     def _watch_rules(self, dimensions: Sequence[Mapping[str, str]]) -> None:
         for start in range(0, len(dimensions), RULES_PER_ALARM):
-            lost = {
-                f"rule{number}{metric}": cloudwatch.Metric(
-                    namespace="AWS/Events", metric_name=metric, dimensions_map=rule, statistic="Sum"
-                )
-                for number, rule in enumerate(dimensions[start : start + RULES_PER_ALARM])
-                for metric in LOSSES_OF_RULES
-            }
+            some = dimensions[start : start + RULES_PER_ALARM]
+            lost: dict[str, cloudwatch.Metric] = {}
+            for metric in LOSSES_OF_RULES:
+                lost |= rule_metrics(metric, some)
             number = start // RULES_PER_ALARM + 1
             self._alarm(
                 "NotQueued" if number == 1 else f"NotQueued{number}",
-                _total(lost),
+                total(lost),
                 "EventBridge could not put events on the queue.",
             )
 
@@ -239,14 +237,6 @@ class Alarms(Construct):
         }.items():
             self._alarm(name, self._own_metric(name, "push"), what)
 
-    def _own_metric(self, name: str, service: str, *, statistic: str = "Sum") -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace=METRICS_NAMESPACE,
-            metric_name=name,
-            dimensions_map={"Stack": self._name, "service": service},
-            statistic=statistic,
-        )
-
     def _alarm(
         self,
         name: str,
@@ -260,26 +250,20 @@ class Alarms(Construct):
     ) -> None:
         """Add an alarm that rings when, of the last `minutes[1]` minutes, `minutes[0]` are bad."""
         bad, last = minutes
+        section = link_to(self._settings.runbook_url, name)
         if isinstance(metric, cloudwatch.Metric):
             metric = metric.with_(period=MINUTE)
         alarm = metric.create_alarm(
             self,
             name,
-            alarm_description=f"Entity Push ({self._name}): {what}",
+            alarm_description=f"Entity Push ({self._name}): {what} What to do: {section}",
             threshold=threshold,
             comparison_operator=comparison,
             datapoints_to_alarm=bad if bad < last else None,
             evaluation_periods=last,
             treat_missing_data=missing,
         )
-        alarm.add_alarm_action(actions.SnsAction(self.topic))
-
-
-def _total(metrics: Mapping[str, cloudwatch.Metric]) -> cloudwatch.MathExpression:
-    """Return the sum of metrics, of which any may be missing."""
-    return cloudwatch.MathExpression(
-        expression=" + ".join(f"FILL({name}, 0)" for name in metrics),
-        label="total",
-        using_metrics=dict(metrics),
-        period=MINUTE,
-    )
+        tell = actions.SnsAction(self.topic)
+        alarm.add_alarm_action(tell)
+        alarm.add_ok_action(tell)
+        self.alarms.append(alarm)

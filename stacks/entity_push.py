@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from aws_cdk import Annotations, CfnOutput, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 from entity_push.runtime.environment import AuthorizationMode
 
@@ -13,6 +15,7 @@ from stacks.authorization import Authorization
 from stacks.bus import event_bus
 from stacks.console_page import ConsolePage
 from stacks.contract import DEFAULT_CONSTRUCT, name_prefix
+from stacks.dashboard import Dashboard
 from stacks.encryption import Encryption
 from stacks.expiry import Expiry
 from stacks.push_pipeline import PushPipeline
@@ -73,9 +76,10 @@ class EntityPush(Construct):
             table=self.table,
             web_socket=web_socket,
         )
+        functions = {**web_socket.functions, "push": pipeline.push.function}
         watch = Watch(self, "Watch", settings=settings, name=self.name, pipeline=pipeline)
-        scheduled = {"watch": watch.function.function}
-        if authorization.authorizer is not None:
+        functions["watch"] = watch.function.function
+        if authorization.function is not None:
             expiry = Expiry(
                 self,
                 "Expiry",
@@ -84,17 +88,9 @@ class EntityPush(Construct):
                 table=self.table,
                 web_socket=web_socket,
             )
-            scheduled["expire"] = expiry.function.function
-        self.alarm_topic = Alarms(
-            self,
-            "Alarms",
-            name=self.name,
-            pipeline=pipeline,
-            web_socket=web_socket,
-            scheduled=scheduled,
-            authorize=authorization.function,
-        ).topic
-        more = dict(authorization.outputs)
+            functions |= {"authorize": authorization.function, "expire": expiry.function.function}
+        self.alarm_topic, observed = self._observe(pipeline, web_socket, functions)
+        more = {**authorization.outputs, **observed}
         if web_socket.domain:
             more["DomainTarget"] = (web_socket.domain.target, "Where the record of the domain has to lead")
         if settings.console_page:
@@ -124,6 +120,35 @@ class EntityPush(Construct):
         return iam.Grant.add_to_principal(
             grantee=grantee, actions=actions, resource_arns=[self.token_secret.secret_arn]
         )
+
+    def _observe(
+        self, pipeline: PushPipeline, web_socket: WebSocket, functions: Mapping[str, lambda_.IFunction]
+    ) -> tuple[sns.Topic, dict[str, tuple[str, str]]]:
+        """Add what people who run the deployment see of it; return the alarms' topic, and outputs."""
+        settings = self._settings
+        alarms = Alarms(
+            self,
+            "Alarms",
+            settings=settings,
+            name=self.name,
+            pipeline=pipeline,
+            web_socket=web_socket,
+            functions=functions,
+        )
+        if not settings.dashboard:
+            return alarms.topic, {}
+        dashboard = Dashboard(
+            self,
+            "Dashboard",
+            name=self.name,
+            runbook=settings.runbook_url,
+            alarms=alarms.alarms,
+            pipeline=pipeline,
+            web_socket=web_socket,
+            functions=functions,
+            table=self.table,
+        )
+        return alarms.topic, {"DashboardName": (dashboard.dashboard_name, "The dashboard in CloudWatch")}
 
     def _warn_of_slow_starts(self) -> None:
         version = self._settings.python_version

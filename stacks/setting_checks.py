@@ -6,6 +6,7 @@ from dataclasses import Field, fields
 from typing import Any
 
 from entity_push.protocol.event_rules import InvalidRuleError
+from entity_push.runtime.environment import AuthorizationMode
 
 from stacks.setting_kinds import Kind
 
@@ -32,7 +33,7 @@ _COMPANIONS = (
 """Settings that need another one, once they differ from their defaults, with the reason."""
 
 # Plain http to this machine is for trying things out: no token travels that way, only public keys.
-SAFE_ISSUER = re.compile(r"https://[!-~]+|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/[!-~]*)?")
+_SAFE_ISSUER = re.compile(r"https://[!-~]+|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/[!-~]*)?")
 
 
 def check_companions(settings: Any) -> None:
@@ -50,6 +51,27 @@ def check_companions(settings: Any) -> None:
         if getattr(settings, name) != setting.default and not getattr(settings, other):
             needs = context_name(by_name[other])
             raise SettingError(f"The setting {context_name(setting)} needs {needs}: {why}.")
+
+
+def check_issuer(settings: Any) -> None:
+    """Check that a provider of tokens is named and has a safe address.
+
+    Args:
+        settings: a `Settings`.
+
+    Raises:
+        SettingError: something is missing, or is no https URL.
+    """
+    if settings.authorization != AuthorizationMode.OIDC:
+        return
+    for name, value in (("tokenIssuer", settings.token_issuer), ("tokenAudience", settings.token_audience)):
+        if not value:
+            raise SettingError(f"With authorization oidc, the setting {name} is needed.")
+    if not _SAFE_ISSUER.fullmatch(settings.token_issuer):
+        raise SettingError(
+            f"The setting tokenIssuer is {settings.token_issuer!r}; with authorization oidc it is an https "
+            "URL, such as https://example.eu.auth0.com/."
+        )
 
 
 def context_name(setting: "Field[Any]") -> str:

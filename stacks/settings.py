@@ -13,11 +13,12 @@ from entity_push.runtime.environment import AuthorizationMode
 
 from stacks.contract import ClaimNames
 from stacks.retention import LOG_RETENTIONS
+from stacks.runbook import DEFAULT_RUNBOOK
 from stacks.setting_checks import (
     GONE,
-    SAFE_ISSUER,
     SettingError,
     check_companions,
+    check_issuer,
     context_name,
     read,
     unknown,
@@ -234,6 +235,23 @@ class Settings:
         "Least level that the functions log. Above INFO, Lambda would drop the metrics too.",
     )
     log_retention_days: int = setting_field(30, one_of_numbers(*LOG_RETENTIONS), "Days that logs are kept.")
+    alarm_email: tuple[str, ...] = setting_field(
+        (),
+        list_of(r"[^\s@,/]{1,64}@[A-Za-z0-9.-]{1,190}", "e-mail addresses"),
+        "Who is told of [alarms](metrics-and-alarms.md#alarms), and when they end. Each address has to "
+        "confirm the mail that SNS sends it first.",
+    )
+    runbook_url: str = setting_field(
+        DEFAULT_RUNBOOK,
+        matching(r"[!-~]{1,512}", "a path or a URL"),
+        "Where your team reads the [runbook](../how-to/runbook.md): an alarm's description names its section "
+        "there. For a link, give the page's URL.",
+    )
+    dashboard: bool = setting_field(
+        True,
+        flag(),
+        "Make a [dashboard](metrics-and-alarms.md#dashboard) in CloudWatch, for $3 a month.",
+    )
     console_page: bool = setting_field(
         False,
         flag(),
@@ -278,16 +296,4 @@ class Settings:
         for setting in fields(self):
             object.__setattr__(self, setting.name, read(setting, getattr(self, setting.name)))
         check_companions(self)
-        self._check_issuer()
-
-    def _check_issuer(self) -> None:
-        if self.authorization != AuthorizationMode.OIDC:
-            return
-        for name, value in (("tokenIssuer", self.token_issuer), ("tokenAudience", self.token_audience)):
-            if not value:
-                raise SettingError(f"With authorization oidc, the setting {name} is needed.")
-        if not SAFE_ISSUER.fullmatch(self.token_issuer):
-            raise SettingError(
-                f"The setting tokenIssuer is {self.token_issuer!r}; with authorization oidc it is an https "
-                "URL, such as https://example.eu.auth0.com/."
-            )
+        check_issuer(self)

@@ -32,7 +32,6 @@ class Row(NamedTuple):
     way: str
     metrics: set[tuple[str, str]]
     alarms: set[str]
-    advice: str
 
 
 def section(title: str) -> str:
@@ -45,14 +44,14 @@ def table() -> list[Row]:
         for line in section("Ways of failing").splitlines()
         if line.startswith("| ") and not line.startswith("| way ")
     ]
-    return [Row(way, _metrics(metrics), _named(alarms), advice) for way, metrics, alarms, advice in cells]
+    return [Row(way, metrics_in(metrics), _named(alarms)) for way, metrics, alarms in cells]
 
 
 def _named(cell: str) -> set[str]:
     return set(re.findall(r"`([^`]+)`", cell))
 
 
-def _metrics(cell: str) -> set[tuple[str, str]]:
+def metrics_in(cell: str) -> set[tuple[str, str]]:
     """Read metrics: `Errors` of AWS's Lambda is written `AWS/Lambda Errors`, our own by their bare name."""
     split = [name.rpartition(" ") for name in _named(cell)]
     return {(namespace or METRICS_NAMESPACE, name) for namespace, _, name in split}
@@ -83,10 +82,9 @@ def test_the_table_is_read() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.way for row in ROWS])
-def test_a_way_of_failing_has_its_metric_its_alarm_and_advice(resources: Resources, row: Row) -> None:
+def test_a_way_of_failing_has_its_metric_and_its_alarm(resources: Resources, row: Row) -> None:
     alarms = alarms_of(resources)
     assert row.alarms
-    assert row.advice
     assert row.alarms <= alarms.keys()
     watched = set().union(*(names_of(alarms[name]) for name in row.alarms))
     assert row.metrics, "a metric shows it"

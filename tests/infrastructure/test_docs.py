@@ -56,16 +56,16 @@ def _prose(document: str) -> str:
     return _FENCE.sub("", _text(document))
 
 
-def _anchors(document: str) -> set[str]:
+def anchors(document: str) -> set[str]:
     """Return the anchors that GitHub gives a document's headings."""
     seen: Counter[str] = Counter()
-    anchors = set()
+    found = set()
     for heading in re.findall(r"^#+ +(.+?) *$", _prose(document), re.MULTILINE):
         shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
         slug = re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
-        anchors.add(f"{slug}-{seen[slug]}" if seen[slug] else slug)
+        found.add(f"{slug}-{seen[slug]}" if seen[slug] else slug)
         seen[slug] += 1
-    return anchors
+    return found
 
 
 def _code(document: str) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _leads_somewhere(link: str, document: str) -> bool:
     target, _, anchor = link.partition("#")
     path = os.path.normpath(Path(document).parent / target) if target else document
     if path in FILES:
-        return not anchor or anchor in _anchors(path)
+        return not anchor or anchor in anchors(path)
     return not anchor and any(name.startswith(f"{path}/") for name in FILES)
 
 

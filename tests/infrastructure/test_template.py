@@ -246,6 +246,7 @@ def test_every_alarm_tells_somebody(resources: dict[str, Any]) -> None:
     (topic,) = of_type(resources, "AWS::SNS::Topic")
     alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
     assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in alarms)
+    assert all(alarm["OKActions"] == [{"Ref": topic}] for alarm in alarms), "and that it is over"
     (policy,) = of_type(resources, "AWS::SNS::TopicPolicy").values()
     assert policy["Topics"] == [{"Ref": topic}]
     assert [
@@ -255,8 +256,31 @@ def test_every_alarm_tells_somebody(resources: dict[str, Any]) -> None:
     ] == [("Allow", "sns:Publish")]
 
 
+@pytest.mark.parametrize("encryption", ["aws", "customer"])
+def test_addresses_are_subscribed_to_the_topic(encryption: str) -> None:
+    context = {"alarmEmail": "ops@example.com,on-call@example.com", "encryption": encryption}
+    found = assertions.Template.from_stack(make_stack(context)).to_json()["Resources"]
+    (topic,) = of_type(found, "AWS::SNS::Topic")
+    subscribed = of_type(found, "AWS::SNS::Subscription").values()
+    assert {each["Endpoint"] for each in subscribed} == {"ops@example.com", "on-call@example.com"}
+    assert {each["Protocol"] for each in subscribed} == {"email"}
+    assert all(each["TopicArn"] == {"Ref": topic} for each in subscribed)
+
+
+def test_nobody_is_subscribed_who_is_not_named(template: assertions.Template) -> None:
+    template.resource_count_is("AWS::SNS::Subscription", 0)
+
+
 def test_nothing_has_a_physical_name_so_that_deployments_do_not_collide(resources: dict[str, Any]) -> None:
-    names = ("TableName", "QueueName", "FunctionName", "RoleName", "LogGroupName", "TopicName")
+    names = (
+        "TableName",
+        "QueueName",
+        "FunctionName",
+        "RoleName",
+        "LogGroupName",
+        "TopicName",
+        "DashboardName",
+    )
     for item in resources.values():
         assert not [name for name in names if isinstance(item.get("Properties", {}).get(name), str)]
     assert not [item for item in of_type(resources, "AWS::Events::Rule").values() if "Name" in item]
@@ -276,6 +300,7 @@ def test_outputs(template: assertions.Template) -> None:
         "DeadLetterQueueUrl",
         "TargetDeadLetterQueueUrl",
         "AlarmTopicArn",
+        "DashboardName",
         "EventBusName",
     }
 

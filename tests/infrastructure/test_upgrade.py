@@ -52,8 +52,9 @@ POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
 STAYS = {"RetainExceptOnCreate": "Retain"}
 """What is the same for a resource that is there already."""
 
-NEW = re.compile("Alarms.*|Watch.*")
-"""Logical ids that the release before did not have: alarms, and the function that looks at the queues."""
+NEW = re.compile("Alarms.*|Dashboard.*|Watch.*")
+"""Logical ids that the release before did not have: what people see of a deployment, and the function that
+looks at the queues."""
 
 MADE_ANEW = re.compile("NotificationsOwn.*|WebSocketDeployment.*")
 """Rules of own events and the API's deployment: they hold nothing, and what they say is in their names."""
