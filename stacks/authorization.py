@@ -37,7 +37,7 @@ class Authorization(Construct):
         self._settings, self._name = settings, name
         self._issuer, self._audience = settings.token_issuer or name, settings.token_audience or name
         self.authorizer: apigatewayv2.IWebSocketRouteAuthorizer | None = None
-        self.function: lambda_.IFunction | None = None
+        self.function: lambda_.Function | None = None
         self.secret: secretsmanager.Secret | None = None
         self.outputs = {"Authorization": (settings.authorization, "Who may connect: jwt, oidc or none")}
         if settings.authorization == AuthorizationMode.NONE:

@@ -18,6 +18,7 @@ from stacks.contract import DEFAULT_CONSTRUCT, name_prefix
 from stacks.dashboard import Dashboard
 from stacks.encryption import Encryption
 from stacks.expiry import Expiry
+from stacks.log_queries import LogQueries
 from stacks.push_pipeline import PushPipeline
 from stacks.setting_checks import SettingError
 from stacks.settings import Settings
@@ -122,7 +123,7 @@ class EntityPush(Construct):
         )
 
     def _observe(
-        self, pipeline: PushPipeline, web_socket: WebSocket, functions: Mapping[str, lambda_.IFunction]
+        self, pipeline: PushPipeline, web_socket: WebSocket, functions: Mapping[str, lambda_.Function]
     ) -> tuple[sns.Topic, dict[str, tuple[str, str]]]:
         """Add what people who run the deployment see of it; return the alarms' topic, and outputs."""
         settings = self._settings
@@ -135,6 +136,7 @@ class EntityPush(Construct):
             web_socket=web_socket,
             functions=functions,
         )
+        LogQueries(self, "Queries", name=self.name, functions=functions, access_logs=web_socket.access_logs)
         if not settings.dashboard:
             return alarms.topic, {}
         dashboard = Dashboard(

@@ -8,33 +8,20 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 from entity_push.protocol import frames
 from entity_push.protocol.actions import ACTIONS, Handler
 from entity_push.runtime.environment import ENVIRONMENTS
 from entity_push.table import keys
 
+from stacks.access_log import ACCESS_LOG_FIELDS
 from stacks.acknowledge import acknowledge
 from stacks.api_deployment import deploy_api
 from stacks.custom_domain import CustomDomain
 from stacks.function import AppFunction, log_group
 from stacks.settings import Settings
 from stacks.throttles import throttle_routes
-
-# One field per fact that a question about a connection starts from; no query string, which may hold a token.
-ACCESS_LOG_FIELDS = {
-    "requestTime": "requestTime",
-    "requestId": "requestId",
-    "connectionId": "connectionId",
-    "eventType": "eventType",
-    "routeKey": "routeKey",
-    "status": "status",
-    "integrationStatus": "integrationStatus",
-    "integrationLatency": "integrationLatency",
-    "error": "error.message",
-    "ip": "identity.sourceIp",
-    "userAgent": "identity.userAgent",
-}
 
 
 class WebSocket(Construct):
@@ -47,6 +34,7 @@ class WebSocket(Construct):
         callback_url: where frames are posted to connections.
         domain: the domain of its own; None without.
         functions: the routes' functions, by their modules.
+        access_logs: what its access logs are written to; None without access logs.
     """
 
     def __init__(
@@ -68,6 +56,7 @@ class WebSocket(Construct):
             api_name=name,
             route_selection_expression="$request.body.action",
         )
+        self.access_logs: logs.ILogGroup | None = None
         self.stage = self._stage()
         self.url, self.callback_url = self.stage.url, self.stage.callback_url
         self.domain: CustomDomain | None = None
@@ -90,7 +79,7 @@ class WebSocket(Construct):
             "replay_seconds": settings.replay_seconds,
             "callback_url": self.callback_url,
         }
-        self.functions: dict[str, lambda_.IFunction] = {}
+        self.functions: dict[str, lambda_.Function] = {}
         connect = self._function(
             Handler(
                 "connect",
@@ -205,11 +194,11 @@ class WebSocket(Construct):
             ),
         )
         if settings.access_logs:
-            self._log_access(stage)
+            self.access_logs = log_group(self, "AccessLogs", settings)
+            self._log_access(stage, self.access_logs)
         return stage
 
-    def _log_access(self, stage: apigatewayv2.WebSocketStage) -> None:
-        group = log_group(self, "AccessLogs", self._settings)
+    def _log_access(self, stage: apigatewayv2.WebSocketStage, group: logs.ILogGroup) -> None:
         resource = stage.node.default_child
         assert isinstance(resource, apigatewayv2.CfnStage)
         # The ARN that a log group has by itself ends in `:*`. API Gateway keeps it without, so a stage with

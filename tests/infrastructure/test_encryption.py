@@ -77,7 +77,7 @@ def test_nothing_that_stores_data_is_missing_above(encrypted: dict[str, Any]) ->
         *("AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::IntegrationResponse"),
         *("AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::RouteResponse", "AWS::ApiGatewayV2::Stage"),
         *("AWS::CDK::Metadata", "AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"),
-        *("AWS::Events::Rule", "AWS::IAM::Policy"),
+        *("AWS::Events::Rule", "AWS::IAM::Policy", "AWS::Logs::QueryDefinition"),
         *("AWS::IAM::Role", "AWS::KMS::Key", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function"),
         *("AWS::Lambda::Permission", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"),
     }

@@ -1,12 +1,14 @@
 """The runbook has a section for each alarm, and each alarm leads to its section."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_cdk import assertions
 
 from stacks.runbook import DEFAULT_RUNBOOK, heading, section_of
+from stacks.saved_queries import SAVED_QUERIES
 from tests.infrastructure.conftest import make_stack
 from tests.infrastructure.test_alarms import DOCUMENT, ROOT, alarms_of
 from tests.infrastructure.test_docs import anchors
@@ -67,3 +69,16 @@ def test_the_setting_makes_the_descriptions_links_that_are_not_too_long() -> Non
 def test_the_dashboard_links_a_runbook_that_has_an_address() -> None:
     assert heading("Shop", DEFAULT_RUNBOOK) == "## Entity Push: Shop"
     assert heading("Shop", "https://x.example/r") == "## Entity Push: Shop · [Runbook](https://x.example/r)"
+
+
+def test_every_saved_query_is_told_and_no_other() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \|", text_of("Questions to the logs"), re.MULTILINE)
+    assert rows == list(SAVED_QUERIES)
+
+
+@pytest.mark.parametrize("document", ["docs/how-to/why-401.md", "docs/reference/metrics-and-alarms.md"])
+def test_queries_that_other_documents_name_exist(document: str) -> None:
+    text = " ".join(Path(document).read_text(encoding="utf-8").split())
+    named = re.findall(r"saved query `([^`]+)`", text)
+    assert named
+    assert set(named) <= set(SAVED_QUERIES)

@@ -52,7 +52,7 @@ POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
 STAYS = {"RetainExceptOnCreate": "Retain"}
 """What is the same for a resource that is there already."""
 
-NEW = re.compile("Alarms.*|Dashboard.*|Watch.*")
+NEW = re.compile("Alarms.*|Dashboard.*|Queries.*|Watch.*")
 """Logical ids that the release before did not have: what people see of a deployment, and the function that
 looks at the queues."""
 

@@ -196,3 +196,21 @@ def test_an_alarm_on_metric_math_is_made(aws: LocalAws) -> None:
     name = create_stack(aws, "metric-math", body)["Alarm"]
     (alarm,) = aws.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
     assert (alarm["AlarmDescription"], alarm["Threshold"]) == ("twice", 7)
+
+
+def saved_query(text: str) -> dict[str, Any]:
+    properties = {"Name": "Shop/why", "QueryString": text}
+    return {
+        "Resources": {"Query": {"Type": "AWS::Logs::QueryDefinition", "Properties": properties}},
+        "Outputs": {"Query": {"Value": {"Ref": "Query"}}},
+    }
+
+
+def test_a_saved_query_is_made_kept_by_an_update_and_deleted_with_its_stack(aws: LocalAws) -> None:
+    first = create_stack(aws, "saved-query", saved_query("fields @message"))
+    assert update_stack(aws, "saved-query", saved_query("fields @timestamp")) == first
+
+    cloudformation = aws.client("cloudformation")
+    cloudformation.delete_stack(StackName="saved-query")
+    waiting = {"Delay": 0.1, "MaxAttempts": 50}
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="saved-query", WaiterConfig=waiting)
