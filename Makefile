@@ -19,7 +19,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local synth diff bootstrap deploy destroy check test lint format unit e2e token rotate redrive trace forget erase load logs rules soak fuzz conformance bench mutants docs cost audit lock clean
+.PHONY: help setup demo local synth diff bootstrap deploy destroy check test lint format unit e2e token rotate redrive trace forget erase load logs rules smoke soak fuzz conformance bench mutants docs cost audit lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -126,6 +126,9 @@ rules: setup  ## Try rules for own events on one: make rules ARGS="try event.jso
 
 cost: setup  ## What a load costs a month: make cost ARGS="--connections 1000 --updates 1000000 --subscribers 10"
 	@python -m operations.cost $(or $(ARGS),--help)
+
+smoke: setup  ## Deploy to AWS, check what only real AWS shows, and remove it: make smoke ENV=staging
+	@python -m operations.smoke $(ARGS)
 
 soak: setup  ## Rules that change, then clients that come and go, for minutes: make soak ARGS="--minutes 30"
 	@pytest tests/soak
