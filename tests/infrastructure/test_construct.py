@@ -125,6 +125,9 @@ def test_two_in_one_stack_have_all_names_apart(pair: dict[str, Any]) -> None:
         assert dimensions == {own}
         for alarm in mine(pair, construct, "AWS::CloudWatch::Alarm").values():
             assert alarm["AlarmDescription"].startswith(f"Entity Push ({own}): ")
+        queries = mine(pair, construct, "AWS::Logs::QueryDefinition").values()
+        assert queries
+        assert all(query["Name"].startswith(f"{own}/") for query in queries)
         told = [
             function["Environment"]["Variables"]
             for function in mine(pair, construct, "AWS::Lambda::Function").values()
