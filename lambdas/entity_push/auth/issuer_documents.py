@@ -1,18 +1,14 @@
-"""The JSON documents of an OpenID Connect issuer, fetched over https, within one deadline for all of them.
-
-`urllib` bounds each single wait only: a server that sends a byte per second holds it for as long as it likes.
-"""
+"""The JSON documents of an OpenID Connect issuer, fetched over https, within one deadline for all of them."""
 
 import http.client
-import io
 import re
 import socket
 import ssl
-import time
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from entity_push.protocol import strict_json
+from entity_push.runtime.deadlines import Deadline, Incoming, reached, send_all
 
 CONNECT_SECONDS = 2
 """For one address: a host has several, and one that does not answer leaves time for the next."""
@@ -29,28 +25,6 @@ _VISIBLE = re.compile("[\x21-\x7e]+")  # RFC 3986, 2; a line end would begin ano
 
 class KeysUnavailableError(RuntimeError):
     """The issuer's keys can't be fetched; the message says why."""
-
-
-class Deadline:
-    """A moment until which everything has to be done.
-
-    Args:
-        seconds: how long it is until then.
-    """
-
-    def __init__(self, seconds: float):
-        self._ends = time.monotonic() + seconds
-
-    def left(self) -> float:
-        """Return how many seconds are left.
-
-        Raises:
-            TimeoutError: none are.
-        """
-        left = self._ends - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        return left
 
 
 def fetch(url: object, deadline: Deadline) -> dict[str, Any]:
@@ -84,9 +58,8 @@ def _body(url: SplitResult, deadline: Deadline) -> bytes:
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     with _connected(url, deadline) as sock:
-        sock.settimeout(deadline.left())
-        sock.sendall("\r\n".join([*lines, "", ""]).encode())
-        response = http.client.HTTPResponse(_Incoming(sock, deadline))  # type: ignore[arg-type]
+        send_all(sock, "\r\n".join([*lines, "", ""]).encode(), deadline)
+        response = http.client.HTTPResponse(Incoming(sock, deadline))  # type: ignore[arg-type]
         response.begin()
         if response.status != http.client.OK:
             raise ValueError(f"the answer is {response.status}")
@@ -96,49 +69,16 @@ def _body(url: SplitResult, deadline: Deadline) -> bytes:
     return body
 
 
-class _Incoming(io.RawIOBase):
-    """What a socket brings until a deadline. `http.client` takes it for the socket, and only reads of it."""
-
-    def __init__(self, sock: socket.socket, deadline: Deadline):
-        self._sock, self._deadline = sock, deadline
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._sock.settimeout(self._deadline.left())
-        return self._sock.recv_into(buffer)
-
-
 def _connected(url: SplitResult, deadline: Deadline) -> socket.socket:
     """Return a socket that is connected, for https after verifying the certificate and its name."""
+    host = url.hostname or ""
     if url.scheme == "http":
-        return _reached(url, 80, deadline)
+        return reached(host, url.port or 80, deadline, CONNECT_SECONDS)
     context = ssl.create_default_context()
-    sock = _reached(url, 443, deadline)
+    sock = reached(host, url.port or 443, deadline, CONNECT_SECONDS)
     try:
         sock.settimeout(deadline.left())  # for the handshake as a whole (CPython, _ssl.c, do_handshake)
-        return context.wrap_socket(sock, server_hostname=url.hostname)
+        return context.wrap_socket(sock, server_hostname=host)
     except OSError:
         sock.close()
         raise
-
-
-def _reached(url: SplitResult, default_port: int, deadline: Deadline) -> socket.socket:
-    """Return a socket to the first of the host's addresses that answers."""
-    failure = OSError("the host has no address")
-    port = url.port or default_port
-    for family, kind, protocol, _, address in socket.getaddrinfo(url.hostname, port, type=socket.SOCK_STREAM):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(min(deadline.left(), CONNECT_SECONDS))
-            sock.connect(address)
-        except OSError as error:
-            sock.close()
-            failure = error
-        else:
-            return sock
-    raise failure

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import jwt
 
-from entity_push.auth.issuer_documents import Deadline, KeysUnavailableError, fetch
+from entity_push.auth.issuer_documents import KeysUnavailableError, fetch
 from entity_push.auth.key_set import KeySet
+from entity_push.runtime.deadlines import Deadline
 from entity_push.runtime.telemetry import logger
 
 MAX_AGE_SECONDS = 60 * 60

@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from entity_push.auth.issuer_documents import Deadline, KeysUnavailableError, fetch
+from entity_push.auth.issuer_documents import KeysUnavailableError, fetch
+from entity_push.runtime.deadlines import Deadline
 
 from testbed.endpoint import make_certificate
 from tests.local_issuer import DISCOVERY, LocalIssuer
