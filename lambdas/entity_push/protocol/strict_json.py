@@ -11,10 +11,11 @@ MOST_LEVELS = 200
 _OPENING = re.compile(r"[\[{]")
 
 # What can only be written as an escape: lone surrogates have no UTF-8 form ...
-_NOT_UTF8 = re.compile("[\ud800-\udfff]")
+# Compiled at their first use: wide ranges take milliseconds, and most workers never meet such characters.
+_NOT_UTF8 = "[\ud800-\udfff]"
 
 # ... and these SQS refuses in a message (SQS API Reference, SendMessage).
-_NOT_FOR_SQS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_FOR_SQS = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 class NotJSONError(ValueError):
@@ -101,5 +102,5 @@ def _dumps(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _escaped(text: str, characters: re.Pattern[str]) -> str:
-    return characters.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+def _escaped(text: str, characters: str) -> str:
+    return re.sub(characters, lambda found: f"\\u{ord(found[0]):04x}", text)
