@@ -67,11 +67,11 @@ class Hinted:
 def run_engine(url: str, ca_file: str, posts: int) -> dict[str, float]:
     """Post with this project's engine, after a warm-up that opens its HTTP connections."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "lambdas"))
-    from botocore.credentials import ReadOnlyCredentials  # noqa: PLC0415
     from entity_push.posting.deliverer import Deliverer  # noqa: PLC0415
     from entity_push.posting.posts import Outcome, Post  # noqa: PLC0415
+    from entity_push.runtime.signing import Credentials  # noqa: PLC0415
 
-    credentials = ReadOnlyCredentials(ACCESS_KEY, SECRET_KEY, TOKEN)
+    credentials = Credentials(ACCESS_KEY, SECRET_KEY, TOKEN)
     deliverer = Deliverer(url, REGION, lambda: credentials, ca_file=ca_file)
 
     def push(count: int) -> dict[str, float]:
@@ -122,11 +122,11 @@ def run_boto3(url: str, ca_file: str, posts: int) -> dict[str, float]:
 def signed_requests(url: str) -> tuple[list[str], list[tuple[str, str]]]:
     """Return the headers that all requests share, and a target and an Authorization header per id."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "lambdas"))
-    from botocore.credentials import ReadOnlyCredentials  # noqa: PLC0415
     from entity_push.posting.signing import Signer  # noqa: PLC0415
+    from entity_push.runtime.signing import Credentials  # noqa: PLC0415
 
     signer = Signer(url, REGION)
-    stamp = signer.stamp(ReadOnlyCredentials(ACCESS_KEY, SECRET_KEY, TOKEN))
+    stamp = signer.stamp(Credentials(ACCESS_KEY, SECRET_KEY, TOKEN))
     payload_hash = signer.payload_hash(FRAME)
     requests = [stamp.sign("POST", connection_id, payload_hash) for connection_id in connection_ids(IDS)]
     return stamp.headers, requests

@@ -23,9 +23,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from botocore.exceptions import ClientError
 from entity_push.protocol import frames
 from entity_push.protocol.events import Event
+from entity_push.runtime.aws_errors import RefusedError
 from entity_push.table.calls import one_by_one
 from entity_push.table.calls import run as run_task
 from entity_push.table.history import History
@@ -84,8 +84,7 @@ class StandIn:
             self.write_units += math.ceil(max(item_size(old), item_size(Item)) / 1024)
         time.sleep(LATENCY / 2)
         if old is not Item:
-            error: Any = {"Error": {"Code": "ConditionalCheckFailedException"}, "Item": old}
-            raise ClientError(error, "PutItem")
+            raise RefusedError("PutItem", "ConditionalCheckFailedException", members={"Item": old})
         return {}
 
     def query(

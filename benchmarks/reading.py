@@ -87,14 +87,13 @@ def main() -> None:
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "x",
         "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
     }
     from entity_push.runtime import aws  # noqa: PLC0415 - it reads the environment
-    from entity_push.table.dynamodb_client import DynamoDbClient  # noqa: PLC0415
     from entity_push.table.subscribers import Subscribers  # noqa: PLC0415
 
-    meta = aws.client("dynamodb").meta
-    client = DynamoDbClient(meta.endpoint_url, meta.region_name, aws.credentials)
+    client = aws.client("dynamodb")
     stock: Any = botocore.session.get_session().create_client("dynamodb")
     engine = report.known().get("delivery: CPU per post, engine over boto3")
     entries = []

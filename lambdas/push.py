@@ -10,7 +10,6 @@ from entity_push.push.queue import Queue
 from entity_push.runtime import aws
 from entity_push.runtime.environment import PushEnvironment, aws_region
 from entity_push.table.connections import Connections
-from entity_push.table.dynamodb_client import DynamoDbClient
 from entity_push.table.history import History
 from entity_push.table.no_history import NoHistory
 from entity_push.table.subscribers import Subscribers
@@ -33,12 +32,11 @@ environment = PushEnvironment.read()
 rules = own_rules()
 sqs = aws.client("sqs")
 dynamodb = aws.client("dynamodb")
-own_dynamodb = DynamoDbClient(dynamodb.meta.endpoint_url, dynamodb.meta.region_name, aws.credentials)
 fan_out = FanOut(
     subscribers=Subscribers(environment.table_name),
     connections=Connections(dynamodb, environment.table_name),
     numbers=History.kept(environment) or NoHistory(environment.table_name),
-    make=own_dynamodb.at_once,
+    make=dynamodb.at_once,
     deliverer=Deliverer(environment.callback_url, aws_region(), aws.credentials),
     queue=Queue(sqs, environment.queue_url),
     dead_letters=DeadLetters(sqs, environment.dead_letter_queue_url),

@@ -25,8 +25,8 @@ def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
     """Print how many messages wait in each queue. Nothing is printed for an empty one: metrics cost money.
 
     Raises:
-        ClientError: SQS refused to tell; the other queues are still looked at. There is an alarm on it.
-        BotoCoreError: SQS could not be reached; likewise.
+        RefusedError: SQS refused to tell; the other queues are still looked at. There is an alarm on it.
+        UnansweredError: SQS could not be reached; likewise.
     """
     waiting: dict[str, int] = {}
     failed: Exception | None = None

@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from entity_push.runtime.aws_errors import AwsError
 
 from operations import environments
 from operations.environments import Environment, EnvironmentFileError
@@ -80,7 +81,7 @@ def command(
         refusals: further errors that are told as AWS's are.
     """
     told_as_they_are: tuple[type[Exception], ...] = (DeploymentError, *sentences)
-    told_as_refusals: tuple[type[Exception], ...] = (ClientError, BotoCoreError, *refusals)
+    told_as_refusals: tuple[type[Exception], ...] = (ClientError, BotoCoreError, AwsError, *refusals)
 
     def told(main: Main) -> Main:
         @functools.wraps(main)

@@ -21,6 +21,7 @@ from entity_push.table.keys import Item
 
 from operations import deployment
 from operations.forget import Histories, linger
+from operations.table_calls import TableClient
 from operations.visible import visible
 
 DESCRIPTION = """\
@@ -78,8 +79,9 @@ class Erasure:
 
     def __init__(self, client: Any, table: str, api: Any, sleep: Callable[[float], None] = time.sleep):
         self._client, self._table, self._api, self._sleep = client, table, api, sleep
-        self._connections, self._histories = Connections(client, table), Histories(client, table)
-        self._writer = BatchWriter(client, table, ConflictRetries())
+        table_client = TableClient(client)
+        self._connections, self._histories = Connections(table_client, table), Histories(client, table)
+        self._writer = BatchWriter(table_client, table, ConflictRetries())
 
     def known(self, user_id: str) -> Known:
         """Return what is known of a user, strongly consistent."""

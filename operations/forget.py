@@ -13,13 +13,13 @@ from typing import Any
 
 from entity_push.push.retries import FUNCTION_SECONDS
 from entity_push.table import keys
-from entity_push.table.calls import one_by_one, run
+from entity_push.table.calls import run
 from entity_push.table.conflicts import StillConflictingError
 from entity_push.table.history import TRUST_SECONDS
 from entity_push.table.log import Log, Segment
 from entity_push.table.no_history import NoHistory
 
-from operations import deployment, named_channels
+from operations import deployment, named_channels, table_calls
 from operations.visible import visible
 
 DESCRIPTION = """\
@@ -64,7 +64,7 @@ class Histories:
 
     def forget(self, channel: str) -> bool:
         """End the life of a channel's history; return whether there was one."""
-        return run(self._end(channel), one_by_one(self._client))
+        return run(self._end(channel), table_calls.by(self._client))
 
     def forget_all(self) -> None:
         """End all lives, also where workers remember more than the table has: after a backup was restored.

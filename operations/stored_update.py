@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from entity_push.table import keys
-from entity_push.table.calls import one_by_one, run
+from entity_push.table.calls import run
 from entity_push.table.log import Log, Segment
+
+from operations import table_calls
 
 AT_A_TIME = 50
 """Segments read at once, backwards from the tail."""
@@ -42,7 +44,7 @@ def find(
         numbers: the numbers that they have, if known. Without any, the history is read backwards.
         since: how far back, in seconds since 1970.
     """
-    return run(_find(Log(table), channel, event_id, numbers, since), one_by_one(client))
+    return run(_find(Log(table), channel, event_id, numbers, since), table_calls.by(client))
 
 
 async def _find(

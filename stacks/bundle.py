@@ -3,7 +3,7 @@
 Three things differ from a plain `pip install -t`:
 
 - Wheels are chosen for the function's architecture and Python, not for this machine's.
-- botocore's descriptions of 400 services are cut down to those that the functions call.
+- Powertools is cut down to what logs and metrics need: a twentieth of it.
 - Every `.pyc` is *unchecked-hash* (PEP 552). CDK zips all files with a date of 1980, so Python would take
   the usual timestamp-checked bytecode for stale and compile everything again at each cold start.
 """
@@ -31,14 +31,9 @@ BUILD = ROOT / "build" / "lambda"
 
 PROGRESS_SECONDS = 2.0
 
-BOTOCORE_SERVICES = ("dynamodb", "events", "secretsmanager", "sqs")
-# What botocore itself reads at the start, besides the services' models.
-BOTOCORE_DATA = (
-    "endpoints.json",
-    "partitions.json",
-    "sdk-default-configuration.json",
-    "_retry.json",
-)
+POWERTOOLS_UNUSED = ("event_handler",)
+POWERTOOLS_UTILITIES = ("__init__.py", "jmespath_utils", "serialization.py", "typing")
+"""What Powertools' Logger and Metrics import of its utilities."""
 
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 
@@ -74,7 +69,7 @@ def build(settings: Settings) -> Path:
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         draft = Path(folder) / "bundle"
         _install(draft, settings)
-        _trim_botocore(draft / "botocore")
+        _trim_powertools(draft / "aws_lambda_powertools")
         for source in _sources():
             destination = draft / source.relative_to(LAMBDAS)
             destination.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +109,7 @@ def _put_in_place(draft: Path, target: Path) -> None:
 
 
 def _sources() -> list[Path]:
-    return sorted(LAMBDAS.rglob("*.py"))
+    return sorted(path for path in LAMBDAS.rglob("*") if path.suffix in (".py", ".pem"))
 
 
 def _requirements(settings: Settings) -> list[Path]:
@@ -152,11 +147,11 @@ def _install(target: Path, settings: Settings) -> None:
         raise BundleError(f"pip could not install the functions' requirements:\n{done.stdout}")
 
 
-def _trim_botocore(package: Path) -> None:
-    keep = {*BOTOCORE_SERVICES, *BOTOCORE_DATA}
-    for entry in (package / "data").iterdir():
-        if entry.name not in keep:
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+def _trim_powertools(package: Path) -> None:
+    unused = [package / name for name in POWERTOOLS_UNUSED]
+    unused += [each for each in (package / "utilities").iterdir() if each.name not in POWERTOOLS_UTILITIES]
+    for entry in unused:
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def _drop_unused(bundle: Path) -> None:

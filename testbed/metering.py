@@ -9,6 +9,7 @@ query reads the sum of its items, projected or not; an item that is not there st
 costs what the larger of the old and the new item takes, and so does one whose condition fails.
 """
 
+import base64
 import math
 from typing import Any
 
@@ -22,7 +23,7 @@ def attribute_size(value: Item) -> int:
         case "S":
             return len(content.encode())
         case "B":
-            return len(content)
+            return len(content) if isinstance(content, bytes) else len(base64.b64decode(content))
         case "N":
             return (len(content.lstrip("-").strip("0")) + 1) // 2 + 1
         case "SS":

@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from botocore.credentials import ReadOnlyCredentials
 from entity_push.posting.deliverer import Deliverer
 from entity_push.posting.posts import Outcome, Post, Result
+from entity_push.runtime.signing import Credentials
 
 from tests.delivery.faults import FaultyEndpoint
 
-CREDENTIALS = ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")
+CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "token")
 FRAME = b'{"type":"Entity Updated"}'
 
 

@@ -13,6 +13,7 @@ from botocore.credentials import ReadOnlyCredentials
 from entity_push.posting import run as engine_run
 from entity_push.posting.deliverer import Deliverer
 from entity_push.posting.posts import Outcome, Post, Result
+from entity_push.runtime.signing import Credentials
 
 from tests.delivery.engine import CREDENTIALS, FRAME, deliver, deliverer_for, outcomes, posts
 from tests.delivery.faults import FaultyEndpoint
@@ -32,7 +33,7 @@ def test_what_arrives_is_signed_as_botocore_would(endpoint: FaultyEndpoint) -> N
                 request.method, endpoint.url.removesuffix("/prod") + request.target, data=request.body
             )
             expected.context["timestamp"] = request.headers["x-amz-date"]
-            signer: Any = SigV4Auth(CREDENTIALS, "execute-api", "us-east-1")
+            signer: Any = SigV4Auth(ReadOnlyCredentials(*CREDENTIALS), "execute-api", "us-east-1")
             expected.headers["X-Amz-Date"] = request.headers["x-amz-date"]
             expected.headers["X-Amz-Security-Token"] = CREDENTIALS.token
             canonical = signer.canonical_request(expected)
@@ -242,7 +243,7 @@ def test_rotated_credentials_are_picked_up_in_the_run(endpoint: FaultyEndpoint) 
 
     def check(_id: str, headers: dict[str, str]) -> str | None:
         if next(served) == 500:
-            valid[0], current[0] = "next", ReadOnlyCredentials("AKIDNEXT", "other", "next")
+            valid[0], current[0] = "next", Credentials("AKIDNEXT", "other", "next")
         return None if headers["x-amz-security-token"] == valid[0] else "expired"
 
     endpoint.before = check
@@ -254,14 +255,14 @@ def test_credentials_are_read_for_each_call(endpoint: FaultyEndpoint) -> None:
     current = [CREDENTIALS]
     deliverer = Deliverer(endpoint.url, "us-east-1", lambda: current[0])
     deliver(deliverer, posts(1, "a"))
-    current[0] = ReadOnlyCredentials("AKIDNEXT", "other", None)
+    current[0] = Credentials("AKIDNEXT", "other", None)
     deliver(deliverer, posts(1, "b"))
     assert "Credential=AKIDNEXT/" in endpoint.requests["b0="][0].headers["authorization"]
     assert "x-amz-security-token" not in endpoint.requests["b0="][0].headers
 
 
 def test_without_credentials_everything_is_handed_back(endpoint: FaultyEndpoint) -> None:
-    def none() -> ReadOnlyCredentials:
+    def none() -> Credentials:
         raise RuntimeError("no credentials")
 
     results = deliver(Deliverer(endpoint.url, "us-east-1", none), posts(5))

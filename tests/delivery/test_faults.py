@@ -5,17 +5,17 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from botocore.credentials import ReadOnlyCredentials
 from entity_push.posting import run
 from entity_push.posting.deliverer import Deliverer
 from entity_push.posting.posts import Outcome, Post, Result
+from entity_push.runtime.signing import Credentials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.delivery import faults
 from tests.delivery.faults import FaultyEndpoint
 
-CREDENTIALS = ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")
+CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "token")
 ATTEMPTS = 4
 
 TEMPORARY = st.sampled_from(sorted(faults.RETRIED | faults.AMBIGUOUS - {"silent"}))

@@ -6,9 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from botocore.credentials import ReadOnlyCredentials
 from entity_push.auth.bearer import Bearer
 from entity_push.auth.grants import EVERYTHING
 from entity_push.posting import run
@@ -18,6 +16,7 @@ from entity_push.push.dead_letters import DeadLetters
 from entity_push.push.fan_out import FanOut
 from entity_push.push.metrics import PushMetrics
 from entity_push.push.queue import Queue
+from entity_push.runtime.signing import Credentials
 from entity_push.table.calls import each, one_by_one
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.history import History
@@ -29,6 +28,7 @@ from moto import mock_aws
 from testbed.table_schema import TABLE_SCHEMA
 from tests.delivery import faults
 from tests.delivery.faults import FaultyEndpoint
+from tests.model.moto_tables import MotoTables
 
 PAGE = 7
 CHUNK = 3
@@ -148,11 +148,8 @@ def test_whatever_happens_every_connection_is_accounted_for(
     scripts: list[list[str]], updates: int, expired: int
 ) -> None:
     with mock_aws(), FaultyEndpoint() as endpoint:
-        dynamodb: Any = boto3.client("dynamodb", region_name="us-east-1")
-        dynamodb.create_table(
-            TableName="table",
-            **TABLE_SCHEMA,
-        )
+        dynamodb: Any = MotoTables()
+        dynamodb.create_table(TableName="table", **TABLE_SCHEMA)
         subscribers = Subscribers("table")
         make = one_by_one(SmallPages(dynamodb))
         ends = {f"c{number:02}=": script for number, script in enumerate(scripts)}
@@ -177,7 +174,7 @@ def test_whatever_happens_every_connection_is_accounted_for(
         deliverer = Deliverer(
             endpoint.url,
             "us-east-1",
-            lambda: ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token"),
+            lambda: Credentials("AKIDEXAMPLE", "secret", "token"),
             tries=IN_PROCESS_ATTEMPTS,
             timeout=2,
         )

@@ -223,10 +223,10 @@ def test_a_process_may_end_without_closing(endpoint: FaultyEndpoint) -> None:
     """Whatever Python takes down first: no crash, no noise."""
     code = f"""
         import time
-        from botocore.credentials import ReadOnlyCredentials
+        from entity_push.runtime.signing import Credentials
         from entity_push.posting.deliverer import Deliverer
         from entity_push.posting.posts import Post
-        deliverer = Deliverer({endpoint.url!r}, "us-east-1", lambda: ReadOnlyCredentials("a", "b", None))
+        deliverer = Deliverer({endpoint.url!r}, "us-east-1", lambda: Credentials("a", "b", None))
         run = deliverer.deliver([Post(str(n), b"x") for n in range(300)], deadline=time.monotonic() + 9)
         print(next(run).outcome.value)
     """

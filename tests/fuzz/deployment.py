@@ -16,7 +16,7 @@ from typing import Any, Self
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from entity_push.auth import authorizer
+from entity_push.auth import issuer_keys
 from entity_push.auth.bearer import ANONYMOUS, Bearer
 from entity_push.auth.grants import EVERYTHING, Grants
 from entity_push.posting import deliverer
@@ -24,7 +24,7 @@ from entity_push.protocol.channels import everyone_list, user_channel
 from entity_push.push import retries
 from entity_push.runtime import aws
 from entity_push.runtime.telemetry import logger
-from entity_push.table import dynamodb_client, history, log
+from entity_push.table import history, log
 from entity_push.table.connections import Connection, Connections
 from entity_push.table.memory import Memories
 from moto import mock_aws
@@ -187,9 +187,8 @@ class Deployment:
             "secretsmanager": Secrets(SECRET),
         }
         patch.setattr(aws, "client", clients.__getitem__)
-        patch.setattr(dynamodb_client, "DynamoDbClient", lambda *_arguments: self.table)
         patch.setattr(deliverer, "Deliverer", lambda *_arguments: self.deliverer)
-        patch.setattr(authorizer, "IssuerKeys", IssuerKeys)
+        patch.setattr(issuer_keys, "IssuerKeys", IssuerKeys)
         patch.setattr(history, "Memories", lambda: self._memories)
         patch.setattr(log, "new_epoch", lambda: EPOCH)
 

@@ -4,12 +4,12 @@ import json
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from types import SimpleNamespace
 from typing import Any
 
-from botocore.exceptions import ClientError
 from entity_push.posting.posts import NOT_YET, NotYet, Outcome, Post, Result
-from entity_push.table.calls import Call, one_by_one
+from entity_push.runtime.aws_errors import RefusedError
+from entity_push.runtime.json_client import Call
+from entity_push.table.calls import one_by_one
 from entity_push.table.keys import Item
 
 from testbed.function_variables import USUAL
@@ -26,9 +26,9 @@ _NOT_IN_SQS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 _WRITES = frozenset(("put_item", "update_item", "delete_item", "transact_write_items", "batch_write_item"))
 
 
-def refusal(code: str, message: str, operation: str) -> ClientError:
+def refusal(code: str, message: str, operation: str) -> RefusedError:
     """Return the error with which AWS refuses a call."""
-    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+    return RefusedError(operation, code, message)
 
 
 def strictly_json(text: str | bytes) -> Any:
@@ -49,14 +49,12 @@ class Table:
         writes: the number of calls that have changed the table.
     """
 
-    meta = SimpleNamespace(endpoint_url="https://dynamodb.invalid", region_name="us-east-1")
-
     def __init__(self, moto: MotoTables):
         self._moto = moto
         self.writes = 0
 
     def at_once(self, calls: Sequence[Call]) -> Sequence[Item | Exception]:
-        """Make calls, as `DynamoDbClient.at_once` does."""
+        """Make calls, as `JsonClient.at_once` does."""
         return one_by_one(self)(calls)
 
     def __getattr__(self, name: str) -> Any:

@@ -7,7 +7,7 @@ import base64
 import re
 from typing import Any
 
-from botocore.exceptions import ClientError
+from entity_push.runtime.aws_errors import RefusedError
 
 Item = dict[str, Any]
 
@@ -31,9 +31,8 @@ class LogTable:
 
     def put_item(self, **put: Any) -> Item:
         if (found := self._refuses(put)) is not None:
-            code = {"Code": "ConditionalCheckFailedException", "Message": ""}
-            answer: Any = {"Error": code, "Item": found} if found else {"Error": code}
-            raise ClientError(answer, "PutItem")
+            members = {"Item": found} if found else {}
+            raise RefusedError("PutItem", "ConditionalCheckFailedException", members=members)
         self._put(put)
         return {}
 
@@ -45,9 +44,8 @@ class LogTable:
         if self._refuses(update) is not None:
             reasons[1] = {"Code": "ConditionalCheckFailed"}
         if any(reason["Code"] != "None" for reason in reasons):
-            code = {"Code": "TransactionCanceledException", "Message": ""}
-            answer: Any = {"Error": code, "CancellationReasons": reasons}
-            raise ClientError(answer, "TransactWriteItems")
+            members = {"CancellationReasons": reasons}
+            raise RefusedError("TransactWriteItems", "TransactionCanceledException", members=members)
         self._put(put)
         assert update["UpdateExpression"] == "SET #ttl = :ends"
         item = self.items.setdefault(_key(update["Key"]), dict(update["Key"]))
@@ -65,7 +63,7 @@ class LogTable:
         low, high = ((values[":pk"]["S"], values[bound]["S"]) for bound in (":first", ":last"))
         if low > high:
             code = "The BETWEEN operator requires upper bound to be greater than or equal to lower bound"
-            raise ClientError({"Error": {"Code": "ValidationException", "Message": code}}, "Query")
+            raise RefusedError("Query", "ValidationException", code)
         found = sorted(key for key in self.items if low <= key <= high)
         if not query["ScanIndexForward"]:
             found.reverse()

@@ -6,14 +6,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
 from entity_push.protocol import frames
 from entity_push.protocol.catch_up import CatchUp
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.events import Event
 from entity_push.routes import replay
+from entity_push.runtime.aws_errors import RefusedError
+from entity_push.runtime.json_client import Call
 from entity_push.table import history, memory, no_history
-from entity_push.table.calls import Call, call
+from entity_push.table.calls import call
 from entity_push.table.conflicts import StillConflictingError
 from entity_push.table.history import History
 from entity_push.table.no_history import NoHistory
@@ -62,7 +63,7 @@ class LogTask:
             self._answers.append(self._world.answer(self._calls[len(self._answers)], fault))
         except LostAnswerError:
             return  # the client makes the call again
-        except (ClientError, InjectedError) as error:
+        except (RefusedError, InjectedError) as error:
             self._answers.append(error)
         self._go_on(self._answers)
 
@@ -252,7 +253,7 @@ class LogWorld:
     async def _push(self, worker: LogWorker, batch: list[Event]) -> None:
         try:
             appended = await worker.numbers.append(batch)
-        except (ClientError, StillConflictingError):
+        except (RefusedError, StillConflictingError):
             self.queue += batch
             worker.batch = None
             return
@@ -301,7 +302,7 @@ class LogWorld:
         if stores:
             try:
                 told = await replay.catch_up(self.reader, CHANNEL, since, room=300)
-            except ClientError:
+            except RefusedError:
                 if client.connection == connection:
                     client.receive({"message": "Internal server error"}, self.published)
                     self._send(client)
@@ -343,7 +344,7 @@ class LogWorld:
         """Return the answer to a call.
 
         Raises:
-            ClientError: DynamoDB refuses, or fails.
+            RefusedError: DynamoDB refuses, or fails.
             LostAnswerError: the call had its effect.
         """
         operation, parameters = wanted

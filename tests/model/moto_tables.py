@@ -2,9 +2,12 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
+from entity_push.runtime.aws_errors import RefusedError
+from entity_push.runtime.json_client import Call
+from entity_push.table.calls import one_by_one
 from moto.core.exceptions import JsonRESTError
 from moto.core.model_instances import reset_model_data
 from moto.dynamodb.models import dynamodb_backends
@@ -33,8 +36,12 @@ def _as_on_the_wire(value: Any) -> Any:
 class MotoTables:
     """A DynamoDB client, as far as the functions use one, that calls moto's handlers.
 
-    Bytes in its answers are base64, as `DynamoDbClient` leaves them.
+    Bytes in its answers are base64, as `JsonClient` leaves them.
     """
+
+    def at_once(self, calls: Sequence[Call]) -> Sequence[Any]:
+        """Make calls, as `JsonClient.at_once` does."""
+        return one_by_one(self)(calls)
 
     def __getattr__(self, name: str) -> Any:
         def call(**parameters: Any) -> Any:
@@ -44,7 +51,7 @@ class MotoTables:
             try:
                 result = getattr(handler, name)().result
             except JsonRESTError as error:
-                raise _client_error(error, name) from None
+                raise _refused(error, name) from None
             finally:
                 reset_model_data()  # moto remembers all its objects, gigabytes of them
             return json.loads(json.dumps(result, default=_plain))
@@ -57,9 +64,8 @@ class MotoTables:
             table.items.clear()
 
 
-def _client_error(error: JsonRESTError, operation: str) -> ClientError:
+def _refused(error: JsonRESTError, operation: str) -> RefusedError:
     body = json.loads(str(error.description))
     code = body.pop("__type").rpartition("#")[2]
     message = body.pop("message", "") or body.pop("Message", "")
-    response: Any = {"Error": {"Code": code, "Message": message}, **body}
-    return ClientError(response, operation)
+    return RefusedError(operation, code, message, members=body)

@@ -12,8 +12,9 @@ from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.events import Event
 from entity_push.push.batch import Numbers
 from entity_push.routes import replay
+from entity_push.runtime.json_client import Call
 from entity_push.table import subscribers as subscribers_module
-from entity_push.table.calls import Call, at_once
+from entity_push.table.calls import at_once
 from entity_push.table.connections import Connection
 from entity_push.table.history import Appended
 from entity_push.table.keys import Item

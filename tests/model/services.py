@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import ClientError, ReadTimeoutError
+from entity_push.runtime.aws_errors import RefusedError, UnansweredError
 from entity_push.table import keys
 
 from tests.model.actors import Fault, checkpoint
@@ -13,19 +13,18 @@ Call = tuple[str, dict[str, Any]]
 READS = frozenset(("get_item", "query", "batch_get_item"))
 
 
-class InjectedError(ClientError):
+class InjectedError(RefusedError):
     """An error answer that the test makes up."""
 
     def __init__(self, code: str, operation: str, **more: Any):
-        response: Any = {"Error": {"Code": code, "Message": "made up"}, **more}
-        super().__init__(response, operation)
+        super().__init__(operation, code, "made up", members=more)
 
 
-class LostAnswerError(ReadTimeoutError):
+class LostAnswerError(UnansweredError):
     """The call had its effect, but its answer is lost."""
 
     def __init__(self) -> None:
-        super().__init__(endpoint_url="made up")
+        super().__init__("made up")
 
 
 INJECTED = (InjectedError, LostAnswerError)

@@ -1,12 +1,10 @@
 """A table in moto, made as stacks/storage.py makes the real one."""
 
-import functools
 import importlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 from entity_push.runtime import aws
 from entity_push.table.subscriptions import Subscriptions
@@ -15,6 +13,7 @@ from moto import mock_aws
 from testbed.function_variables import function_variables
 from testbed.table_schema import TABLE_SCHEMA
 from tests.contract import check_server_frame
+from tests.model.moto_tables import MotoTables
 
 TABLE_NAME = "table"
 NOW = 1_800_000_000
@@ -26,23 +25,13 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in function_variables(table_name=TABLE_NAME, **facts).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    aws.session.cache_clear()  # a session keeps the environment of its first use
-
-
-@functools.cache
-def _client() -> Any:
-    """Return one client for all tests. The client has no state of a test, and making one takes 0.1 s."""
-    return boto3.client("dynamodb", region_name="us-east-1")
 
 
 @pytest.fixture
 def dynamodb() -> Iterator[Any]:
     with mock_aws():
-        client = _client()
-        client.create_table(
-            TableName=TABLE_NAME,
-            **TABLE_SCHEMA,
-        )
+        client = MotoTables()
+        client.create_table(TableName=TABLE_NAME, **TABLE_SCHEMA)
         yield client
 
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from entity_push.auth.authorizer import Authorizer
 from entity_push.auth.claims import ExpectedClaims
 from entity_push.auth.refusals import Refusal, RefusedTokenError
 from entity_push.posting.posts import Outcome
 from entity_push.push.retries import MAX_ROUNDS
 from entity_push.runtime import aws
+from entity_push.runtime.aws_errors import RefusedError
 
 from tests.unit.conftest import printed_metrics
 from tests.unit.handlers.routes import open_connection
@@ -19,7 +19,7 @@ from tests.unit.push.bench import Bench, chunk, event
 
 Fixture = Callable[[str], Any]
 
-DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutItem")
+DENIED = RefusedError("PutItem", "AccessDeniedException", "no")
 
 
 class Refusing:
@@ -164,7 +164,7 @@ def test_what_fails_is_counted(
 def test_empty_queues_cost_no_metric_and_one_that_is_denied_hides_no_other(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ClientError):
+    with pytest.raises(RefusedError):
         watch(monkeypatch, {"queue": 0, "target-dead-letters": 3})
     (line,) = printed_metrics(capsys)
     assert line["TargetDeadLettersWaiting"] == [3]

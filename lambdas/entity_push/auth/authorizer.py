@@ -3,12 +3,11 @@
 import json
 import time
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from entity_push.auth.bearer import Bearer
 from entity_push.auth.claims import ExpectedClaims
 from entity_push.auth.handshake import access_token
-from entity_push.auth.issuer_keys import IssuerKeys
 from entity_push.auth.refusals import Refusal, RefusedTokenError
 from entity_push.auth.secret_keys import SecretKeys
 from entity_push.auth.verifiers import IssuerVerifier, SecretVerifier, Verifier
@@ -18,6 +17,9 @@ from entity_push.runtime.environment import (
     MissingVariableError,
 )
 from entity_push.runtime.telemetry import count
+
+if TYPE_CHECKING:
+    from entity_push.auth.issuer_keys import IssuerKeys
 
 MAX_ANSWER_BYTES = 8000
 """The longest answer of an authorizer: API Gateway takes 8 KB ("Amazon API Gateway quotas")."""
@@ -106,13 +108,19 @@ def _verifier(environment: AuthorizeEnvironment) -> Verifier:
                 raise MissingVariableError("TOKEN_SECRET_ARN")
             return SecretVerifier(_secret_keys(environment.token_secret_arn))
         case AuthorizationMode.OIDC:
-            return IssuerVerifier(IssuerKeys(environment.token_issuer))
+            return IssuerVerifier(_issuer_keys(environment.token_issuer))
         case AuthorizationMode.NONE:
             raise ValueError("nobody needs a token, so there is none to verify")
 
 
+def _issuer_keys(issuer: str) -> "IssuerKeys":
+    # What one kind of tokens needs, the other does not load.
+    from entity_push.auth.issuer_keys import IssuerKeys  # noqa: PLC0415
+
+    return IssuerKeys(issuer)
+
+
 def _secret_keys(secret_arn: str) -> SecretKeys:
-    # The import of `aws` is a third of a cold start, and an issuer's tokens need no AWS client.
     from entity_push.runtime import aws  # noqa: PLC0415
 
     return SecretKeys(aws.client("secretsmanager"), secret_arn)

@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from entity_push.runtime.aws_errors import AwsError, RefusedError
 from entity_push.runtime.telemetry import logger
 
 MAX_AGE_SECONDS = 5 * 60
@@ -49,8 +48,8 @@ class SecretKeys:
         """Return the valid keys, the current one first. Keys older than five minutes are read again.
 
         Raises:
-            ClientError: Secrets Manager refused, and there are no keys from the last hour.
-            BotoCoreError: Secrets Manager could not be reached, and there are no keys from the last hour.
+            RefusedError: Secrets Manager refused, and there are no keys from the last hour.
+            UnansweredError: Secrets Manager could not be reached, and there are no keys from the last hour.
         """
         if self._keys and self._clock() - self._read_at < MAX_AGE_SECONDS:
             return self._keys
@@ -64,7 +63,7 @@ class SecretKeys:
             return self._keys
         try:
             self._keys, self._read_at, self._failure = self._read(), self._clock(), None
-        except (ClientError, BotoCoreError) as error:
+        except AwsError as error:
             # A read that fails takes seconds. The next handshakes must not wait for another one.
             self._early_reads, self._counted_at = 0.0, self._clock()
             self._failure = error
@@ -92,8 +91,8 @@ class SecretKeys:
     def _version(self, stage: str) -> str | None:
         try:
             answer = self._client.get_secret_value(SecretId=self._secret_arn, VersionStage=stage)
-        except ClientError as error:
-            never_rotated = error.response["Error"]["Code"] == "ResourceNotFoundException"
+        except RefusedError as error:
+            never_rotated = error.code == "ResourceNotFoundException"
             if never_rotated and stage == "AWSPREVIOUS":
                 return None
             raise

@@ -22,10 +22,11 @@ from entity_push.posting.pacing import Window
 from entity_push.posting.posts import NotYet, Post, Result
 from entity_push.posting.requests import Requests
 from entity_push.posting.run import Run
-from entity_push.posting.signing import Credentials, Signer
+from entity_push.posting.signing import Signer
 from entity_push.posting.silence import FIRST_SECONDS, Silence
 from entity_push.posting.source import Source
 from entity_push.posting.transport import Transport
+from entity_push.runtime.signing import Credentials
 from entity_push.runtime.tls import default_ca_file
 
 
@@ -47,7 +48,7 @@ class Deliverer:
         timeout: seconds after which an unanswered request counts as failed. A connection's next request after
             that has `silence.LATER_SECONDS`.
         ca_file: authorities to trust, PEM. Default: the environment's `AWS_CA_BUNDLE`, then
-            certifi's or botocore's bundle, as botocore does.
+            Amazon's, then the system's.
         clock: monotonic seconds; tests replace the clock.
         wall_clock: seconds since 1970, for what goes on while the function is frozen; tests replace it, too.
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from entity_push.posting.signing import Credentials, Signer, Stamp
+from entity_push.posting.signing import Signer, Stamp
+from entity_push.runtime.signing import Credentials
 
 
 class Requests:

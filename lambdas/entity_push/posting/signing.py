@@ -8,11 +8,10 @@ The algorithm: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-c
 """
 
 import hashlib
-import hmac
 import re
-import time
-from typing import Protocol
 from urllib.parse import quote, urlsplit
+
+from entity_push.runtime.signing import Credentials, SigningKey, SigningKeys, date_of
 
 SERVICE = "execute-api"
 
@@ -21,34 +20,15 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+").fullmatch
 _CACHED_FRAMES = 64  # a frame is at most 128 KB, so at most 8 MB
 
 
-class Credentials(Protocol):
-    """AWS credentials as signing needs them, such as botocore's `ReadOnlyCredentials`."""
-
-    @property
-    def access_key(self) -> str | None:
-        """The access key id."""
-
-    @property
-    def secret_key(self) -> str | None:
-        """The secret access key."""
-
-    @property
-    def token(self) -> str | None:
-        """The session token; None for a long-term user's credentials, which Lambda never has."""
-
-
 class Stamp:
     """Signs requests for one moment and one set of credentials.
 
     AWS accepts a signature for five minutes. A run takes a new stamp long before.
     """
 
-    def __init__(
-        self, *, host: str, path: str, region: str, credentials: Credentials, key: bytes, date: str
-    ) -> None:
-        self.credentials = credentials
+    def __init__(self, *, host: str, path: str, credentials: Credentials, key: SigningKey, date: str) -> None:
+        self.credentials, self._key, self._date = credentials, key, date
         token = credentials.token
-        scope = f"{date[:8]}/{region}/{SERVICE}/aws4_request"
         signed = "host;x-amz-date" + (";x-amz-security-token" if token else "")
         self.headers = [f"X-Amz-Date: {date}"]
         canonical_token = ""
@@ -59,15 +39,10 @@ class Stamp:
         # The canonical path is encoded once more than the path on the wire (except for S3).
         self._canonical_path = quote(path, safe="/~")
         self._canonical_tail = f"\n\nhost:{host}\nx-amz-date:{date}\n{canonical_token}\n{signed}\n".encode()
-        self._to_sign = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n".encode()
         self._authorization = (
-            f"Authorization: AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
+            f"Authorization: AWS4-HMAC-SHA256 Credential={credentials.access_key}/{key.scope}, "
             f"SignedHeaders={signed}, Signature="
         )
-        # HMAC's two hash states after the key: a copy is cheaper than a new `hmac` object.
-        block = key.ljust(64, b"\0")
-        self._inner = hashlib.sha256(bytes(b ^ 0x36 for b in block))
-        self._outer = hashlib.sha256(bytes(b ^ 0x5C for b in block))
 
     def sign(self, method: str, connection_id: str, payload_hash: str) -> tuple[str, str]:
         """Sign one request.
@@ -89,10 +64,8 @@ class Stamp:
         request = hashlib.sha256(f"{method}\n{self._canonical_path}{twice}".encode())
         request.update(self._canonical_tail)
         request.update(payload_hash.encode())
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(self._to_sign + request.hexdigest().encode())
-        outer.update(inner.digest())
-        return self._path + once, self._authorization + outer.hexdigest()
+        signature = self._key.signature(self._date, request.hexdigest())
+        return self._path + once, self._authorization + signature
 
 
 class Signer:
@@ -120,29 +93,15 @@ class Signer:
         if parts.port and parts.port != {"http": 80, "https": 443}[parts.scheme]:
             host = f"{host}:{parts.port}"  # the default port is in neither Host nor the signature
         self.origin = f"{parts.scheme}://{host}"
-        self._host, self._region = host, region
+        self._host, self._keys = host, SigningKeys(SERVICE, region)
         self._path = parts.path.rstrip("/") + "/@connections/"
-        self._key_for: tuple[str, str] | None = None
-        self._key = b""
         self._hashes: dict[bytes, str] = {}
 
     def stamp(self, credentials: Credentials, now: float | None = None) -> Stamp:
         """Return a stamp that signs requests from `now` on (seconds since 1970; None: the clock's time)."""
-        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-        secret_key = credentials.secret_key or ""
-        if self._key_for != (secret_key, date[:8]):
-            key = b"AWS4" + secret_key.encode()
-            for part in (date[:8], self._region, SERVICE, "aws4_request"):
-                key = hmac.digest(key, part.encode(), "sha256")
-            self._key, self._key_for = key, (secret_key, date[:8])
-        return Stamp(
-            host=self._host,
-            path=self._path,
-            region=self._region,
-            credentials=credentials,
-            key=self._key,
-            date=date,
-        )
+        date = date_of(now)
+        key = self._keys.of(credentials.secret_key, date[:8])
+        return Stamp(host=self._host, path=self._path, credentials=credentials, key=key, date=date)
 
     def payload_hash(self, frame: bytes) -> str:
         """Return the SHA-256 of `frame`, hexadecimal; compute each distinct frame's once."""

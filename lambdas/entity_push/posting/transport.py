@@ -19,7 +19,7 @@ from entity_push.posting.addresses import Addresses
 from entity_push.posting.http_answers import LONGEST, Answer, NotHttpError, read_answer
 from entity_push.posting.http_connection import Ended, Fault, HttpConnection, Tag
 from entity_push.runtime.idle import too_long_idle
-from entity_push.runtime.tls import trusting
+from entity_push.runtime.tls import trusting, wider_than
 
 _CONNECT_SECONDS = 3.0  # then another address is tried
 _DOUBTED_SECONDS = 1.0  # for an answer on a kept-alive connection, once another one has gone silent
@@ -213,7 +213,7 @@ class Transport(Generic[Tag]):
         except ssl.SSLWantWriteError:
             self._watch(connection, _OUT)
         except ssl.SSLCertVerificationError as error:
-            self._finish(connection, f"certificate: {error.verify_message}", Fault.UNTRUSTED)
+            self._untrusted(connection, f"certificate: {error.verify_message}")
         except OSError as error:
             self._unreachable(connection, str(error))
         else:
@@ -222,6 +222,13 @@ class Transport(Generic[Tag]):
                 self._send(connection, connection.unsent)
             else:
                 self._finish(connection, "too late to be sent", Fault.LATE)
+
+    def _untrusted(self, connection: HttpConnection[Tag], reason: str) -> None:
+        """End a request to an endpoint whose certificate is not trusted: nothing was sent."""
+        assert isinstance(connection.sock, ssl.SSLSocket)
+        wider = wider_than(connection.sock.context)  # others of the same time have failed by the same
+        self._tls = wider or self._tls
+        self._finish(connection, reason, Fault.UNSEEN if wider else Fault.UNTRUSTED)
 
     def _unreachable(
         self, connection: HttpConnection[Tag], reason: str, without_others: Fault = Fault.FAILED

@@ -36,8 +36,8 @@ class DeadLetters:
                 SQS message quotas"). A body that leaves no room goes without a reason.
 
         Raises:
-            ClientError: SQS refused the message.
-            BotoCoreError: SQS could not be reached.
+            RefusedError: SQS refused the message.
+            UnansweredError: SQS could not be reached.
         """
         words = text.encode("ascii", "backslashreplace").decode("ascii")[:MAX_TEXT_LENGTH]
         room = MAX_BATCH_BYTES - len(body.encode())

@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from entity_push.push import retries
+from entity_push.runtime.aws_errors import AwsError
 from entity_push.runtime.telemetry import logger
 
 MAX_ENTRIES = 10
@@ -69,7 +68,7 @@ class Queue:
             batch = entries[start : start + MAX_ENTRIES]
             try:
                 self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=batch)
-            except (ClientError, BotoCoreError) as error:
+            except AwsError as error:
                 logger.warning("failed records come back late", reason=str(error))
 
     def _send_batch(self, batch: list[Message]) -> None:

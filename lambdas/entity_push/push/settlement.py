@@ -4,8 +4,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from entity_push.posting.posts import Outcome, Result
 from entity_push.protocol.dead_letter_reasons import Reason
 from entity_push.push import retries
@@ -14,6 +12,7 @@ from entity_push.push.delivery import Delivery
 from entity_push.push.messages import Chunk, split
 from entity_push.push.metrics import PushMetrics
 from entity_push.push.queue import Message, Queue
+from entity_push.runtime.aws_errors import AwsError
 from entity_push.runtime.telemetry import logger
 from entity_push.table.conflicts import StillConflictingError
 from entity_push.table.connections import OPENING_SECONDS
@@ -64,8 +63,8 @@ class Settlement:
 
         Raises:
             NotSentError: a chunk could not be queued, so the whole message has to come back.
-            ClientError: SQS refused the dead letter; likewise.
-            BotoCoreError: SQS could not be reached; likewise.
+            RefusedError: SQS refused the dead letter; likewise.
+            UnansweredError: SQS could not be reached; likewise.
         """
         assert delivery.is_settled, "a connection was forgotten"
         _count(delivery, metrics)
@@ -95,8 +94,8 @@ class Settlement:
 
         Raises:
             NotSentError: a chunk could not be queued, so the whole message has to come back.
-            ClientError: SQS refused a dead letter; likewise.
-            BotoCoreError: SQS could not be reached; likewise.
+            RefusedError: SQS refused a dead letter; likewise.
+            UnansweredError: SQS could not be reached; likewise.
         """
         young, left = self._forget(
             delivery.gone,
@@ -136,7 +135,7 @@ class Settlement:
                 if time.monotonic() > until:
                     return young, list(gone[start:])
                 young += self._connections.forget(some, channel, opened_before=round(opened_before * 1000))
-            except (StillConflictingError, ClientError, BotoCoreError) as error:
+            except (StillConflictingError, AwsError) as error:
                 logger.warning("some that are gone are not forgotten yet", channel=channel, reason=str(error))
                 return young, list(gone[start:])
         return young, []

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from entity_push.protocol import strict_json
+from entity_push.runtime.aws_errors import AwsError
 
 
 class NotPutError(Exception):
@@ -16,7 +15,7 @@ class Bus:
     """An EventBridge bus.
 
     Args:
-        client: an EventBridge client (botocore or boto3).
+        client: an EventBridge client.
         name: the bus's name.
         source: the source that the events name.
     """
@@ -39,7 +38,7 @@ class Bus:
         }
         try:
             (result,) = self._client.put_events(Entries=[entry])["Entries"]
-        except (ClientError, BotoCoreError) as error:
+        except AwsError as error:
             raise NotPutError(str(error)) from error
         if "EventId" not in result:
             raise NotPutError(f"{result.get('ErrorCode')}: {result.get('ErrorMessage')}")

@@ -1,53 +1,39 @@
-"""AWS clients, made once per process from one botocore session.
+"""The clients of AWS's services that a function calls."""
 
-botocore, not boto3: `boto3.client` loads the resource machinery first, which no function uses.
-"""
+import time
 
-import functools
-import logging
-from typing import Any
+from entity_push.runtime.endpoints import endpoint_url
+from entity_push.runtime.environment import aws_region
+from entity_push.runtime.json_client import JsonClient, Service
+from entity_push.runtime.signing import credentials
 
-import botocore.config
-import botocore.session
-from botocore.credentials import ReadOnlyCredentials
-from botocore.exceptions import NoCredentialsError
+__all__ = ["client", "credentials"]
 
-# Parameters are built by this package and its tests; checking them again on each call costs CPU.
-# Three attempts of at most 3 s and their pauses end before a route's own 15 s, so that it can still answer.
-# Without a user agent of its own, botocore composes one anew for each call: a tenth of the call's CPU.
-CLIENT_CONFIG = botocore.config.Config(
-    user_agent="entity-push",
-    connect_timeout=1,
-    read_timeout=2,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    parameter_validation=False,
-    tcp_keepalive=True,
-)
+EARLY_SECONDS = 1.0
+"""What connecting may cost a cold start, all clients together."""
 
+SERVICES = {
+    "dynamodb": Service("dynamodb", "DynamoDB_20120810", "1.0"),
+    "events": Service("events", "AWSEvents", "1.1"),
+    "secretsmanager": Service("secretsmanager", "secretsmanager", "1.1"),
+    "sqs": Service("sqs", "AmazonSQS", "1.0", (("x-amzn-query-mode", "true"),)),
+}
 
-# At DEBUG, Lambda's root logger would have them log signed requests, which can be sent again, and messages.
-for _name in ("botocore", "urllib3"):
-    logging.getLogger(_name).setLevel(logging.INFO)
+_LATER = frozenset(("sqs",))
+"""Services that no user waits for, or most invocations do not call: their first call connects."""
+
+_began = time.monotonic()
 
 
-@functools.cache
-def session() -> botocore.session.Session:
-    """Return the process's session: finding credentials and models is slow, so it is done once."""
-    return botocore.session.get_session()
+def client(service: str) -> JsonClient:
+    """Return a new client of a service, which is connected already if the service answers at once.
 
-
-def client(service: str) -> Any:
-    """Return a new client of a service whose model is in the bundle (stacks/bundle.py)."""
-    return session().create_client(service, config=CLIENT_CONFIG)
-
-
-def credentials() -> ReadOnlyCredentials:
-    """Return the function's credentials, fresh ones when they have rotated.
-
-    Raises:
-        NoCredentialsError: there are none.
+    A cold start has more CPU than an invocation, and nobody's frame waits for its end alone (Lambda Developer
+    Guide, "Understanding the Lambda execution environment lifecycle").
     """
-    found = session().get_credentials()
-    if found is None:
-        raise NoCredentialsError
-    return found.get_frozen_credentials()
+    region = aws_region()
+    made = JsonClient(SERVICES[service], endpoint_url(service, region), region)
+    left = _began + EARLY_SECONDS - time.monotonic()
+    if service not in _LATER and left > 0:
+        made.connect_early(left)
+    return made

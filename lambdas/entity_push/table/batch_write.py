@@ -15,7 +15,7 @@ class BatchWriter:
     """Puts and deletes items in as few calls as possible. Unprocessed items are tried again.
 
     Args:
-        client: a DynamoDB client (botocore or boto3).
+        client: a DynamoDB client.
         name: the table's name.
         retries: waits between tries.
     """

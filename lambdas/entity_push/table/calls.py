@@ -9,17 +9,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from entity_push.runtime.json_client import Call
 from entity_push.table.keys import Item
 
 _Result = TypeVar("_Result")
 Task = Coroutine["_Wish", Sequence["Item | Exception"], _Result]
-
-
-class Call(NamedTuple):
-    """A call to DynamoDB: the name of botocore's method, and its parameters."""
-
-    operation: str
-    parameters: Item
 
 
 MakeCalls = Callable[[Sequence[Call]], Sequence[Item | Exception]]
@@ -40,7 +34,7 @@ async def at_once(calls: Iterable[Call]) -> list[Item]:
     """Return the answers to several calls, in their order.
 
     Raises:
-        ClientError, BotoCoreError: the first error that one of them has.
+        AwsError: the first error that one of them has.
     """
     answers = []
     for answer in await _Wish(tuple(calls)):
@@ -54,7 +48,7 @@ async def call(operation: str, **parameters: Any) -> Item:
     """Return the answer to a call.
 
     Raises:
-        ClientError, BotoCoreError: DynamoDB answered with an error, or not at all.
+        AwsError: DynamoDB answered with an error, or not at all.
     """
     (answer,) = await at_once([Call(operation, parameters)])
     return answer
@@ -66,7 +60,7 @@ async def pause(seconds: float) -> None:
 
 
 def one_by_one(client: Any) -> MakeCalls:
-    """Return a function that makes calls one after the other, by a botocore client."""
+    """Return a function that makes calls one after the other, by a client."""
 
     def make(calls: Sequence[Call]) -> list[Item | Exception]:
         return [_answer(client, call) for call in calls]

@@ -5,8 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from entity_push.runtime.aws_errors import RefusedError
 from entity_push.table.keys import Item
 
 MOST_TRIES = 8
@@ -21,19 +20,19 @@ class StillConflictingError(Exception):
     """
 
 
-def reasons(error: ClientError) -> list[Item]:
+def reasons(error: RefusedError) -> list[Item]:
     """Return the reasons of a cancelled transaction, one per action, in the actions' order."""
-    return [dict(reason) for reason in error.response.get("CancellationReasons", [])]
+    return [dict(reason) for reason in error.members.get("CancellationReasons", [])]
 
 
-def _conflict(error: ClientError) -> bool:
+def _conflict(error: RefusedError) -> bool:
     """Tell whether another writer was at the same items. The call then wrote nothing."""
-    if error.response["Error"]["Code"] in _CONFLICTS:
+    if error.code in _CONFLICTS:
         return True
     return any(reason.get("Code") in _CONFLICTS for reason in reasons(error))
 
 
-def is_passing(error: ClientError) -> bool:
+def is_passing(error: RefusedError) -> bool:
     """Tell whether a transaction met other writers, or too many of them: then trying again helps.
 
     The codes: Amazon DynamoDB API Reference, TransactWriteItems, "TransactionCanceledException".
@@ -56,12 +55,12 @@ class ConflictRetries:
 
         Raises:
             StillConflictingError: another writer was in the way in every try.
-            ClientError: DynamoDB answered with any other error.
+            RefusedError: DynamoDB answered with any other error.
         """
         for tries in range(MOST_TRIES):
             try:
                 return operation(**parameters)
-            except ClientError as error:
+            except RefusedError as error:
                 if not _conflict(error):
                     raise
             self.back_off(tries)

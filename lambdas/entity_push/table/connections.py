@@ -125,7 +125,7 @@ class Connections:
     """Connection items.
 
     Args:
-        client: a DynamoDB client (botocore or boto3).
+        client: a DynamoDB client.
         name: the table's name.
         pause: sleeps for a number of seconds between tries; tests replace it.
     """

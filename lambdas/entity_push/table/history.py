@@ -12,11 +12,10 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from botocore.exceptions import ClientError
-
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.events import Event, Identity, Update
 from entity_push.protocol.frames import Frame
+from entity_push.runtime.aws_errors import RefusedError
 from entity_push.runtime.environment import PushEnvironment, SubscribeEnvironment
 from entity_push.runtime.telemetry import logger
 from entity_push.table.calls import pause
@@ -260,7 +259,7 @@ class History:
             other = await append(channel, segment)
         except LifeOverError:
             memory.at = EVERYTHING  # nothing of it holds any more
-        except ClientError as error:
+        except RefusedError as error:
             if not is_passing(error):
                 raise
         else:

@@ -9,14 +9,13 @@ import json
 import math
 import zlib
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, NamedTuple
-
-from botocore.exceptions import ClientError
+from typing import NamedTuple
 
 from entity_push.protocol import frames
 from entity_push.protocol.cursors import Cursor, new_epoch
 from entity_push.protocol.events import Event, Identity, OwnId, seconds_of
 from entity_push.protocol.frames import Frame
+from entity_push.runtime.aws_errors import RefusedError
 from entity_push.table import keys
 from entity_push.table.calls import call
 from entity_push.table.conflicts import reasons
@@ -179,7 +178,7 @@ def _packed(plain: bytes, others: int) -> bytes:
 
 
 def _unpacked(packed: bytes | str) -> bytes:
-    """Return updates as JSON. A text is what `DynamoDbClient` leaves as it came: base64."""
+    """Return updates as JSON. A text is base64, as `JsonClient` leaves it."""
     found = base64.b64decode(packed) if isinstance(packed, str) else packed
     return found if found.startswith(b"[") else zlib.decompress(found)
 
@@ -220,11 +219,10 @@ class Log:
                 ExpressionAttributeValues={":now": {"N": str(now)}, ":over": {"S": after or "-"}},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        except RefusedError as error:
+            if error.code != "ConditionalCheckFailedException":
                 raise
-            found: Any = error.response
-            return _life(found["Item"])  # another writer was faster
+            return _life(error.members["Item"])  # another writer was faster
         return life
 
     async def tail(self, channel: str, epoch: str) -> Segment | None:
@@ -261,15 +259,14 @@ class Log:
         """Put a segment if its number is free; return None when done, else the segment that has the number.
 
         Raises:
-            ClientError: DynamoDB refused for another reason, another transaction at the item among them.
+            RefusedError: DynamoDB refused for another reason, another transaction at the item among them.
         """
         try:
             await call("put_item", **self._put(channel, segment))
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        except RefusedError as error:
+            if error.code != "ConditionalCheckFailedException":
                 raise
-            found: Any = error.response
-            return Segment.from_item(found["Item"])
+            return Segment.from_item(error.members["Item"])
         return None
 
     async def append_and_refresh(self, channel: str, segment: Segment) -> Segment | None:
@@ -277,7 +274,7 @@ class Log:
 
         Raises:
             LifeOverError: the life is not the channel's any more, or ends later than was known.
-            ClientError: DynamoDB refused for another reason, another transaction at the items among them.
+            RefusedError: DynamoDB refused for another reason, another transaction at the items among them.
         """
         refresh = {
             "TableName": self._name,
@@ -293,7 +290,7 @@ class Log:
         actions = [{"Put": self._put(channel, segment)}, {"Update": refresh}]
         try:
             await call("transact_write_items", TransactItems=actions)
-        except ClientError as error:
+        except RefusedError as error:
             put, update = [*reasons(error), {}, {}][:2]
             if put.get("Code") == "ConditionalCheckFailed":
                 return Segment.from_item(put["Item"])

@@ -3,9 +3,8 @@
 import time
 from collections.abc import Sequence
 
-from botocore.exceptions import ClientError
-
 from entity_push.protocol.events import Event
+from entity_push.runtime.aws_errors import RefusedError
 from entity_push.table.conflicts import StillConflictingError, is_passing
 from entity_push.table.history import Appended
 from entity_push.table.log import Log, Segment
@@ -54,7 +53,7 @@ class NoHistory:
             last, ends = (tail.last, max(life.ends, tail.life_ends)) if tail else (0, life.ends)
             try:
                 tail = await self._log.append(channel, Segment(life.epoch, last + 1, [], time.time(), ends))
-            except ClientError as error:
+            except RefusedError as error:
                 if not is_passing(error):
                     raise
             else:

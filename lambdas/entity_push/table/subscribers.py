@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from entity_push.protocol.channels import subscriber_lists
+from entity_push.runtime.json_client import Call
 from entity_push.table import keys
-from entity_push.table.calls import Call, at_once
+from entity_push.table.calls import at_once
 from entity_push.table.keys import Item
 
 NEVER = 2**53

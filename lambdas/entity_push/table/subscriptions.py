@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeVar
 
-from botocore.exceptions import ClientError
-
 from entity_push.protocol.channels import is_entity
 from entity_push.protocol.ids import MAX_ENTITY_ID_BYTES
+from entity_push.runtime.aws_errors import RefusedError
 from entity_push.table import keys
 from entity_push.table.conflicts import ConflictRetries, StillConflictingError, is_passing, reasons
 from entity_push.table.connections import Connection, from_item
@@ -68,7 +67,7 @@ class Subscriptions:
     """Subscription items.
 
     Args:
-        client: a DynamoDB client (botocore or boto3).
+        client: a DynamoDB client.
         name: the table's name.
         pause: sleeps for a number of seconds between tries; tests replace it.
         clock: tells the seconds that have passed; tests replace it.
@@ -137,7 +136,7 @@ class Subscriptions:
                 return result
             try:
                 self._client.transact_write_items(TransactItems=actions)
-            except ClientError as error:
+            except RefusedError as error:
                 held = _as_found(error, held)
             else:
                 return result
@@ -220,12 +219,12 @@ def _outcomes(held: frozenset[str], wanted: Iterable[str], limit: int) -> dict[s
     return outcomes
 
 
-def _as_found(error: ClientError, held: Connection) -> Connection:
+def _as_found(error: RefusedError, held: Connection) -> Connection:
     """Return the connection as a refused transaction found it, or as it was known if it did not look.
 
     Raises:
         ConnectionGoneError: it is not there any more.
-        ClientError: something else than another writer was in the way.
+        RefusedError: something else than another writer was in the way.
     """
     first = next(iter(reasons(error)), {})
     if first.get("Code") == "ConditionalCheckFailed":

@@ -5,7 +5,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
 from entity_push.auth.secret_keys import (
     EARLY_READ_SECONDS,
     EARLY_READS,
@@ -15,9 +14,10 @@ from entity_push.auth.secret_keys import (
 )
 from entity_push.auth.verifiers import SecretVerifier
 from entity_push.runtime import aws
-from moto import mock_aws
+from entity_push.runtime.aws_errors import RefusedError, UnansweredError
 
 from tests.forged_tokens import valid_claims, valid_token
+from tests.moto_server import moto_server
 
 OLD, NEW = "o" * 64, "n" * 64
 
@@ -48,8 +48,9 @@ class CountingClient:
 
 
 @pytest.fixture
-def secrets_manager() -> Iterator[Any]:
-    with mock_aws():
+def secrets_manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    with moto_server() as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         client = boto3.client("secretsmanager", region_name="us-east-1")
         client.create_secret(Name="token", SecretString=OLD)
         yield client
@@ -131,9 +132,9 @@ def test_a_token_of_the_new_key_is_valid_at_once_and_of_the_old_one_still(
 
 
 UNAVAILABLE = [
-    EndpointConnectionError(endpoint_url="https://secretsmanager"),
-    ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "GetSecretValue"),
-    ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "deleted"}}, "GetSecretValue"),
+    UnansweredError("GetSecretValue: refused"),
+    RefusedError("GetSecretValue", "ThrottlingException", "Rate exceeded"),
+    RefusedError("GetSecretValue", "ResourceNotFoundException", "deleted"),
 ]
 
 
@@ -177,7 +178,7 @@ def test_keys_that_can_not_be_read_for_an_hour_are_relied_on_no_longer(
     assert keys.keys() == (OLD,)
     clock.now += EARLY_READ_SECONDS
     for _ in range(100):
-        with pytest.raises(ClientError):
+        with pytest.raises(RefusedError):
             keys.keys()
     client.error = None
     clock.now += EARLY_READ_SECONDS

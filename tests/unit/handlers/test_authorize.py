@@ -14,7 +14,6 @@ from typing import Any
 
 import jwt
 import pytest
-from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import rsa
 from entity_push.auth.authorizer import MAX_ANSWER_BYTES, UnauthorizedError
 from entity_push.auth.bearer import Bearer
@@ -22,6 +21,7 @@ from entity_push.auth.grants import Grants
 from entity_push.auth.issuer_documents import KeysUnavailableError
 from entity_push.auth.refusals import Refusal
 from entity_push.runtime import aws
+from entity_push.runtime.aws_errors import RefusedError
 from entity_push.runtime.environment import MissingVariableError
 from entity_push.runtime.telemetry import logger
 
@@ -73,9 +73,8 @@ def event(token: str | None) -> dict[str, Any]:
     }
 
 
-NOT_FOUND = ClientError(
-    {"Error": {"Code": "ResourceNotFoundException", "Message": "can't find the specified secret value"}},
-    "GetSecretValue",
+NOT_FOUND = RefusedError(
+    "GetSecretValue", "ResourceNotFoundException", "can't find the specified secret value"
 )
 
 
@@ -261,7 +260,7 @@ def test_a_failure_that_is_not_the_tokens_is_none_of_unauthorized(
     authorize: Function, secrets: FakeSecretsManager
 ) -> None:
     secrets.versions = {}
-    with pytest.raises(ClientError):
+    with pytest.raises(RefusedError):
         authorize(forged_tokens.valid_token(SECRET, ISSUER, AUDIENCE))
     assert any("ConnectsFailed" in line for line in authorize.lines()), "there is an alarm on it"
 

@@ -1,10 +1,12 @@
 """A channel's history with workers that remember it, and the clients' view of it."""
 
 import datetime
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 from entity_push.protocol.catch_up import CatchUp
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.events import Event
@@ -17,6 +19,12 @@ from tests.unit.conftest import TABLE_NAME
 
 CHANNEL = "entity/e1"
 REPLAY_SECONDS = 3600
+
+
+@functools.cache
+def boto3s() -> Any:
+    """Return the client that commands have; the workers' is another one. Both see moto's table."""
+    return boto3.client("dynamodb", region_name="us-east-1")
 
 
 @dataclass
@@ -53,7 +61,7 @@ class World:
         return told.epoch
 
     def histories(self, sleep: Callable[[float], None] | None = None) -> Histories:
-        return Histories(self.dynamodb, TABLE_NAME, sleep or self.sleep)
+        return Histories(boto3s(), TABLE_NAME, sleep or self.sleep)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds

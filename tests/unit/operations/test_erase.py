@@ -18,7 +18,7 @@ from operations import deployment, erase, forget
 from operations.deployment import Deployment
 from operations.erase import Erasure
 from tests.unit.conftest import TABLE_NAME
-from tests.unit.operations.histories import World
+from tests.unit.operations.histories import World, boto3s
 
 
 class Api:
@@ -61,7 +61,7 @@ class Place:
             self.api.open.add(connection_id)
 
     def erasure(self, client: Any = None) -> Erasure:
-        return Erasure(client or self.world.dynamodb, TABLE_NAME, self.api, self.sleep)
+        return Erasure(client or boto3s(), TABLE_NAME, self.api, self.sleep)
 
     def sleep(self, seconds: float) -> None:
         self.world.sleep(seconds)
@@ -136,7 +136,7 @@ def test_a_life_that_begins_at_the_last_moment_stays_whole(place: Place) -> None
         def __getattr__(self, name: str) -> Any:
             if name == "delete_item":
                 warm.push()
-            return getattr(place.world.dynamodb, name)
+            return getattr(boto3s(), name)
 
     left = place.erasure(Busy()).erase(["alice"])
     assert left["alice"].life == place.world.epoch()
@@ -172,7 +172,7 @@ def test_a_stop_at_any_call_is_made_up_for_by_another_run(place: Place, after: i
                 made += 1
                 if made > after:
                     raise StoppedError
-            return getattr(place.world.dynamodb, name)
+            return getattr(boto3s(), name)
 
     with pytest.raises(StoppedError):
         place.erasure(Stopping()).erase(["alice"])
@@ -220,7 +220,7 @@ def deployed(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
 
         def client(self, service: str, **options: Any) -> Any:
             if service != "apigatewaymanagementapi":
-                return place.world.dynamodb
+                return boto3s()
             assert options["endpoint_url"] == "https://callback"
             return place.api
 

@@ -13,7 +13,7 @@ from operations.forget import LINGER_SECONDS, LONGEST_LIFE_SECONDS, Histories
 from stacks.setting_checks import SettingError
 from stacks.settings import Settings
 from tests.unit.conftest import TABLE_NAME
-from tests.unit.operations.histories import CHANNEL, REPLAY_SECONDS, World
+from tests.unit.operations.histories import CHANNEL, REPLAY_SECONDS, World, boto3s
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def deployed(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
         outputs: ClassVar = {"TableName": TABLE_NAME}
 
         def client(self, _service: str) -> Any:
-            return world.dynamodb
+            return boto3s()
 
     monkeypatch.setattr(deployment, "find", lambda _arguments: Deployment())
     return world

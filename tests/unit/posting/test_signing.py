@@ -8,8 +8,8 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
-from botocore.credentials import ReadOnlyCredentials
 from entity_push.posting.signing import Signer, credentials_at_fault
+from entity_push.runtime.signing import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,7 +73,7 @@ def test_the_signature_is_botocores(  # noqa: PLR0917 - hypothesis names them
     endpoint = hosts(region)[host]
     signer = Signer(endpoint + stage, region)
     frame = frame if method == "POST" else b""
-    stamp = signer.stamp(ReadOnlyCredentials(access_key, secret_key, token), now.timestamp())
+    stamp = signer.stamp(Credentials(access_key, secret_key, token), now.timestamp())
     target, authorization = stamp.sign(method, connection_id, signer.payload_hash(frame))
 
     request: Any = AWSRequest(method=method, url=endpoint + target, data=frame)
@@ -86,8 +86,8 @@ def test_the_signature_is_botocores(  # noqa: PLR0917 - hypothesis names them
 
 def test_the_key_follows_the_day_and_the_secret() -> None:
     signer = Signer("https://x.execute-api.us-east-1.amazonaws.com/prod", "us-east-1")
-    first = ReadOnlyCredentials("AKID", "one", None)
-    second = ReadOnlyCredentials("AKID", "two", None)
+    first = Credentials("AKID", "one", None)
+    second = Credentials("AKID", "two", None)
     noon, next_noon = 1_750_000_000.0, 1_750_086_400.0
     signatures = {
         Signer("https://x.execute-api.us-east-1.amazonaws.com/prod", "us-east-1")

@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from entity_push.posting.posts import Outcome
 from entity_push.push import retries
 from entity_push.push.messages import Chunk
 from entity_push.push.retries import MAX_AGE_SECONDS, MAX_EXCUSED_ROUNDS, MAX_ROUNDS
+from entity_push.runtime.aws_errors import RefusedError
 from entity_push.table.connections import Connections
 
 from tests.unit.conftest import all_items
@@ -127,8 +127,7 @@ def test_a_table_that_can_not_forget_brings_nobody_a_duplicate(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(*_arguments: Any, **_others: Any) -> Any:
-        error: Any = {"Error": {"Code": "ProvisionedThroughputExceededException"}}
-        raise ClientError(error, "BatchWriteItem")
+        raise RefusedError("BatchWriteItem", "ProvisionedThroughputExceededException")
 
     bench.subscribe("entity/e1", "a", "b")
     bench.engine.verdict = lambda name: Outcome.GONE if name == "b" else Outcome.DELIVERED

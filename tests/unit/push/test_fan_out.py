@@ -5,11 +5,11 @@ import time
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from entity_push.posting.posts import Outcome
 from entity_push.protocol.channels import everyone_list
 from entity_push.push import retries
 from entity_push.push.retries import MAX_ROUNDS, UNKNOWN_RULE_SECONDS
+from entity_push.runtime.aws_errors import RefusedError
 from entity_push.table.no_history import NoHistory
 
 from tests.unit.conftest import TABLE_NAME, printed_metrics
@@ -126,7 +126,7 @@ def test_a_dead_letter_that_can_not_be_sent_brings_its_message_back(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(**_parameters: Any) -> None:
-        raise ClientError({"Error": {"Code": "AccessDenied"}}, "SendMessage")
+        raise RefusedError("SendMessage", "AccessDenied")
 
     monkeypatch.setattr(bench.sqs, "send_message", refuse)
     bench.engine.verdict = lambda name: Outcome.REFUSED if name == "refused" else Outcome.RETRY

@@ -1,4 +1,4 @@
-"""An HTTP server that answers DynamoDB's calls as a test scripts it, over real sockets."""
+"""An HTTP server that answers calls of AWS's JSON protocol as a test scripts it, over real sockets."""
 
 import http.server
 import json
@@ -61,6 +61,7 @@ class StandIn:
         together: a barrier that holds all answers back until enough calls have come.
         closes: whether to close each connection after its answer, against the answer's promise.
         calls: the calls so far.
+        connections: the number of connections that were opened so far.
     """
 
     script: list[bytes] = field(default_factory=lambda: [answer(200, {})])
@@ -70,6 +71,7 @@ class StandIn:
     closes: bool = False
     calls: list[Call] = field(default_factory=list)
     url: str = ""
+    connections: int = 0
 
     def __enter__(self) -> Self:
         standin = self
@@ -78,10 +80,14 @@ class StandIn:
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
+            def setup(self) -> None:
+                standin.connections += 1
+                super().setup()
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                operation = headers["x-amz-target"].removeprefix("DynamoDB_20120810.")
+                operation = headers["x-amz-target"].partition(".")[2]
                 found = standin.answer_to(Call(operation, self.path, headers, body, self.client_address))
                 if standin.together is not None:
                     standin.together.wait()

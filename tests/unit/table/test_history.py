@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from entity_push.protocol import frames
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.events import Event
+from entity_push.runtime.aws_errors import RefusedError
+from entity_push.runtime.json_client import Call
 from entity_push.table import history as history_module
 from entity_push.table import keys
-from entity_push.table.calls import Call, MakeCalls, each, one_by_one, run
+from entity_push.table.calls import MakeCalls, each, one_by_one, run
 from entity_push.table.conflicts import StillConflictingError
 from entity_push.table.history import AHEAD_SECONDS, SEGMENTS_AT_ONCE, Appended, History, Tail
 from entity_push.table.log import MARGIN_SECONDS, MAX_STORED_BYTES, Segment, Stored
@@ -254,7 +255,7 @@ def conflicting(dynamodb: Any, times: list[int]) -> Any:
             times[0] -= 1
             if times[0] < 0:
                 return dynamodb.put_item(**parameters)
-            raise ClientError({"Error": {"Code": "TransactionConflictException"}}, "PutItem")
+            raise RefusedError("PutItem", "TransactionConflictException")
 
     return Conflicting()
 
@@ -278,13 +279,13 @@ def test_a_failed_append_is_forgotten(dynamodb: Any) -> None:
         def put_item(self, **parameters: Any) -> Any:
             answer = dynamodb.put_item(**parameters)
             if lose[0]:
-                raise ClientError({"Error": {"Code": "InternalServerError"}}, "PutItem")
+                raise RefusedError("PutItem", "InternalServerError")
             return answer
 
     worker = Worker(Losing())
     worker.append(event(1))
     lose[0] = True
-    with pytest.raises(ClientError):
+    with pytest.raises(RefusedError):
         worker.append(event(2))
     lose[0] = False
     assert worker.places(event(2), event(3)) == [("id-2", 2), ("id-3", 3)]
@@ -292,7 +293,7 @@ def test_a_failed_append_is_forgotten(dynamodb: Any) -> None:
 
 def test_other_errors_are_not_swallowed(dynamodb: Any) -> None:
     dynamodb.delete_table(TableName=TABLE_NAME)
-    with pytest.raises(ClientError):
+    with pytest.raises(RefusedError):
         Worker(dynamodb).append(event(1))
 
 

@@ -2,16 +2,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from botocore.credentials import ReadOnlyCredentials
 from entity_push.protocol.channels import subscriber_lists
-from entity_push.table.calls import Call, MakeCalls, each, one_by_one
-from entity_push.table.dynamodb_client import DynamoDbClient
+from entity_push.runtime import aws
+from entity_push.runtime.json_client import Call, JsonClient
+from entity_push.runtime.signing import Credentials
+from entity_push.table.calls import MakeCalls, each, one_by_one
 from entity_push.table.subscribers import NEVER, Page, Subscribers
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.conftest import TABLE_NAME
-from tests.unit.table.standin_dynamodb import StandIn, answer
+from tests.unit.runtime.standin_service import StandIn, answer
 
 CHANNEL = "user/alice"  # one list alone
 
@@ -71,7 +72,7 @@ def test_pages_over_the_wire_are_read_as_they_are_asked_for(subscribers: int) ->
 
     behind = {"pk": {"S": "x"}, "sk": {"S": "y"}}
     with StandIn([page(1, LastEvaluatedKey=behind), page(2)]) as standin:
-        client = DynamoDbClient(standin.url, "eu-west-1", lambda: ReadOnlyCredentials("a", "b", None))
+        client = JsonClient(aws.SERVICES["dynamodb"], standin.url, "eu-west-1", lambda: Credentials("a", "b"))
         pages = pages_of(CHANNEL, client.at_once)
         first = next(pages)
         assert len(standin.calls) == 1

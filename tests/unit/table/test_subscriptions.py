@@ -2,9 +2,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from entity_push.auth.bearer import ANONYMOUS
 from entity_push.protocol.channels import everyone_list
+from entity_push.runtime.aws_errors import RefusedError
 from entity_push.table.calls import each, one_by_one
 from entity_push.table.conflicts import StillConflictingError
 from entity_push.table.connections import Connection, Connections
@@ -243,14 +243,9 @@ class Conflicting:
             if self.clock() >= self.until:
                 return call(**parameters)
             if name == "delete_item":
-                raise ClientError({"Error": {"Code": "TransactionConflictException"}}, name)
-            raise ClientError(
-                {
-                    "Error": {"Code": "TransactionCanceledException"},
-                    "CancellationReasons": [{"Code": "None"}, {"Code": self.code}],
-                },
-                name,
-            )
+                raise RefusedError(name, "TransactionConflictException")
+            reasons = {"CancellationReasons": [{"Code": "None"}, {"Code": self.code}]}
+            raise RefusedError(name, "TransactionCanceledException", members=reasons)
 
         return conflicting
 
@@ -290,6 +285,6 @@ def test_what_else_fails_is_not_tried_again(dynamodb: Any, opened: Connection) -
     table = Subscriptions(
         Conflicting(dynamodb, time.clock, 1000, "ValidationError"), TABLE_NAME, pause=time.pause
     )
-    with pytest.raises(ClientError):
+    with pytest.raises(RefusedError):
         subscribe(table, opened, "entity/e1")
     assert time.pauses == 0
