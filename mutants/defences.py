@@ -137,10 +137,10 @@ DEFENCES = [
         "tests/infrastructure/test_template.py::test_the_stage_throttles_and_logs_and_never_logs_a_query_string",
     ),
     Mutant(
-        "botocore logs signed requests at DEBUG",
-        "lambdas/entity_push/runtime/aws.py",
-        "setLevel(logging.INFO)",
-        "setLevel(logging.NOTSET)",
+        "signed requests are logged at DEBUG",
+        "lambdas/entity_push/runtime/lanes.py",
+        "        send_all(self._sock,",
+        "        __import__(\"logging\").debug(head)\n        send_all(self._sock,",
         "tests/unit/runtime/test_aws.py::test_signed_requests_are_in_no_log",
     ),
     Mutant(

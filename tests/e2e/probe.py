@@ -1,17 +1,17 @@
 """The code of a function that only tries calls, to find the rights of its role.
 
-The function runs in the local AWS with the bundle of the app's functions, for the bundle's botocore.
+The function runs in the local AWS with the bundle of the app's functions, and calls as they do.
 """
 
 import os
+import re
 import urllib.error
 import urllib.request
 from typing import Any
 
-import botocore.session
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.exceptions import ClientError
+from entity_push.posting.signing import Signer
+from entity_push.runtime import aws
+from entity_push.runtime.aws_errors import RefusedError
 
 DENIED = {"AccessDenied", "AccessDeniedException", "403"}
 
@@ -23,23 +23,25 @@ def handler(event: dict[str, dict[str, Any]], _context: Any) -> list[str]:
 
 def _outcome(service: str, operation: str, parameters: dict[str, Any]) -> str:
     """Call a service's operation, or a method on a URL of `execute-api`; return the error."""
-    session = botocore.session.get_session()
     if service == "execute-api":
-        return _status(session, operation, parameters["url"])
-    client: Any = session.create_client(service)
+        return _status(operation, parameters["url"])
+    method = re.sub("(?<=[a-z])(?=[A-Z])", "_", operation).lower()
     try:
-        client._make_api_call(operation, parameters)
-    except ClientError as error:
-        return error.response["Error"]["Code"]
+        getattr(aws.client(service), method)(**parameters)
+    except RefusedError as error:
+        return error.code
     return ""
 
 
-def _status(session: Any, method: str, url: str) -> str:
-    request = AWSRequest(method, url, data=b"probe" if method == "POST" else None)
-    SigV4Auth(session.get_credentials(), "execute-api", os.environ["AWS_REGION"]).add_auth(request)
-    headers = dict(request.headers)
+def _status(method: str, url: str) -> str:
+    endpoint, _, connection_id = url.partition("/@connections/")
+    body = b"probe" if method == "POST" else b""
+    signer = Signer(endpoint, os.environ["AWS_REGION"])
+    stamp = signer.stamp(aws.credentials())
+    _, authorization = stamp.sign(method, connection_id, signer.payload_hash(body))
+    headers = dict(line.split(": ", 1) for line in [*stamp.headers, authorization])
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, request.data, headers, method=method)):
+        with urllib.request.urlopen(urllib.request.Request(url, body or None, headers, method=method)):
             return "200"
     except urllib.error.HTTPError as error:
         return str(error.code)
