@@ -1,0 +1,160 @@
+"""What each function costs beside the same over boto3: a cold start, the first call and a warm one; memory.
+
+    python -m benchmarks.first_frames
+
+Each function runs out of its bundle in an interpreter of its own, against a stand-in of AWS's services. For
+the baseline, boto3's clients take the place of the bundle's own; nothing else changes. The stand-in speaks
+plain HTTP, so TLS is in neither. `benchmarks.cold_start` measures imports without the machine's noise.
+"""
+
+import http.server
+import json
+import os
+import statistics
+import subprocess
+import sys
+import sysconfig
+import threading
+from pathlib import Path
+from typing import Any
+
+from benchmarks import report
+from stacks import bundle, interpreters
+from stacks.settings import Settings
+from testbed.function_variables import function_variables
+
+ROUTES = ("default", "connect", "subscribe", "unsubscribe", "publish", "disconnect")
+ROUNDS = 5
+CALLS = 200
+
+CONNECTION = {
+    "pk": {"S": "CONNECTION#c1="},
+    "sk": {"S": "CONNECTION"},
+    "connectedAt": {"N": "1700000000000"},
+    "ipAddress": {"S": "192.0.2.1"},
+    "userAgent": {"S": "bench"},
+    "grants": {"S": '{"subscribe":["*"],"publish":["*"]}'},
+    "userId": {"S": "alice"},
+    "expires": {"N": "4000000000"},
+    "channels": {"SS": ["user/alice"]},
+}
+
+LIFE = {"epoch": {"S": "e1"}, "ttl": {"N": "4000000000"}}
+
+CHILD = """
+import json, pathlib, sys, time
+folder, module, stock, calls, event = *sys.argv[1:5], json.loads(sys.argv[5])
+sys.path.insert(0, folder)
+begun = time.process_time()
+if stock != "-":
+    sys.path.append(stock)
+    import boto3
+    from entity_push.runtime import aws
+    aws.client = boto3.client
+handler = __import__(module).handler
+cold = time.process_time()
+answer = handler(event, None)
+first = time.process_time()
+assert answer["statusCode"] == 200 and '"internal_error"' not in answer.get("body", ""), answer
+for _ in range(int(calls)):
+    handler(event, None)
+ended = time.process_time()
+status = pathlib.Path("/proc/self/status").read_text()  # resource.getrusage tells the parent's, too
+memory = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+print(json.dumps([(cold - begun) * 1e3, (first - cold) * 1e3, (ended - first) * 1e3 / int(calls), memory]),
+      file=sys.stderr)
+"""
+
+MEASURED = (("cold start", "ms CPU"), ("first call", "ms CPU"), ("warm call", "ms CPU"), ("memory", "MB"))
+
+
+class _Services(http.server.BaseHTTPRequestHandler):
+    """Answers every call as if it were the first of its kind."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        asked = self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.dumps(_answer(self.headers["X-Amz-Target"].partition(".")[2], asked)).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Log nothing."""
+
+
+def _answer(operation: str, asked: bytes) -> dict[str, Any]:
+    match operation:
+        case "GetItem":
+            return {"Item": LIFE if b'"LIFE"' in asked else CONNECTION}
+        case "Query":
+            return {"Items": [], "Count": 1}
+        case "PutEvents":
+            return {"Entries": [{"EventId": "00000000-0000-4000-8000-000000000000"}], "FailedEntryCount": 0}
+        case _:
+            return {}
+
+
+def _event(module: str) -> dict[str, Any]:
+    context = {"connectionId": "c1=", "connectedAt": 1700000000000}
+    if module in ("connect", "disconnect"):
+        bearer = {"principalId": "alice", "userId": "alice", "grants": "{}", "expires": "4000000000"}
+        return {"requestContext": {**context, "authorizer": bearer}}
+    frame = {"action": module, "entityId": "orders/42", "message": {"status": "paid"}}
+    return {"requestContext": context, "body": json.dumps(frame)}
+
+
+def _run(folder: Path, module: str, url: str, *, stock: bool) -> list[float]:
+    """Run a function anew; return what is measured of it."""
+    packages = sysconfig.get_path("purelib") if stock else "-"
+    words = [str(folder), module, packages, str(CALLS), json.dumps(_event(module))]
+    done = subprocess.run(
+        [sys.executable, "-S", "-s", "-P", "-B", "-c", CHILD, *words],
+        env={"PATH": os.environ["PATH"], **function_variables(module), "AWS_ENDPOINT_URL": url},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    found: list[float] = json.loads(done.stderr.splitlines()[-1])
+    return found
+
+
+def _medians(runs: list[list[float]]) -> list[float]:
+    return [statistics.median(values) for values in zip(*runs, strict=True)]
+
+
+def main() -> None:
+    """Measure, print, and add to build/bench.json."""
+    folder = bundle.build(Settings(python_version=interpreters.THIS))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
+    print(f"bundle, unzipped: {size:.1f} MB")
+    entries = [report.entry("bundle, unzipped", size, "MB")]
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Services) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        print(f"{'':12}" + "".join(f"{f'{what}, {unit}':>26}" for what, unit in MEASURED))
+        for module in ROUTES:
+            runs: dict[bool, list[list[float]]] = {False: [], True: []}
+            for _ in range(ROUNDS):
+                for stock, found in runs.items():  # in turn, so that the machine's other work falls on both
+                    found.append(_run(folder, module, url, stock=stock))
+            ours, theirs = _medians(runs[False]), _medians(runs[True])
+            pairs = list(zip(MEASURED, ours, theirs, strict=True))
+            told = "".join(f"{f'{own:.2f} ({own / other:.2f} ×)':>26}" for _, own, other in pairs)
+            print(f"{module:12}{told}")
+            entries += [
+                report.entry(f"{module}: {what}", *(own, unit, other)) for (what, unit), own, other in pairs
+            ]
+        server.shutdown()
+    report.write(entries)
+
+
+if __name__ == "__main__":
+    main()
