@@ -13,7 +13,7 @@ from entity_push.protocol.ids import InvalidEntityIdError
 from entity_push.routes.connecting import accepted_subprotocol, connection_of, is_frame, query_parameter
 from entity_push.routes.forbidden import Forbidden
 from entity_push.routes.publications import ROOMS, room
-from entity_push.runtime import aws
+from entity_push.runtime import aws, invocations
 from entity_push.runtime.environment import AuthorizationMode, ConnectEnvironment, aws_region
 from entity_push.runtime.telemetry import logger
 from entity_push.table.connections import Connection, Connections
@@ -27,8 +27,9 @@ forbidden = Forbidden(environment.deployment_name)
 anybody = environment.authorization == AuthorizationMode.NONE
 
 
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Accept the connection, or refuse it with 403 or 429; an exception refuses it with 502."""
+    invocations.begin(context)
     if is_frame(event):
         return {"statusCode": 400}
     connection = connection_of(event, anybody=anybody)

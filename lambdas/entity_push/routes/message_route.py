@@ -12,6 +12,7 @@ from typing import Any
 from entity_push.protocol import frames
 from entity_push.protocol.errors import ErrorCode, ProtocolError
 from entity_push.protocol.frames import ClientFrame, Frame
+from entity_push.runtime import invocations
 from entity_push.runtime.telemetry import count, logger
 
 Event = dict[str, Any]
@@ -47,7 +48,8 @@ def message_route(*, most_frame_bytes: int, deployment_name: str) -> Callable[[A
     """
 
     def route(answer: Answer) -> Handler:
-        def handler(event: Event, _context: Any) -> Response:
+        def handler(event: Event, context: Any) -> Response:
+            invocations.begin(context)
             reply = _reply(answer, event, most_frame_bytes)
             if reply.get("code") in OUR_FAULTS:
                 count(deployment_name, "FramesFailed")

@@ -28,6 +28,7 @@ from entity_push.runtime.aws_errors import (
 )
 from entity_push.runtime.deadlines import Deadline
 from entity_push.runtime.endpoints import Endpoint
+from entity_push.runtime.invocations import seconds_left
 from entity_push.runtime.lanes import READ_SECONDS, Answer, Connector, Lane
 from entity_push.runtime.signing import Credentials, RequestSigner, credentials
 
@@ -35,7 +36,7 @@ TRIES = 4
 """The most tries of one call."""
 
 CALL_SECONDS = 9.0
-"""All tries of a call together, so that a route, which has 15 s, can still say that it failed."""
+"""All tries of a call together, or what the invocation has left: a route can still say that it failed."""
 
 MOST_LANES = 20
 """The most HTTP connections, and calls made at once: ten entities have about as many lists."""
@@ -149,7 +150,7 @@ class JsonClient:
     def _answers(self, requests: Sequence[_Request]) -> list[Any]:
         """Return an answer or an error for each request; try those again whose error may pass."""
         answers: list[Any] = [None] * len(requests)
-        left, deadline = list(range(len(requests))), Deadline(CALL_SECONDS)
+        left, deadline = list(range(len(requests))), Deadline(min(CALL_SECONDS, seconds_left()))
         for tries in range(TRIES):
             for start in range(0, len(left), MOST_LANES):
                 numbers = left[start : start + MOST_LANES]

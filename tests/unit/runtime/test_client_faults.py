@@ -1,6 +1,7 @@
 """Whatever a network does to an answer, a call ends in time: as its answer, or a known error."""
 
 import contextlib
+import json
 import socket
 import struct
 import threading
@@ -10,7 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from entity_push.runtime import aws, json_client, lanes
+from entity_push.protocol.frames import Frame
+from entity_push.routes.message_route import Request, message_route
+from entity_push.runtime import aws, invocations, json_client, lanes
 from entity_push.runtime.aws_errors import RefusedError, UnansweredError
 from entity_push.runtime.json_client import TRIES, Call, JsonClient
 from entity_push.runtime.signing import Credentials
@@ -188,9 +191,31 @@ def test_all_tries_together_have_a_limit(client_of: ClientOf, monkeypatch: pytes
         assert sum(requests) == 2
 
 
-def test_the_limit_leaves_a_route_time_to_say_so() -> None:
-    """API Gateway's and the routes' own limits: stacks/functions.py."""
-    assert json_client.CALL_SECONDS + lanes.CONNECT_SECONDS < 15
+def test_several_silent_calls_leave_a_route_time_to_say_so(client_of: ClientOf) -> None:
+    class Context:
+        @staticmethod
+        def get_remaining_time_in_millis() -> int:
+            return round((invocations.RESERVE_SECONDS + 1.5 * SECONDS) * 1000)
+
+    with service(silent) as (url, requests):
+        client = client_of(url)
+
+        @message_route(most_frame_bytes=100, deployment_name="EntityPush")
+        def handler(_request: Request) -> Frame:
+            with contextlib.suppress(UnansweredError):
+                client.get_item(TableName="first")
+            client.get_item(TableName="second")
+            pytest.fail("it was answered")
+
+        began = time.monotonic()
+        event = {"requestContext": {"connectionId": "c1"}, "body": "{}"}
+        answer = json.loads(handler(event, Context())["body"])
+        assert answer["code"] == "internal_error"
+        assert time.monotonic() - began < 1.5 * SECONDS + invocations.RESERVE_SECONDS
+        assert sum(requests) == 2
+
+        handler(event, None)
+        assert sum(requests) == 2 + 2 * TRIES, "the next invocation has its own time"
 
 
 def test_a_far_end_that_takes_no_bytes_is_silent(client_of: ClientOf) -> None:
