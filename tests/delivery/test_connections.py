@@ -12,7 +12,7 @@ import pytest
 from entity_push.posting.deliverer import Deliverer
 from entity_push.posting.posts import Outcome, Post, Result
 from entity_push.runtime.idle import IDLE_SECONDS
-from entity_push.runtime.tls import default_ca_file
+from entity_push.runtime.tls import default_ca_file, wider_than
 
 from testbed.endpoint import make_certificate
 from tests.delivery.engine import CREDENTIALS, FRAME, Clock, deliver, deliverer_for, outcomes, posts, waits_of
@@ -113,6 +113,23 @@ def test_a_tls_endpoint_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert "certificate" in results["d999="].reason
         assert endpoint.connections - connections < 200, "the run went on without any hope"
         assert not any(connection_id.startswith("d") for connection_id in endpoint.requests)
+
+
+def test_an_endpoint_that_only_the_system_trusts_costs_no_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in isolated Regions: all handshakes of the first moment fail, since they trust Amazon alone."""
+    certificate, context = _tls(tmp_path)
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    wider_than.cache_clear()
+    with FaultyEndpoint(tls=context) as endpoint:
+        deliverer = deliverer_for(endpoint, tries=1)
+        assert outcomes(deliver(deliverer, posts(50))) == {Outcome.DELIVERED: 50}
+        connections = endpoint.connections
+        assert outcomes(deliver(deliverer, posts(50, "b"))) == {Outcome.DELIVERED: 50}
+        assert endpoint.connections - connections < 10, "the wider trust is kept"
+    wider_than.cache_clear()
 
 
 def test_a_tls_endpoint_of_another_name_gets_nothing(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError
-from entity_push.runtime import aws, deadlines, json_client, lanes
+from entity_push.runtime import aws, deadlines, json_client, lanes, tls
 from entity_push.runtime.aws_errors import NoCredentialsError, RefusedError, UnansweredError
 from entity_push.runtime.deadlines import Deadline
 from entity_push.runtime.json_client import TRIES, Call, JsonClient
@@ -273,6 +273,23 @@ def test_tls_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(UnansweredError, match="CERTIFICATE_VERIFY_FAILED"):
             ask(wary, "query", **QUERY)
     assert len(dynamodb.calls) == 1
+
+
+def test_an_endpoint_that_only_the_system_trusts_is_trusted_from_the_second_handshake_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+) -> None:
+    certificate, key = make_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    tls.wider_than.cache_clear()
+    with StandIn(tls=context) as dynamodb:
+        client = client_of(dynamodb.url, pause=pauses.append)
+        assert ask(client, "query", **QUERY) == {}
+        assert ask(client, "query", **QUERY) == {}
+    tls.wider_than.cache_clear()
+    assert pauses == []
 
 
 NAMES = ("one", "two", "three")
