@@ -140,7 +140,7 @@ DEFENCES = [
         "signed requests are logged at DEBUG",
         "lambdas/entity_push/runtime/lanes.py",
         "        send_all(self._sock,",
-        "        __import__(\"logging\").debug(head)\n        send_all(self._sock,",
+        '        __import__("logging").debug(head)\n        send_all(self._sock,',
         "tests/unit/runtime/test_aws.py::test_signed_requests_are_in_no_log",
     ),
     Mutant(
