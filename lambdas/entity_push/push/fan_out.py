@@ -43,7 +43,7 @@ class FanOut:
         subscribers: knows the subscribers.
         connections: forgets those that are gone.
         numbers: numbers and stores updates, or sees to it that nobody relies on old numbers.
-        make: makes the calls of both (`DynamoDbClient.at_once`).
+        make: makes the calls of both (`JsonClient.at_once`).
         deliverer: posts frames.
         queue: takes chunks.
         dead_letters: takes what can't be pushed.
