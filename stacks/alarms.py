@@ -16,8 +16,8 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 from entity_push.push import retries
 
-from stacks.encryption import Encryption
-from stacks.metrics import (
+from .encryption import Encryption
+from .metrics import (
     ANSWERING,
     LOSSES_OF_RULES,
     MINUTE,
@@ -26,10 +26,10 @@ from stacks.metrics import (
     stage_metric,
     total,
 )
-from stacks.push_pipeline import PushPipeline
-from stacks.runbook import link_to
-from stacks.settings import Settings
-from stacks.web_socket import WebSocket
+from .push_pipeline import PushPipeline
+from .runbook import link_to
+from .settings import Settings
+from .web_socket import WebSocket
 
 LATE_SECONDS = retries.LONGEST_DELAY_SECONDS + 60
 """A retry waits on the queue by design; what is older than the longest such wait and a minute is late."""

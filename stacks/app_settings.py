@@ -7,10 +7,10 @@ prints them all.
 from dataclasses import Field, dataclass, fields
 from typing import Any
 
-from stacks.contract import DEFAULT_STACK_NAME
-from stacks.setting_checks import context_name
-from stacks.setting_kinds import Kind, matching, tags
-from stacks.settings import Settings, setting_field
+from .contract import DEFAULT_STACK_NAME
+from .setting_checks import context_name
+from .setting_kinds import Kind, matching, tags
+from .settings import Settings, setting_field
 
 
 @dataclass(frozen=True, kw_only=True)

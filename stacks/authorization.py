@@ -8,12 +8,12 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 from entity_push.runtime.environment import AuthorizationMode, AuthorizeEnvironment
 
-from stacks.acknowledge import acknowledge
-from stacks.contract import SECRET_CHARACTERS, ClaimNames
-from stacks.encryption import Encryption
-from stacks.function import AppFunction
-from stacks.retention import removal_policy
-from stacks.settings import Settings
+from .acknowledge import acknowledge
+from .contract import SECRET_CHARACTERS, ClaimNames
+from .encryption import Encryption
+from .function import AppFunction
+from .retention import removal_policy
+from .settings import Settings
 
 
 class Authorization(Construct):

@@ -20,14 +20,12 @@ from pathlib import Path
 
 from entity_push.runtime.environment import AuthorizationMode
 
-from stacks import interpreters
-from stacks.settings import Settings
+from . import interpreters
+from .places import BUILD, LAMBDAS
+from .settings import Settings
 
-ROOT = Path(__file__).resolve().parent.parent
-LAMBDAS = ROOT / "lambdas"
 REQUIREMENTS = LAMBDAS / "requirements.txt"
 OIDC_REQUIREMENTS = LAMBDAS / "requirements-oidc.txt"
-BUILD = ROOT / "build" / "lambda"
 
 PROGRESS_SECONDS = 2.0
 
@@ -124,8 +122,9 @@ def _requirements(settings: Settings) -> list[Path]:
 def _fingerprint(settings: Settings) -> str:
     made_for = [settings.python_version, settings.architecture, is_compiled(settings)]
     digest = hashlib.sha256(json.dumps(made_for).encode())
-    for path in (*_sources(), *_requirements(settings), Path(__file__)):
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in (*_sources(), *_requirements(settings)):
+        digest.update(str(path.relative_to(LAMBDAS)).encode() + b"\0" + path.read_bytes() + b"\0")
+    digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -3,7 +3,7 @@
 from aws_cdk import aws_events as events
 from constructs import Construct
 
-from stacks.settings import Settings
+from .settings import Settings
 
 
 def event_bus(scope: Construct, settings: Settings) -> events.IEventBus:

@@ -1,7 +1,6 @@
 """The console page, hosted by S3 and CloudFront (setting `consolePage`)."""
 
 import functools
-from pathlib import Path
 
 from aws_cdk import CfnElement, DefaultStackSynthesizer, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudfront as cloudfront
@@ -10,11 +9,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as s3_deployment
 from constructs import Construct
 
-from stacks.acknowledge import acknowledge
+from .acknowledge import acknowledge
+from .places import CONSOLE, JAVASCRIPT_CLIENT
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "console"
-CLIENT = ROOT / "clients" / "javascript" / "src"
 CLIENT_FOLDER = "entity-push"
 """Where the page looks for the client."""
 
@@ -87,12 +84,12 @@ class ConsolePage(Construct):
         config = s3_deployment.Source.json_data("config.json", {"url": web_socket_url})
         page = upload(
             "Page",
-            sources=[s3_deployment.Source.asset(str(PAGE)), config],
+            sources=[s3_deployment.Source.asset(str(CONSOLE)), config],
             exclude=[f"{CLIENT_FOLDER}/*"],  # else it would be deleted, as no file of the page
         )
         client = upload(
             "Client",
-            sources=[s3_deployment.Source.asset(str(CLIENT))],
+            sources=[s3_deployment.Source.asset(str(JAVASCRIPT_CLIENT))],
             destination_key_prefix=CLIENT_FOLDER,
         )
         client.node.add_dependency(page)

@@ -4,7 +4,7 @@ from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
-from stacks.settings import Settings
+from .settings import Settings
 
 
 class CustomDomain(Construct):

@@ -13,11 +13,11 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from stacks.alarms import LATE_SECONDS
-from stacks.metrics import ANSWERING, LOSSES_OF_RULES, MINUTE, own_metric, rule_metrics, stage_metric, total
-from stacks.push_pipeline import PushPipeline
-from stacks.runbook import heading
-from stacks.web_socket import WebSocket
+from .alarms import LATE_SECONDS
+from .metrics import ANSWERING, LOSSES_OF_RULES, MINUTE, own_metric, rule_metrics, stage_metric, total
+from .push_pipeline import PushPipeline
+from .runbook import heading
+from .web_socket import WebSocket
 
 Line = cloudwatch.IMetric
 Item = TypeVar("Item")

@@ -8,8 +8,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct, IConstruct
 
-from stacks.retention import removal_policy
-from stacks.settings import Settings
+from .retention import removal_policy
+from .settings import Settings
 
 _ID = "Encryption"
 

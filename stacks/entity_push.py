@@ -9,22 +9,22 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 from entity_push.runtime.environment import AuthorizationMode
 
-from stacks import bundle, interpreters
-from stacks.alarms import Alarms
-from stacks.authorization import Authorization
-from stacks.bus import event_bus
-from stacks.console_page import ConsolePage
-from stacks.contract import DEFAULT_CONSTRUCT, name_prefix
-from stacks.dashboard import Dashboard
-from stacks.encryption import Encryption
-from stacks.expiry import Expiry
-from stacks.log_queries import LogQueries
-from stacks.push_pipeline import PushPipeline
-from stacks.setting_checks import SettingError
-from stacks.settings import Settings
-from stacks.storage import Storage
-from stacks.watch import Watch
-from stacks.web_socket import WebSocket
+from . import bundle, interpreters
+from .alarms import Alarms
+from .authorization import Authorization
+from .bus import event_bus
+from .console_page import ConsolePage
+from .contract import DEFAULT_CONSTRUCT, name_prefix
+from .dashboard import Dashboard
+from .encryption import Encryption
+from .expiry import Expiry
+from .log_queries import LogQueries
+from .push_pipeline import PushPipeline
+from .setting_checks import SettingError
+from .settings import Settings
+from .storage import Storage
+from .watch import Watch
+from .web_socket import WebSocket
 
 
 class EntityPush(Construct):

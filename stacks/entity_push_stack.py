@@ -4,9 +4,9 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.app_settings import AppSettings
-from stacks.contract import DEFAULT_CONSTRUCT
-from stacks.entity_push import EntityPush
+from .app_settings import AppSettings
+from .contract import DEFAULT_CONSTRUCT
+from .entity_push import EntityPush
 
 
 class EntityPushStack(Stack):

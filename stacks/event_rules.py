@@ -13,7 +13,7 @@ from constructs import Construct
 from entity_push.protocol.event_rules import EventRule
 from entity_push.protocol.events import CLIENT_SOURCE, DETAIL_TYPES
 
-from stacks.settings import Settings
+from .settings import Settings
 
 _REPLACED = events.EventPattern(source=["replaced"])
 

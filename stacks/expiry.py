@@ -6,10 +6,10 @@ from constructs import Construct
 from entity_push.runtime.environment import ExpireEnvironment
 from entity_push.table import keys
 
-from stacks.function import AppFunction
-from stacks.schedule import run_every_minute
-from stacks.settings import Settings
-from stacks.web_socket import WebSocket
+from .function import AppFunction
+from .schedule import run_every_minute
+from .settings import Settings
+from .web_socket import WebSocket
 
 
 class Expiry(Construct):

@@ -13,11 +13,11 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 from entity_push.runtime.environment import Environment
 
-from stacks import bundle
-from stacks.acknowledge import acknowledge
-from stacks.encryption import Encryption
-from stacks.retention import LOG_RETENTIONS, removal_policy
-from stacks.settings import Settings
+from . import bundle
+from .acknowledge import acknowledge
+from .encryption import Encryption
+from .retention import LOG_RETENTIONS, removal_policy
+from .settings import Settings
 
 ARCHITECTURES = {
     "arm64": lambda_.Architecture.ARM_64,

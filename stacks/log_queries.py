@@ -6,7 +6,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.saved_queries import ACCESS, EVERYWHERE, SAVED_QUERIES
+from .saved_queries import ACCESS, EVERYWHERE, SAVED_QUERIES
 
 
 class LogQueries(Construct):

@@ -6,7 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from entity_push.runtime.environment import METRICS_NAMESPACE
 
-from stacks.web_socket import WebSocket
+from .web_socket import WebSocket
 
 MINUTE = Duration.minutes(1)
 

@@ -13,12 +13,12 @@ from entity_push.push import retries
 from entity_push.runtime.environment import PushEnvironment
 from entity_push.table import keys
 
-from stacks.acknowledge import acknowledge
-from stacks.encryption import Encryption
-from stacks.event_rules import EventRules
-from stacks.function import AppFunction
-from stacks.settings import Settings
-from stacks.web_socket import WebSocket
+from .acknowledge import acknowledge
+from .encryption import Encryption
+from .event_rules import EventRules
+from .function import AppFunction
+from .settings import Settings
+from .web_socket import WebSocket
 
 DEAD_LETTER_RETENTION = Duration.days(14)
 

@@ -5,7 +5,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
-from stacks.function import AppFunction
+from .function import AppFunction
 
 
 def run_every_minute(scope: Construct, function: AppFunction, what: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from entity_push.protocol.event_rules import InvalidRuleError
 from entity_push.runtime.environment import AuthorizationMode
 
-from stacks.setting_kinds import Kind
+from .setting_kinds import Kind
 
 
 class SettingError(ValueError):

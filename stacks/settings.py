@@ -11,10 +11,10 @@ from typing import Any, Self
 from entity_push.protocol.event_rules import EVENT_RULES_RULE, EventRule, read_rules
 from entity_push.runtime.environment import AuthorizationMode
 
-from stacks.contract import ClaimNames
-from stacks.retention import LOG_RETENTIONS
-from stacks.runbook import DEFAULT_RUNBOOK
-from stacks.setting_checks import (
+from .contract import ClaimNames
+from .retention import LOG_RETENTIONS
+from .runbook import DEFAULT_RUNBOOK
+from .setting_checks import (
     GONE,
     SettingError,
     check_companions,
@@ -23,7 +23,7 @@ from stacks.setting_checks import (
     read,
     unknown,
 )
-from stacks.setting_kinds import (
+from .setting_kinds import (
     Kind,
     choice,
     choice_or,

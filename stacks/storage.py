@@ -4,8 +4,8 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from stacks.encryption import Encryption
-from stacks.settings import Settings
+from .encryption import Encryption
+from .settings import Settings
 
 
 class Storage(Construct):

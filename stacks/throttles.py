@@ -2,8 +2,8 @@
 
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 
-from stacks.setting_checks import SettingError
-from stacks.settings import Settings
+from .setting_checks import SettingError
+from .settings import Settings
 
 
 def throttle_routes(stage: apigatewayv2.WebSocketStage, settings: Settings) -> None:

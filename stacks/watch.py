@@ -4,10 +4,10 @@ from aws_cdk import Duration
 from constructs import Construct
 from entity_push.runtime.environment import WatchEnvironment
 
-from stacks.function import AppFunction
-from stacks.push_pipeline import PushPipeline
-from stacks.schedule import run_every_minute
-from stacks.settings import Settings
+from .function import AppFunction
+from .push_pipeline import PushPipeline
+from .schedule import run_every_minute
+from .settings import Settings
 
 
 class Watch(Construct):

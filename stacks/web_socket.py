@@ -15,13 +15,13 @@ from entity_push.protocol.actions import ACTIONS, Handler
 from entity_push.runtime.environment import ENVIRONMENTS
 from entity_push.table import keys
 
-from stacks.access_log import ACCESS_LOG_FIELDS
-from stacks.acknowledge import acknowledge
-from stacks.api_deployment import deploy_api
-from stacks.custom_domain import CustomDomain
-from stacks.function import AppFunction, log_group
-from stacks.settings import Settings
-from stacks.throttles import throttle_routes
+from .access_log import ACCESS_LOG_FIELDS
+from .acknowledge import acknowledge
+from .api_deployment import deploy_api
+from .custom_domain import CustomDomain
+from .function import AppFunction, log_group
+from .settings import Settings
+from .throttles import throttle_routes
 
 
 class WebSocket(Construct):

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from local.aws import ROOT
 from operations import environments

@@ -8,7 +8,8 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
 
-from stacks.console_page import CLIENT, CLIENT_FOLDER, PAGE
+from stacks.console_page import CLIENT_FOLDER
+from stacks.places import CONSOLE, JAVASCRIPT_CLIENT
 from tests.infrastructure.conftest import make_stack, of_type
 from tests.infrastructure.linters import findings_of_cfn_lint, raise_findings_of_cdk_nag
 
@@ -54,8 +55,8 @@ def test_the_page_finds_its_client_and_where_to_connect(hosted: dict[str, Any]) 
     (page,) = [upload for upload in uploads if "DestinationBucketKeyPrefix" not in upload]
     assert page["Exclude"] == [f"{CLIENT_FOLDER}/*"], "uploading the page would delete the client"
     assert "WebSocketApi" in json.dumps(page["SourceMarkers"]), "the URL is put into config.json"
-    assert f"./{CLIENT_FOLDER}/index.js" in (PAGE / "main.js").read_text(encoding="utf-8")
-    assert (CLIENT / "index.js").exists()
+    assert f"./{CLIENT_FOLDER}/index.js" in (CONSOLE / "main.js").read_text(encoding="utf-8")
+    assert (JAVASCRIPT_CLIENT / "index.js").exists()
 
 
 def test_its_address_is_an_output(hosted: dict[str, Any]) -> None:

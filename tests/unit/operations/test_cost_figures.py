@@ -17,7 +17,7 @@ from entity_push.runtime.telemetry import count, logger
 from entity_push.table import log
 
 from operations.cost import figures
-from stacks.web_socket import ACCESS_LOG_FIELDS
+from stacks.access_log import ACCESS_LOG_FIELDS
 from testbed.function_variables import function_variables
 from testbed.metering import Metered
 from tests.unit.conftest import NOW, TABLE_NAME

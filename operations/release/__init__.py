@@ -1,0 +1,1 @@
+"""`make release`: what a version is made of, and the packages that it publishes."""
