@@ -131,7 +131,7 @@ DEFENCES = [
     ),
     Mutant(
         "access logs have the path with its query string",
-        "stacks/web_socket.py",
+        "stacks/access_log.py",
         '    "routeKey": "routeKey",',
         '    "routeKey": "routeKey",\n    "path": "path",\n    "query": "request.querystring.access_token",',
         "tests/infrastructure/test_template.py::test_the_stage_throttles_and_logs_and_never_logs_a_query_string",
@@ -341,7 +341,7 @@ DEFENCES = [
     ),
     Mutant(
         "a slow drip has more time",
-        "lambdas/entity_push/auth/issuer_documents.py",
+        "lambdas/entity_push/runtime/deadlines.py",
         "self._ends = time.monotonic() + seconds\n",
         "self._ends = time.monotonic() + seconds + 6\n",
         "tests/unit/auth/test_issuer_documents.py::test_a_slow_drip_ends_at_the_deadline",
@@ -429,7 +429,7 @@ DEFENCES = [
     Mutant(
         "an alarm tells nobody",
         "stacks/alarms.py",
-        "        alarm.add_alarm_action(actions.SnsAction(self.topic))\n",
+        "        alarm.add_alarm_action(tell)\n",
         "",
         "tests/infrastructure/test_template.py::test_every_alarm_tells_somebody",
     ),

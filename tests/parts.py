@@ -20,7 +20,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "types": ("mypy",),
     "unit": ("pytest", "tests/unit", *ON_ALL_CORES),
     "delivery": ("pytest", "tests/delivery"),
-    "model": ("pytest", "tests/model", *ON_ALL_CORES),
+    "model": ("pytest", "tests/model", *ON_ALL_CORES, "--dist", "worksteal"),
     "fuzz": ("pytest", "tests/fuzz"),
     "javascript": ("node", "--test", "clients/javascript/test/*.test.js"),
     "infrastructure": ("pytest", "tests/infrastructure", *ON_ALL_CORES, "--dist", "loadfile"),

@@ -63,7 +63,7 @@ EXPIRE_READS = 14
 WATCH_REQUESTS = 3
 OWN_METRICS = 29
 ALARM_METRICS = 42
-DASHBOARDS = 0
+DASHBOARDS = 1
 SECRETS = 1
 
 # Assumed: nothing here was tried on AWS. CloudWatch Logs Insights shows durations, over the log groups:

@@ -317,6 +317,10 @@ class Machine(RuleBasedStateMachine):
         try:
             self.world.settle()
             self.world.check("at rest")
+            for name in NAMES:  # a subscription that is lost shows by what does not come
+                self.world.publish(name)
+            self.world.settle()
+            self.world.check("after one more update of each")
             for device in self.world.devices:
                 if device.connection_id is None:
                     self.world.connect(device, young=False)

@@ -22,7 +22,6 @@ from entity_push.table.subscribers import NEVER, Page, Subscribers
 from entity_push.table.subscriptions import Outcome, Subscribed
 from entity_push_client.changes import Frame
 from entity_push_client.ordering import EntityOrder
-from entity_push_client.pattern_order import PatternOrder
 
 from tests.model.world import TABLE, World
 
@@ -231,25 +230,13 @@ def _goes_on_anyhow(order: EntityOrder, updates: list[Frame], life: str, number:
     return True
 
 
-@contextlib.contextmanager
-def the_client_of_a_pattern_goes_on_after_a_reconnect(_world: World) -> Iterator[None]:
-    begin = PatternOrder.begin
-
-    def once(order: PatternOrder) -> None:
-        order.must_begin = False
-        (order.go_on if order._numbers else lambda: begin(order))()
-
-    with mock.patch.object(PatternOrder, "begin", once):
-        yield
-
-
 MUTATIONS: dict[Mutation, int] = {
     push_reads_subscribers_before_it_stores: 4,
     subscribe_reads_history_before_it_subscribes: 2,
     subscriptions_are_put_whether_or_not_there_is_a_connection: 1,
-    several_are_written_one_by_one: 21,
+    several_are_written_one_by_one: 7,
     what_is_left_unread_has_no_more: 4,
-    reads_are_eventually_consistent: 16,
+    reads_are_eventually_consistent: 26,
     replay_does_not_look_at_the_numbers: 0,
     push_forgets_a_level_of_patterns: 1,
     push_forgets_one_of_everyones_lists: 2,
@@ -258,6 +245,5 @@ MUTATIONS: dict[Mutation, int] = {
     the_client_does_not_ask_for_what_fills_a_hole: 0,
     the_client_shows_frames_in_any_order: 1,
     the_client_believes_every_answer: 0,
-    the_client_of_a_pattern_goes_on_after_a_reconnect: 1,
 }
 """With a seed whose search notices each within a few dozen examples. Other seeds may take hundreds."""

@@ -35,7 +35,7 @@ def dollars(load: Load, what: str) -> float:
         ("alarms", 4.2),
         ("the secret of tokens", 0.4),
         ("the key", 0.0),
-        ("dashboards", 0.0),
+        ("dashboards", 3.0),
     ],
 )
 def test_a_line_is_its_count_times_its_price(what: str, expected: float) -> None:
