@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from stacks import bundle, interpreters
+from stacks import bundle, interpreters, places
 from stacks.settings import Settings
 from testbed.function_variables import function_variables
 
-MODULES = tuple(sorted(source.stem for source in bundle.LAMBDAS.glob("*.py")))
+MODULES = tuple(sorted(source.stem for source in places.LAMBDAS.glob("*.py")))
 
 HERE = Settings(python_version=interpreters.THIS)
 OIDC = replace(HERE, authorization="oidc", token_issuer="https://example.com/", token_audience="app")
