@@ -134,13 +134,16 @@ def _event(module: str) -> dict[str, Any]:
     if module in ("expire", "watch"):
         return {}
     if module == "authorize":
-        facts = {
-            "issuer": "EntityPush",
-            "audience": "EntityPush",
-            "claim_names": ClaimNames(),
-            "seconds": 3600,
-        }
-        token = mint(SECRET, user="alice", subscribe=["*"], publish=[], **facts)
+        token = mint(
+            SECRET,
+            user="alice",
+            subscribe=["*"],
+            publish=[],
+            issuer="EntityPush",
+            audience="EntityPush",
+            claim_names=ClaimNames(),
+            seconds=3600,
+        )
         values = {"Authorization": f"Bearer {token}"}
         many = {name: [value] for name, value in values.items()}
         arn = "arn:aws:execute-api:us-east-1:111122223333:api/prod/$connect"

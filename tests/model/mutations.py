@@ -8,7 +8,6 @@ from unittest import mock
 
 from entity_push.protocol.catch_up import CatchUp
 from entity_push.protocol.channels import EVERYONE, everyone_list, is_entity, subscriber_lists
-from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.events import Event
 from entity_push.push.batch import Numbers
 from entity_push.routes import replay
@@ -121,21 +120,6 @@ def reads_are_eventually_consistent(world: World) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def replay_does_not_look_at_the_numbers(_world: World) -> Iterator[None]:
-    async def catch_up(past: replay.Past, channel: str, since: Cursor | None, **others: Any) -> CatchUp:
-        answer = await look(past, channel, since, **others)
-        tail = await past.tail(channel, begin=True)
-        if tail is None or since is None or since.epoch != tail.cursor.epoch or answer.recovered:
-            return answer
-        updates = [frame async for _, frame in past.since(channel, since, tail)]
-        return CatchUp(tail.cursor, recovered=True, updates=updates)
-
-    look = replay.catch_up
-    with mock.patch.object(replay, "catch_up", catch_up):
-        yield
-
-
-@contextlib.contextmanager
 def what_is_left_unread_has_no_more(_world: World) -> Iterator[None]:
     with mock.patch.object(replay, "_unread", lambda since: CatchUp(since, recovered=True)):
         yield
@@ -237,7 +221,6 @@ MUTATIONS: dict[Mutation, int] = {
     several_are_written_one_by_one: 7,
     what_is_left_unread_has_no_more: 4,
     reads_are_eventually_consistent: 26,
-    replay_does_not_look_at_the_numbers: 0,
     push_forgets_a_level_of_patterns: 1,
     push_forgets_one_of_everyones_lists: 2,
     merging_drops_what_lies_beyond_the_frontier: 2,
