@@ -6,6 +6,7 @@ make redrive ARGS="redrive --stack EntityPush --reason too_old"
 
 import argparse
 import datetime
+import email.utils
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -98,11 +99,14 @@ class DeadLetter:
         found = self.message.get("MessageAttributes", {}).get(name)
         return None if found is None else str(found["StringValue"])
 
+    @property
+    def sent_at(self) -> float:
+        """When it became a dead letter, in seconds since 1970, by SQS's clock."""
+        return int(self.message["Attributes"]["SentTimestamp"]) / 1000
+
     def describe(self) -> str:
         """Return a few lines for people."""
-        sent = datetime.datetime.fromtimestamp(
-            int(self.message["Attributes"]["SentTimestamp"]) / 1000, datetime.UTC
-        )
+        sent = datetime.datetime.fromtimestamp(self.sent_at, datetime.UTC)
         return (
             f"{self.message['MessageId']}  since {sent:%Y-%m-%d %H:%M:%S} UTC\n"
             f"  what:   {self.summary}\n"
@@ -111,25 +115,28 @@ class DeadLetter:
         )
 
 
-def pages(sqs: Any, queue_url: str) -> Iterator[list[DeadLetter]]:
-    """Yield the messages of a dead-letter queue. The queue hides them for a quarter of an hour."""
+def pages(sqs: Any, queue_url: str) -> Iterator[tuple[float, list[DeadLetter]]]:
+    """Yield the messages of a dead-letter queue, each page with its time by SQS's clock.
+
+    The queue hides them for a quarter of an hour.
+    """
     while True:
-        messages = sqs.receive_message(
+        answer = sqs.receive_message(
             QueueUrl=queue_url,
             MaxNumberOfMessages=10,
             VisibilityTimeout=LOOK_SECONDS,
             WaitTimeSeconds=1,
             MessageAttributeNames=["All"],
             AttributeNames=["SentTimestamp"],
-        ).get("Messages", [])
-        if not messages:
+        )
+        if not (messages := answer.get("Messages")):
             return
-        yield [DeadLetter(queue_url, message) for message in messages]
+        yield _time_of(answer), [DeadLetter(queue_url, message) for message in messages]
 
 
 def look(sqs: Any, queue_url: str) -> list[DeadLetter]:
     """Return the messages of a dead-letter queue; others see them again at once."""
-    letters = [letter for page in pages(sqs, queue_url) for letter in page]
+    letters = [letter for _, page in pages(sqs, queue_url) for letter in page]
     _let_go(sqs, letters)
     return letters
 
@@ -150,14 +157,17 @@ def redrive(found: Deployment, reason: str) -> int:
     """Put the dead letters of a reason (its code or part of its text) back on the queue; return their number.
 
     Each message is sent before it is deleted. After a stop in between, the message may be pushed twice, but
-    is not lost.
+    is not lost. What came since the beginning is left: where the cause is still there, a letter comes back.
     """
-    sqs, count = found.client("sqs"), 0
+    sqs, count, young = found.client("sqs"), 0, 0
     for output in QUEUES:
         others: list[DeadLetter] = []
-        for page in pages(sqs, found.outputs[output]):
+        began = 0.0
+        for now, page in pages(sqs, found.outputs[output]):
+            began = began or now
             for letter in page:
-                if not letter.has_reason(reason):
+                if not letter.has_reason(reason) or letter.sent_at >= began:
+                    young += letter.has_reason(reason)
                     others.append(letter)
                     continue
                 sqs.send_message(
@@ -169,7 +179,15 @@ def redrive(found: Deployment, reason: str) -> int:
                 print(f"redriven: {letter.message['MessageId']}  {letter.summary}")
         _let_go(sqs, others)
     print(f"{count} messages are back on the queue")
+    if young:
+        print(f"{young} have come since this began, and are left. Has their cause been mended? List them.")
     return count
+
+
+def _time_of(answer: Mapping[str, Any]) -> float:
+    """Return when SQS has answered, by its clock, which letters are stamped by: whole seconds since 1970."""
+    said: str = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
+    return email.utils.parsedate_to_datetime(said).timestamp()
 
 
 def _let_go(sqs: Any, letters: Sequence[DeadLetter]) -> None:

@@ -1,5 +1,6 @@
 """Dead letters as `make redrive` reads, explains and redrives them."""
 
+import email.utils
 import json
 import re
 from pathlib import Path
@@ -150,3 +151,51 @@ def test_what_aws_refuses_is_told_in_a_sentence(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("redrive: A queue could not be read or written: An error occurred (AccessDenied)")
     assert "Nothing is lost" in line
+
+
+class Boomerang:
+    """SQS whose queue's messages all become dead letters again at once."""
+
+    def __init__(self, *sent_at: float):
+        self.now, self.sends = 1_800_000_000.9, 0
+        self.letters = [self._letter(at) for at in sent_at]
+        self.seen_again: list[str] = []
+
+    def _letter(self, at: float) -> dict[str, Any]:
+        number = f"m{self.sends}-{at}"
+        attributes = {"SentTimestamp": str(round(at * 1000))}
+        return {
+            "MessageId": number,
+            "ReceiptHandle": number,
+            "Body": json.dumps(EVENT),
+            "Attributes": attributes,
+        }
+
+    def receive_message(self, QueueUrl: str, **_asked: Any) -> Any:  # noqa: N803
+        if QueueUrl != "dead":
+            return {}
+        found, self.letters = self.letters[:10], self.letters[10:]
+        date = email.utils.formatdate(int(self.now), usegmt=True)
+        return {"Messages": found, "ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+
+    def send_message(self, **_message: Any) -> None:
+        self.sends += 1
+        assert self.sends < 50, "it never ends"
+        self.letters.append(self._letter(self.now))
+
+    def delete_message(self, **_message: Any) -> None:
+        """It is hidden already."""
+
+    def change_message_visibility_batch(self, Entries: list[dict[str, Any]], **_asked: Any) -> None:  # noqa: N803
+        self.seen_again += [entry["ReceiptHandle"] for entry in Entries]
+
+
+def test_letters_that_come_straight_back_are_left_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    sqs = Boomerang(*(1_799_999_000.0 + number for number in range(12)))
+    outputs = {"DeadLetterQueueUrl": "dead", "TargetDeadLetterQueueUrl": "target", "QueueUrl": "queue"}
+    session: Any = type("Session", (), {"client": lambda *_words, **_options: sqs})()
+    assert redrive.redrive(Deployment(outputs, session), "") == 12
+    assert sqs.sends == 12
+    assert len(sqs.seen_again) == 12, "others see them at once"
+    printed = capsys.readouterr().out
+    assert "12 messages are back on the queue\n12 have come since this began, and are left." in printed
