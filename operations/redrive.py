@@ -115,11 +115,8 @@ class DeadLetter:
         )
 
 
-def pages(sqs: Any, queue_url: str) -> Iterator[tuple[float, list[DeadLetter]]]:
-    """Yield the messages of a dead-letter queue, each page with its time by SQS's clock.
-
-    The queue hides them for a quarter of an hour.
-    """
+def pages(sqs: Any, queue_url: str) -> Iterator[tuple[Mapping[str, Any], list[DeadLetter]]]:
+    """Yield SQS's answers, and a dead-letter queue's messages in each; it hides them for 15 minutes."""
     while True:
         answer = sqs.receive_message(
             QueueUrl=queue_url,
@@ -131,7 +128,7 @@ def pages(sqs: Any, queue_url: str) -> Iterator[tuple[float, list[DeadLetter]]]:
         )
         if not (messages := answer.get("Messages")):
             return
-        yield _time_of(answer), [DeadLetter(queue_url, message) for message in messages]
+        yield answer, [DeadLetter(queue_url, message) for message in messages]
 
 
 def look(sqs: Any, queue_url: str) -> list[DeadLetter]:
@@ -163,8 +160,8 @@ def redrive(found: Deployment, reason: str) -> int:
     for output in QUEUES:
         others: list[DeadLetter] = []
         began = 0.0
-        for now, page in pages(sqs, found.outputs[output]):
-            began = began or now
+        for answer, page in pages(sqs, found.outputs[output]):
+            began = began or _time_of(answer)
             for letter in page:
                 if not letter.has_reason(reason) or letter.sent_at >= began:
                     young += letter.has_reason(reason)
