@@ -11,7 +11,6 @@ import http.server
 import json
 import platform
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -23,6 +22,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from benchmarks import report
+from benchmarks.child import stderr_of
 from stacks import bundle, interpreters
 from stacks.settings import Settings
 from testbed.function_variables import function_variables
@@ -149,17 +149,10 @@ class Run:
             "requestContext": {"connectionId": "L0SM9cOFvHcCIhw="},
         }
         words = [str(self.folder), self.code, json.dumps(event), str(WARM_CALLS)]
-        done = subprocess.run(
-            [sys.executable, "-S", "-s", "-B", "-c", MEASURE, *words],
-            env={**ENVIRONMENT, **self.environment},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
+        said = stderr_of(
+            [sys.executable, "-S", "-s", "-B", "-c", MEASURE, *words], {**ENVIRONMENT, **self.environment}
         )
-        if done.returncode:
-            raise RuntimeError(done.stderr)
-        figures: list[float] = json.loads(done.stderr)
+        figures: list[float] = json.loads(said)
         return figures
 
 

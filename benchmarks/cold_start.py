@@ -11,7 +11,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
+from benchmarks.child import stderr_of
 from testbed import release
 
 # As in the local AWS, a function sees its bundle only (local/emulator/functions.py).
@@ -75,17 +75,10 @@ class Program:
         self._run(flags=ISOLATED[:-1])
 
     def _run(self, *under: str, flags: Sequence[str] = ISOLATED) -> str:
-        done = subprocess.run(
+        return stderr_of(
             [*under, sys.executable, *flags, "-c", PATH.format(str(self.folder)) + self.code],
-            env={"PATH": os.environ["PATH"], **SEEDED, **AWS, **self.environment},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
+            {"PATH": os.environ["PATH"], **SEEDED, **AWS, **self.environment},
         )
-        if done.returncode:
-            raise RuntimeError(done.stderr)
-        return done.stderr
 
 
 def functions(app: Path) -> dict[str, Program]:

@@ -11,7 +11,6 @@ import http.server
 import json
 import os
 import statistics
-import subprocess
 import sys
 import sysconfig
 import threading
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
+from benchmarks.child import stderr_of
+from benchmarks.standin import JsonHandler
 from operations.minting import mint
 from stacks import bundle, interpreters
 from stacks.contract import ClaimNames
@@ -94,23 +95,12 @@ print(json.dumps([(cold - begun) * 1e3, (first - cold) * 1e3, (ended - first) * 
 MEASURED = (("cold start", "ms CPU"), ("first call", "ms CPU"), ("warm call", "ms CPU"), ("memory", "MB"))
 
 
-class _Services(http.server.BaseHTTPRequestHandler):
+class _Services(JsonHandler):
     """Answers every call as if it were the first of its kind."""
 
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_POST(self) -> None:
-        asked = self.rfile.read(int(self.headers["Content-Length"]))
-        body = json.dumps(_answer(self.headers["X-Amz-Target"].partition(".")[2], asked)).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/x-amz-json-1.0")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_arguments: object) -> None:
-        """Log nothing."""
+    def answer(self, operation: str, asked: bytes) -> bytes:
+        """Return what a service would answer."""
+        return json.dumps(_answer(operation, asked)).encode()
 
 
 def _answer(operation: str, asked: bytes) -> dict[str, Any]:
@@ -175,17 +165,11 @@ def _run(folder: Path, module: str, url: str, *, stock: bool) -> list[float]:
     """Run a function anew; return what is measured of it."""
     packages = sysconfig.get_path("purelib") if stock else "-"
     words = [str(folder), module, packages, str(CALLS), json.dumps(_event(module))]
-    done = subprocess.run(
+    said = stderr_of(
         [sys.executable, "-S", "-s", "-P", "-B", "-c", CHILD, *words],
-        env={"PATH": os.environ["PATH"], **function_variables(module), "AWS_ENDPOINT_URL": url},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
+        {"PATH": os.environ["PATH"], **function_variables(module), "AWS_ENDPOINT_URL": url},
     )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    found: list[float] = json.loads(done.stderr.splitlines()[-1])
+    found: list[float] = json.loads(said.splitlines()[-1])
     return found
 
 

@@ -1,7 +1,7 @@
 """Kinds of values that settings have: what is allowed, in words, and how it is read and written."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,37 +100,46 @@ def tags() -> Kind:
 
     Source of what is allowed: AWS General Reference, "Tagging your AWS resources".
     """
-    allowed_text = r"[\w .:/=+@-]"
-    pairs = list_of(rf"(?!aws:)[\w .:/+@-]{{1,128}}={allowed_text}{{0,256}}", "tags such as team=web")
-
-    def read(value: Any) -> tuple[tuple[str, str], ...]:
-        if isinstance(value, Mapping):
-            value = list(value.items())
-        if not isinstance(value, str):
-            value = [item if isinstance(item, str) else "=".join(item) for item in value]
-        split = (pair.partition("=") for pair in pairs.read(value))
-        found = tuple((key, text) for key, _, text in split)
-        if len(dict(found)) < len(found):
-            raise ValueError
-        return found
-
-    return Kind(pairs.allowed, read, lambda found: ",".join(f"{key}={text}" for key, text in found))
+    texts = list_of(r"(?!aws:)[\w .:/+@-]{1,128}=[\w .:/=+@-]{0,256}", "tags such as team=web")
+    return Kind(texts.allowed, lambda value: _pairs(texts, value, "=".join), _by_commas)
 
 
 def rates(low: int, high: int) -> Kind:
     """Return the kind of routes with rates: `route=rate` by commas, an object as in cdk.json, or pairs."""
-    pairs = list_of(r"[$A-Za-z0-9_-]{1,128}=[0-9]{1,9}", "routes with their rates, such as subscribe=500")
+    texts = list_of(r"[$A-Za-z0-9_-]{1,128}=[0-9]{1,9}", "routes with their rates, such as subscribe=500")
 
     def read(value: Any) -> tuple[tuple[str, int], ...]:
-        if isinstance(value, Mapping):
-            value = list(value.items())
-        if not isinstance(value, str):
-            value = [item if isinstance(item, str) else "=".join(map(str, item)) for item in value]
-        split = (pair.partition("=") for pair in pairs.read(value))
-        found = tuple((route, int(rate)) for route, _, rate in split)
-        if len(dict(found)) < len(found) or not all(low <= rate <= high for _, rate in found):
+        found = tuple((route, int(rate)) for route, rate in _pairs(texts, value, _with_number))
+        if not all(low <= rate <= high for _, rate in found):
             raise ValueError
         return found
 
-    allowed = f"{pairs.allowed}; a rate is a whole number from {low} to {high}, and no route comes twice"
-    return Kind(allowed, read, lambda found: ",".join(f"{route}={rate}" for route, rate in found))
+    allowed = f"{texts.allowed}; a rate is a whole number from {low} to {high}, and no route comes twice"
+    return Kind(allowed, read, _by_commas)
+
+
+def _pairs(texts: Kind, value: Any, join: Callable[[Any], str]) -> tuple[tuple[str, str], ...]:
+    """Return names with what stands after their `=`; no name may come twice (ValueError).
+
+    Args:
+        texts: the kind of `name=value` by commas.
+        value: such a text, an object, or a list of texts or pairs.
+        join: returns a pair as a text.
+    """
+    if isinstance(value, Mapping):
+        value = list(value.items())
+    if not isinstance(value, str):
+        value = [item if isinstance(item, str) else join(item) for item in value]
+    split = (text.partition("=") for text in texts.read(value))
+    found = tuple((name, rest) for name, _, rest in split)
+    if len(dict(found)) < len(found):
+        raise ValueError
+    return found
+
+
+def _with_number(pair: Iterable[Any]) -> str:
+    return "=".join(map(str, pair))
+
+
+def _by_commas(pairs: Iterable[tuple[str, Any]]) -> str:
+    return ",".join(f"{name}={rest}" for name, rest in pairs)

@@ -12,26 +12,29 @@ from operations.cost.figures import GB, MINUTES
 
 def appsync_events(load: Load) -> list[Line]:
     """Return the lines of AppSync Events. An operation is a publish, a delivery, a connect or a subscribe."""
-    name = "AppSync Events"
-    pieces = load.pieces(5)
-    return [
-        Line(name, "appsync_operation", "publishing", load.updates * pieces),
-        Line(name, "appsync_operation", "updates", load.deliveries * pieces),
-        Line(name, "appsync_operation", "connecting and subscribing", 2 * _opened(load)),
-        Line(name, "appsync_minute", "open connections", load.minutes),
-        Line(name, "transfer_gb", "updates to the internet", load.deliveries * load.frame_bytes / GB),
-    ]
+    return _of_aws(load, "AppSync Events", "appsync_operation", "appsync_minute")
 
 
 def iot_core(load: Load) -> list[Line]:
     """Return the lines of IoT Core, with MQTT's quality of service 0; its pings are free."""
-    name = "IoT Core"
+    return _of_aws(load, "IoT Core", "iot_message", "iot_minute")
+
+
+def _of_aws(load: Load, name: str, per_message: str, per_minute: str) -> list[Line]:
+    """Return the lines of a service of AWS that counts what it takes and delivers, in pieces of 5 KB.
+
+    Args:
+        load: the load.
+        name: the service's name.
+        per_message: the name of its price for a piece.
+        per_minute: the name of its price for a minute of a connection.
+    """
     pieces = load.pieces(5)
     return [
-        Line(name, "iot_message", "publishing", load.updates * pieces),
-        Line(name, "iot_message", "updates", load.deliveries * pieces),
-        Line(name, "iot_message", "connecting and subscribing", 2 * _opened(load)),
-        Line(name, "iot_minute", "open connections", load.minutes),
+        Line(name, per_message, "publishing", load.updates * pieces),
+        Line(name, per_message, "updates", load.deliveries * pieces),
+        Line(name, per_message, "connecting and subscribing", 2 * _opened(load)),
+        Line(name, per_minute, "open connections", load.minutes),
         Line(name, "transfer_gb", "updates to the internet", load.deliveries * load.frame_bytes / GB),
     ]
 

@@ -115,13 +115,7 @@ def _target(environment: Environment, name: str) -> Target:
 
 def _may_begin(name: str, region: str, *, said_yes: bool) -> bool:
     question = f"Deploy {name} in {region}, check it, and remove it? It costs {COST}."
-    if said_yes:
-        return True
-    if not sys.stdin.isatty():
-        print(f"{question} There is no terminal to ask in: say --yes.", file=sys.stderr)
-        return False
-    print(f"{question} Type yes: ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip() == "yes"
+    return deployment.may(question, said_yes=said_yes)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -90,6 +90,19 @@ class App:
             capture_output=True,
         )
 
+    def shell(self, *words: str) -> str:
+        """Run a command as a person would, with the local AWS as AWS; return what it prints."""
+        done = subprocess.run(
+            words,
+            cwd=ROOT,
+            env={**self.aws.environment(), "PYTHONPATH": f"{ROOT}:{ROOT / 'lambdas'}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def push_mapping(self) -> dict[str, Any]:
         """Return how the push function takes from the queue: the event source mapping."""
         (mapping,) = (

@@ -1,7 +1,6 @@
 """Two deployments in one stack of a team's own app: they share nothing, and commands tell them apart."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -12,7 +11,7 @@ import pytest
 from local.deployment import Outputs, deploy_stack, read_outputs
 from operations.deployment import outputs_of
 from tests.e2e.client import Client, status_of_handshake
-from tests.e2e.conftest import ROOT, App
+from tests.e2e.conftest import App
 
 HOST = Path(__file__).with_name("host_app.py")
 
@@ -27,16 +26,7 @@ def deployed(app: App) -> Mapping[str, Outputs]:
 def token(app: App, construct: str) -> str:
     """Return what the command prints for one of the constructs."""
     chosen = ["--stack", "Host", "--construct", construct, "--user", "alice", "--subscribe", "*"]
-    done = subprocess.run(
-        [sys.executable, "-m", "operations.token", *chosen],
-        cwd=ROOT,
-        env={**app.aws.environment(), "PYTHONPATH": f"{ROOT}:{ROOT / 'lambdas'}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return app.shell(sys.executable, "-m", "operations.token", *chosen).strip()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import subprocess
 
 import pytest
 
@@ -26,16 +25,7 @@ def typed(app: App, block: str) -> str:
     """
     script = OF_MAKE.sub(r'python -m operations.\1 \2 --stack "$STACK"', block)
     script = script.replace("aws sqs ", 'aws sqs --endpoint-url "$AWS_ENDPOINT_URL" ')
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", DEFINITIONS + script],
-        cwd=ROOT,
-        env={**app.aws.environment(), "PYTHONPATH": f"{ROOT}:{ROOT / 'lambdas'}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return app.shell("bash", "-euo", "pipefail", "-c", DEFINITIONS + script)
 
 
 def section(title: str) -> str:
