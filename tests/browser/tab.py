@@ -7,6 +7,12 @@ from tests.browser.chromium import Chromium
 from tests.browser.wire import Socket, sockets
 
 Scheme = Literal["light", "dark"]
+# `Page.navigate` returns when the answer begins to come, while the page may have no element yet.
+PARSED = """new Promise((parsed) => {
+  const look = () => document.readyState !== "loading" && parsed(null);
+  document.addEventListener("readystatechange", look);
+  look();
+})"""
 
 
 class Tab:
@@ -35,8 +41,9 @@ class Tab:
         self._browser.call("Target.closeTarget", targetId=self._target)
 
     def open(self, url: str) -> None:
-        """Open another page in this tab."""
+        """Open another page in this tab; return when its HTML is read (its modules may not have run)."""
         self.call("Page.navigate", url=url)
+        self.evaluate(PARSED)
 
     def back(self) -> None:
         """Go back to the page before."""

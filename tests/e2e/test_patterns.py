@@ -128,8 +128,9 @@ def updating(app: App) -> Iterator[None]:
 def test_who_comes_back_to_a_pattern_and_then_to_what_it_knew_of_misses_nothing(
     app: App, connect: Connect
 ) -> None:
-    leaves = connect()
-    subscribe(leaves, "trips/*")
+    leaves, stays = connect(), connect()
+    for client in (leaves, stays):
+        subscribe(client, "trips/*")
     seen: dict[str, dict[str, Any]] = {}
     for name in KNOWN:
         app.put_event({"entityId": name})
@@ -137,6 +138,10 @@ def test_who_comes_back_to_a_pattern_and_then_to_what_it_knew_of_misses_nothing(
     leaves.socket.close()
     for name in KNOWN:
         app.put_event({"entityId": name, "message": "while away"})
+    missed: set[str] = set()
+    while missed != set(KNOWN):
+        frame = stays.receive()
+        missed |= {frame["entityId"]} if frame.get("message") == "while away" else set()
     with updating(app):
         back = connect()
         frames, asked = _come_back(back, {name: frame["cursor"] for name, frame in seen.items()})
