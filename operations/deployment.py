@@ -87,11 +87,18 @@ def command(
         @functools.wraps(main)
         def run(arguments: Sequence[str] | None = None) -> int:
             try:
-                return main(arguments)
+                status = main(arguments)
+                sys.stdout.flush()
+            except BrokenPipeError:
+                # Who reads has seen enough, as `head` has. Python flushes once more at its end.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return 1
             except told_as_they_are as error:
                 why = str(error)
             except told_as_refusals as error:
                 why = refused.format(error)
+            else:
+                return status
             print(f"{name}: {why}", file=sys.stderr)
             return 1
 

@@ -1,7 +1,8 @@
-"""Dead letters: list them, explain them, put them back on the queue.
+"""Dead letters: list them, explain them, put them back on the queue, delete them.
 
 make redrive ARGS="list --local"
 make redrive ARGS="redrive --stack EntityPush --reason too_old"
+make redrive ARGS="delete --stack EntityPush --reason invalid_entity_id"
 """
 
 import argparse
@@ -9,7 +10,7 @@ import datetime
 import email.utils
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +92,11 @@ class DeadLetter:
         """The message in a line, as a terminal may show it."""
         return visible(summary(self.message["Body"]))
 
+    @property
+    def body(self) -> str:
+        """The whole message in a line, as a terminal may show it."""
+        return visible(self.message["Body"])
+
     def has_reason(self, part: str) -> bool:
         """Tell whether a text is the code, or part of the reason."""
         return part in (self.code, "") or part in self.reason
@@ -138,14 +144,22 @@ def look(sqs: Any, queue_url: str) -> list[DeadLetter]:
     return letters
 
 
-def show(found: Deployment, reason: str) -> int:
-    """Print the dead letters of a reason (its code or part of its text); return their number."""
+def show(found: Deployment, reason: str, *, bodies: bool = False) -> int:
+    """Print the dead letters of a reason (its code or part of its text); return their number.
+
+    Args:
+        found: the deployment.
+        reason: the code, or a part of the text; empty for all.
+        bodies: whether to print each message whole.
+    """
     sqs, count = found.client("sqs"), 0
     for output, meaning in QUEUES.items():
         chosen = [letter for letter in look(sqs, found.outputs[output]) if letter.has_reason(reason)]
-        print(f"{len(chosen)} messages {meaning}")
+        print(f"{_messages(len(chosen))} {meaning}")
         for letter in chosen:
             print(letter.describe())
+            if bodies:
+                print(f"  body:   {letter.body}")
         count += len(chosen)
     return count
 
@@ -155,6 +169,47 @@ def redrive(found: Deployment, reason: str) -> int:
 
     Each message is sent before it is deleted. After a stop in between, the message may be pushed twice, but
     is not lost. What came since the beginning is left: where the cause is still there, a letter comes back.
+    """
+    sqs = found.client("sqs")
+
+    def send(letter: DeadLetter) -> None:
+        body = as_new(letter.message["Body"], time.time())
+        sqs.send_message(QueueUrl=found.outputs["QueueUrl"], MessageBody=body)
+        print(f"redriven: {letter.message['MessageId']}  {letter.summary}", flush=True)
+
+    count, young = _take_out(found, reason, send)
+    print(f"{_messages(count)} put back on the queue")
+    if young:
+        print(f"{young} came since this began, and were left. Has their cause been mended? List them.")
+    return count
+
+
+def delete(found: Deployment, reason: str) -> int:
+    """Delete the dead letters of a reason (its code or part of its text); return their number.
+
+    Each one's body is printed first: it is all that is left of it.
+    """
+
+    def keep_trace(letter: DeadLetter) -> None:
+        print(f"deleted: {letter.message['MessageId']}  {letter.body}", flush=True)
+
+    count, young = _take_out(found, reason, keep_trace)
+    print(f"{_messages(count)} deleted")
+    if young:
+        print(f"{young} came since this began, and were left.")
+    return count
+
+
+def _take_out(found: Deployment, reason: str, before: Callable[[DeadLetter], None]) -> tuple[int, int]:
+    """Take the dead letters of a reason out of their queues, those that came since the beginning excepted.
+
+    Args:
+        found: the deployment.
+        reason: the code, or a part of the text.
+        before: what to do with a letter before it is deleted.
+
+    Returns:
+        How many were taken out, and how many of the reason were left.
     """
     sqs, count, young = found.client("sqs"), 0, 0
     for output in QUEUES:
@@ -167,18 +222,15 @@ def redrive(found: Deployment, reason: str) -> int:
                     young += letter.has_reason(reason)
                     others.append(letter)
                     continue
-                sqs.send_message(
-                    QueueUrl=found.outputs["QueueUrl"],
-                    MessageBody=as_new(letter.message["Body"], time.time()),
-                )
+                before(letter)
                 sqs.delete_message(QueueUrl=letter.queue_url, ReceiptHandle=letter.message["ReceiptHandle"])
                 count += 1
-                print(f"redriven: {letter.message['MessageId']}  {letter.summary}")
         _let_go(sqs, others)
-    print(f"{count} messages are back on the queue")
-    if young:
-        print(f"{young} have come since this began, and are left. Has their cause been mended? List them.")
-    return count
+    return count, young
+
+
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count} messages"
 
 
 def _time_of(answer: Mapping[str, Any]) -> float:
@@ -212,20 +264,35 @@ def _let_go(sqs: Any, letters: Sequence[DeadLetter]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="make redrive", description="List, explain and redrive what ended in a dead-letter queue."
+        prog="make redrive", description="List, explain, redrive or delete what ended in a dead-letter queue."
     )
     commands = parser.add_subparsers(dest="command", required=True)
+    only = "only this code, or a part of the reason's text"
     for name, what in (
         ("list", "show each message, why it is there and what to do"),
         ("redrive", "put messages back on the queue, to be pushed"),
+        ("delete", "delete messages that can't be mended; each is printed whole, it is kept nowhere else"),
     ):
         command = commands.add_parser(name, help=what, description=what)
         deployment.add_arguments(command)
-        command.add_argument(
-            "--reason", default="", help="only this code, or a part of the reason's text (default: all)"
-        )
+        if name == "delete":
+            command.add_argument("--reason", required=True, help=f"{only} (`--reason ''` for all)")
+            command.add_argument("--yes", action="store_true", help="don't ask")
+        else:
+            command.add_argument("--reason", default="", help=f"{only} (default: all)")
+        if name == "list":
+            command.add_argument("--bodies", action="store_true", help="show each message whole, too")
     chosen = parser.parse_args(arguments)
-    {"list": show, "redrive": redrive}[chosen.command](deployment.find(chosen), chosen.reason)
+    found = deployment.find(chosen)
+    if chosen.command == "list":
+        show(found, chosen.reason, bodies=chosen.bodies)
+    elif chosen.command == "redrive":
+        redrive(found, chosen.reason)
+    else:
+        which = f"the dead letters with the reason {chosen.reason!r}" if chosen.reason else "all dead letters"
+        if not deployment.may_change(found, f"Delete {which}", said_yes=chosen.yes):
+            return 1
+        delete(found, chosen.reason)
     return 0
 
 

@@ -48,14 +48,19 @@ def test_dead_letters_are_listed_with_their_reason_and_redriven_once_mended(
         return text if "NO_PERMISSIONS" in text and "detail.entityId" in text else None
 
     text = eventually(both)
-    assert "1 messages could not be pushed" in text
+    assert "1 message could not be pushed" in text
     assert "Mend the service that puts the event" in text
     assert unusable in text
     assert main(["redrive", "--local", "--reason", "NO_PERMISSIONS"]) == 0
     assert client.receive()["id"] == "lost"
     text = listed()
-    assert "1 messages could not be pushed" in text
+    assert "1 message could not be pushed" in text
     assert "0 messages did not get from EventBridge" in text
+    assert main(["delete", "--local", "--reason", "invalid_entity_id"]) == 0
+    deleted = capsys.readouterr().out
+    assert unusable in deleted
+    assert r"not\nan id" in deleted
+    assert "0 messages could not be pushed" in listed()
 
 
 def test_without_a_local_aws_it_says_how_to_start_one(

@@ -3,6 +3,8 @@
 import io
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -289,3 +291,26 @@ def test_whoever_names_the_account_gets_it_also_while_the_local_aws_is_up(
     shown = capsys.readouterr()
     claims(shown.out, "1" * 64, stack)
     assert "local AWS" not in shown.err
+
+
+def test_a_command_whose_reader_has_seen_enough_ends_without_a_traceback() -> None:
+    program = """
+from operations import deployment
+
+@deployment.command("it", "{}")
+def main(_arguments):
+    for _ in range(100_000):
+        print("a line")
+    return 0
+
+raise SystemExit(main())
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as command:
+        assert command.stdout is not None
+        assert command.stdout.readline() == "a line\n"
+        command.stdout.close()
+        assert command.stderr is not None
+        assert command.stderr.read() == ""
+    assert command.returncode == 1

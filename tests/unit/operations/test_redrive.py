@@ -1,9 +1,12 @@
 """Dead letters as `make redrive` reads, explains and redrives them."""
 
 import email.utils
+import io
 import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -154,21 +157,26 @@ def test_what_aws_refuses_is_told_in_a_sentence(
 
 
 class Boomerang:
-    """SQS whose queue's messages all become dead letters again at once."""
+    """SQS with a dead-letter queue. All that is sent from it becomes a dead letter again at once.
 
-    def __init__(self, *sent_at: float):
+    Args:
+        letters: when each came, in seconds since 1970, and the code of its reason.
+    """
+
+    def __init__(self, *letters: tuple[float, str]):
         self.now, self.sends = 1_800_000_000.9, 0
-        self.letters = [self._letter(at) for at in sent_at]
+        self.letters = [self._letter(*letter) for letter in letters]
         self.seen_again: list[str] = []
+        self.deleted: list[str] = []
 
-    def _letter(self, at: float) -> dict[str, Any]:
-        number = f"m{self.sends}-{at}"
-        attributes = {"SentTimestamp": str(round(at * 1000))}
+    def _letter(self, at: float, code: str) -> dict[str, Any]:
+        name = f"m{self.sends}-{at}-{code}"
         return {
-            "MessageId": number,
-            "ReceiptHandle": number,
+            "MessageId": name,
+            "ReceiptHandle": name,
             "Body": json.dumps(EVENT),
-            "Attributes": attributes,
+            "MessageAttributes": {"reasonCode": {"DataType": "String", "StringValue": code}},
+            "Attributes": {"SentTimestamp": str(round(at * 1000))},
         }
 
     def receive_message(self, QueueUrl: str, **_asked: Any) -> Any:  # noqa: N803
@@ -181,21 +189,60 @@ class Boomerang:
     def send_message(self, **_message: Any) -> None:
         self.sends += 1
         assert self.sends < 50, "it never ends"
-        self.letters.append(self._letter(self.now))
+        self.letters.append(self._letter(self.now, "too_old"))
 
-    def delete_message(self, **_message: Any) -> None:
-        """It is hidden already."""
+    def delete_message(self, ReceiptHandle: str, **_message: Any) -> None:  # noqa: N803
+        self.deleted.append(ReceiptHandle)
 
     def change_message_visibility_batch(self, Entries: list[dict[str, Any]], **_asked: Any) -> None:  # noqa: N803
         self.seen_again += [entry["ReceiptHandle"] for entry in Entries]
 
+    def deployment(self) -> Deployment:
+        """Return a deployment that has it."""
+        outputs = {"DeadLetterQueueUrl": "dead", "TargetDeadLetterQueueUrl": "target", "QueueUrl": "queue"}
+        session: Any = SimpleNamespace(client=lambda *_words, **_options: self, region_name="eu-west-1")
+        return Deployment(outputs, session)
+
 
 def test_letters_that_come_straight_back_are_left_and_told(capsys: pytest.CaptureFixture[str]) -> None:
-    sqs = Boomerang(*(1_799_999_000.0 + number for number in range(12)))
-    outputs = {"DeadLetterQueueUrl": "dead", "TargetDeadLetterQueueUrl": "target", "QueueUrl": "queue"}
-    session: Any = type("Session", (), {"client": lambda *_words, **_options: sqs})()
-    assert redrive.redrive(Deployment(outputs, session), "") == 12
-    assert sqs.sends == 12
+    sqs = Boomerang(*((1_799_999_000.0 + number, "too_old") for number in range(12)))
+    assert redrive.redrive(sqs.deployment(), "") == 12
+    assert sqs.sends == len(sqs.deleted) == 12
     assert len(sqs.seen_again) == 12, "others see them at once"
     printed = capsys.readouterr().out
-    assert "12 messages are back on the queue\n12 have come since this began, and are left." in printed
+    assert "12 messages put back on the queue\n12 came since this began, and were left." in printed
+
+
+def test_letters_of_a_reason_are_deleted_each_printed_whole_and_the_others_are_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sqs = Boomerang((1.0, "invalid_id"), (2.0, "too_old"), (1_800_000_001.0, "invalid_id"))
+    assert redrive.delete(sqs.deployment(), "invalid_id") == 1
+    assert sqs.deleted == ["m0-1.0-invalid_id"]
+    assert (sqs.sends, sqs.seen_again) == (0, ["m0-2.0-too_old", "m0-1800000001.0-invalid_id"])
+    deleted, counted, left = capsys.readouterr().out.splitlines()
+    assert deleted == f"deleted: m0-1.0-invalid_id  {json.dumps(EVENT)}"
+    assert (counted, left) == ("1 message deleted", "1 came since this began, and were left.")
+
+
+def test_a_list_shows_messages_whole_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    found = Boomerang((1.0, "invalid_id")).deployment()
+    assert redrive.show(found, "", bodies=True) == 1
+    printed = capsys.readouterr().out
+    assert "1 message could not be pushed\n" in printed
+    assert f"  body:   {json.dumps(EVENT)}\n" in printed
+
+
+@pytest.mark.parametrize("arguments", [["delete"], ["delete", "--reason", "invalid_id"]])
+def test_nothing_is_deleted_without_a_reason_and_a_yes(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sqs = Boomerang((1.0, "invalid_id"))
+    monkeypatch.setattr(deployment, "find", lambda _arguments: sqs.deployment())
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(SystemExit) if len(arguments) == 1 else nullcontext():
+        assert redrive.main(arguments) == 1
+    assert "--yes" in (said := capsys.readouterr().err) or "--reason" in said
+    assert sqs.deleted == []
+    assert redrive.main(["delete", "--reason", "invalid_id", "--yes"]) == 0
+    assert sqs.deleted == ["m0-1.0-invalid_id"]
