@@ -91,7 +91,7 @@ The app is up.
 
   WebSocket URL   {outputs.web_socket_url}
   AWS endpoint    {outputs.endpoint_url}
-  All addresses   {_shown(OUTPUTS_FILE)}
+  All addresses   {_shown(OUTPUTS_FILE)}: make token, make trace and the like find them, without ENV
 
 See it in a browser. The page is connected, for an hour:
 

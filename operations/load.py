@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _make_room(plan.connections)
     print(
         f"{plan.connections:,} clients of {plan.entities:,} entities, {plan.updates:,} updates, "
-        f"{plan.shown:,} to be shown; {plan.minutes:.1f} minutes",
+        f"{plan.shown:,} to be shown; at most about {plan.minutes:.1f} minutes",
         flush=True,
     )
     question = f"About ${plan.dollars:,.2f} on {visible(url)}, without free tiers. Go on?"

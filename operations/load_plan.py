@@ -42,7 +42,7 @@ class Plan:
 
     @property
     def minutes(self) -> float:
-        """How long it takes, about."""
+        """How long it takes at most, about."""
         return (
             self.connections / self.connects_per_second / 60 + self.updates / self.rate / 60 + WAITING_MINUTES
         )

@@ -90,7 +90,8 @@ def _cloudwatch(load: Load) -> Iterator[Line]:
     }
     for what, size in logged.items():
         yield Line(service, "logs_gb", what, size / GB)
-    yield Line(service, "metric_month", "metrics of the functions, at the most", figures.OWN_METRICS)
+    metrics = figures.OWN_METRICS if load.updates or load.opened else 0  # what is not counted costs nothing
+    yield Line(service, "metric_month", "metrics of the functions, at the most", metrics)
     yield Line(service, "alarm_metric_month", "alarms", figures.ALARM_METRICS)
     yield Line(service, "dashboard_month", "dashboards", figures.DASHBOARDS)
     traced = [pushes, *[load.opened] * len(figures.FUNCTIONS_PER_CONNECTION)]
