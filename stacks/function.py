@@ -98,7 +98,7 @@ class AppFunction(Construct):
             log_group=group,
             logging_format=lambda_.LoggingFormat.JSON,
             application_log_level_v2=lambda_.ApplicationLogLevel[settings.log_level],
-            tracing=lambda_.Tracing.ACTIVE,
+            tracing=lambda_.Tracing.ACTIVE if settings.tracing else lambda_.Tracing.DISABLED,
             recursive_loop=recursive_loop,
         )
         group.grant_write(self.role)

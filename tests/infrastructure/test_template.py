@@ -389,6 +389,12 @@ def test_deploying_says_what_the_push_takes_of_the_accounts_quota() -> None:
     assert len(found) == 1
 
 
+def test_without_tracing_no_function_is_traced_or_may_write_traces() -> None:
+    template = assertions.Template.from_stack(make_stack({"tracing": "false"})).to_json()
+    assert all("TracingConfig" not in item for item in functions(template["Resources"]).values())
+    assert "xray:" not in json.dumps(template)
+
+
 def test_costs_are_reckoned_from_what_the_template_has(resources: dict[str, Any]) -> None:
     found = functions(resources)
     memory = {name: item["MemorySize"] for name, item in found.items()}
