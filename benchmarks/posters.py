@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from entity_push.posting.transport import Transport
+from entity_push.runtime.endpoints import Endpoint
 
 CONNECTIONS = 256
 
@@ -32,8 +33,9 @@ class TransportPoster:
     """
 
     def __init__(self, origin: str, ca_file: str, headers: list[str], frame: bytes):
-        self._transport: Transport[str] = Transport(origin, ca_file, CONNECTIONS)
-        host = f"Host: {origin.partition('//')[2]}"
+        endpoint = Endpoint.at(origin)
+        self._transport: Transport[str] = Transport(endpoint, ca_file, CONNECTIONS)
+        host = f"Host: {endpoint.authority}"
         self._end = "\r\n".join([host, *headers, f"Content-Length: {len(frame)}", "", ""]).encode() + frame
 
     def post(self, requests: Iterator[Signed]) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from entity_push.posting import addresses, transport
 from entity_push.posting.posts import Outcome
+from entity_push.runtime.endpoints import Endpoint
 from entity_push.runtime.tls import default_ca_file
 
 from tests.delivery.engine import Clock, deliver, deliverer_for, outcomes, posts
@@ -37,12 +38,12 @@ def names(endpoint: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch) -> Names:
 
 
 @pytest.mark.parametrize(
-    ("origin", "port"), [("http://here", 80), ("https://here", 443), ("https://here:8443", 8443)]
+    ("url", "port"), [("http://here", 80), ("https://here", 443), ("https://here:8443", 8443)]
 )
-def test_the_port_is_the_urls_or_the_schemes(monkeypatch: pytest.MonkeyPatch, origin: str, port: int) -> None:
+def test_the_port_is_the_urls_or_the_schemes(monkeypatch: pytest.MonkeyPatch, url: str, port: int) -> None:
     asked: list[tuple[str, int]] = []
     monkeypatch.setattr(transport, "Addresses", lambda host, port, _clock: asked.append((host, port)))
-    transport.Transport[None](origin, default_ca_file(), 1).close()
+    transport.Transport[None](Endpoint.at(url), default_ca_file(), 1).close()
     assert asked == [("here", port)]
 
 

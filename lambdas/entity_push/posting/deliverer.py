@@ -72,11 +72,11 @@ class Deliverer:
     ) -> None:
         self._signer, self._credentials = Signer(endpoint, region), credentials
         self._tries, self._timeout, self._clock = tries, timeout, clock
-        if ca_file is None and self._signer.origin.startswith("https:"):
+        if ca_file is None and self._signer.endpoint.tls:
             ca_file = default_ca_file()
         self.window = Window(max_in_flight)
         self.transport: Transport[Job] = Transport(
-            self._signer.origin, ca_file, max_in_flight, clock, wall_clock
+            self._signer.endpoint, ca_file, max_in_flight, clock, wall_clock
         )
         self._ended = clock()  # the last run's end
 

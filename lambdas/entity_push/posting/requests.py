@@ -33,7 +33,7 @@ class Requests:
         before, credentials = self.stamp, self._credentials()
         self.stamp = self._signer.stamp(credentials)
         # Local stand-ins might parse a frame without a type as a form.
-        host = self._signer.origin.partition("//")[2]
+        host = self._signer.endpoint.authority
         lines = [f"Host: {host}", "Content-Type: application/octet-stream", *self.stamp.headers]
         self._headers, self._tail = "".join(f"{line}\r\n" for line in lines).encode(), None
         return before is None or before.credentials != credentials

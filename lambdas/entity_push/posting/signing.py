@@ -9,8 +9,9 @@ The algorithm: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-c
 
 import hashlib
 import re
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from entity_push.runtime.endpoints import Endpoint
 from entity_push.runtime.signing import Credentials, SigningKey, SigningKeys, date_of
 
 SERVICE = "execute-api"
@@ -77,31 +78,24 @@ class Signer:
         region: the Region in the credential scope.
 
     Attributes:
-        origin: scheme, host and port, without a path.
+        endpoint: the endpoint.
 
     Raises:
         ValueError: the endpoint is not of this form.
     """
 
     def __init__(self, endpoint: str, region: str) -> None:
-        parts = urlsplit(endpoint)
-        host = (parts.hostname or "").lower()
-        if ":" in host:
-            host = f"[{host}]"
-        if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
-            raise ValueError(f"not an @connections endpoint: {endpoint!r}")
-        if parts.port and parts.port != {"http": 80, "https": 443}[parts.scheme]:
-            host = f"{host}:{parts.port}"  # the default port is in neither Host nor the signature
-        self.origin = f"{parts.scheme}://{host}"
-        self._host, self._keys = host, SigningKeys(SERVICE, region)
-        self._path = parts.path.rstrip("/") + "/@connections/"
+        self.endpoint = Endpoint.at(endpoint)
+        self._keys = SigningKeys(SERVICE, region)
+        self._path = self.endpoint.path.rstrip("/") + "/@connections/"
         self._hashes: dict[bytes, str] = {}
 
     def stamp(self, credentials: Credentials, now: float | None = None) -> Stamp:
         """Return a stamp that signs requests from `now` on (seconds since 1970; None: the clock's time)."""
         date = date_of(now)
         key = self._keys.of(credentials.secret_key, date[:8])
-        return Stamp(host=self._host, path=self._path, credentials=credentials, key=key, date=date)
+        host = self.endpoint.authority
+        return Stamp(host=host, path=self._path, credentials=credentials, key=key, date=date)
 
     def payload_hash(self, frame: bytes) -> str:
         """Return the SHA-256 of `frame`, hexadecimal; compute each distinct frame's once."""

@@ -13,11 +13,11 @@ import ssl
 import time
 from collections.abc import Callable
 from typing import Generic
-from urllib.parse import urlsplit
 
 from entity_push.posting.addresses import Addresses
 from entity_push.posting.http_answers import LONGEST, Answer, NotHttpError, read_answer
 from entity_push.posting.http_connection import Ended, Fault, HttpConnection, Tag
+from entity_push.runtime.endpoints import Endpoint
 from entity_push.runtime.idle import too_long_idle
 from entity_push.runtime.tls import trusting, wider_than
 
@@ -32,11 +32,11 @@ _LATER = (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError)
 
 
 class Transport(Generic[Tag]):
-    """HTTP connections to one origin. Not thread-safe.
+    """HTTP connections to one endpoint. Not thread-safe.
 
     Args:
-        origin: `https://host[:port]` or `http://…`.
-        ca_file: authorities to trust, PEM; for `https` only.
+        endpoint: where they go.
+        ca_file: authorities to trust, PEM; for TLS only.
         most: the number of connections at which a new one replaces an idle one.
         clock: monotonic seconds; tests replace the clock.
         wall_clock: seconds since 1970, which go on while the function is frozen; tests replace it, too.
@@ -48,17 +48,15 @@ class Transport(Generic[Tag]):
 
     def __init__(
         self,
-        origin: str,
+        endpoint: Endpoint,
         ca_file: str | None,
         most: int,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        parts = urlsplit(origin)
-        self._host, self._tls = parts.hostname or "", None
-        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-        self._addresses = Addresses(self._host, port, wall_clock)
-        if parts.scheme == "https":
+        self._host, self._tls = endpoint.host, None
+        self._addresses = Addresses(endpoint.host, endpoint.port, wall_clock)
+        if endpoint.tls:
             assert ca_file is not None
             self._tls = trusting(ca_file)
         self._most, self._clock, self._wall_clock = most, clock, wall_clock

@@ -44,7 +44,8 @@ class Endpoint(NamedTuple):
         """
         parts = urlsplit(url)
         host = parts.hostname or ""
-        if parts.scheme not in ("http", "https") or not host or not host.isascii():
+        wrong = parts.scheme not in ("http", "https") or parts.query or parts.fragment
+        if wrong or not host or not host.isascii():
             raise ValueError(f"not an endpoint: {url!r}")
         tls = parts.scheme == "https"
         return cls(tls, host, parts.port or (443 if tls else 80), parts.path or "/")

@@ -115,7 +115,7 @@ def test_each_distinct_frame_has_its_own_hash_in_a_small_cache() -> None:
     "endpoint", ["", "wss://x/prod", "https:///prod", "https://x/prod?a=b", "x.amazonaws.com/prod"]
 )
 def test_what_is_not_an_endpoint_is_refused(endpoint: str) -> None:
-    with pytest.raises(ValueError, match="not an @connections endpoint"):
+    with pytest.raises(ValueError, match="not an endpoint"):
         Signer(endpoint, "us-east-1")
 
 

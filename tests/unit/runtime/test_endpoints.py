@@ -51,7 +51,18 @@ def test_an_endpoint_has_the_default_port_and_path() -> None:
     assert Endpoint.at("http://[::1]:4566/x").authority == "[::1]:4566"
 
 
-@pytest.mark.parametrize("url", ["", "localhost:4566", "ftp://localhost", "https:///x", "https://é.example"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:4566",
+        "ftp://localhost",
+        "https:///x",
+        "https://é.example",
+        "https://x/?a=b",
+        "https://x/#a",
+    ],
+)
 def test_what_is_no_endpoint_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="not an endpoint"):
         Endpoint.at(url)
