@@ -2,7 +2,7 @@
 
 from entity_push.protocol import frames
 from entity_push.protocol.errors import ErrorCode, ProtocolError
-from entity_push.protocol.events import CLIENT_SOURCE
+from entity_push.protocol.events import CLIENT_SOURCE, DEPLOYMENT
 from entity_push.protocol.frames import Frame
 from entity_push.routes.admission import admitted
 from entity_push.routes.event_bus import Bus, NotPutError
@@ -35,8 +35,9 @@ def handler(request: Request) -> Frame:
         sender = {"from": bearer.user_id}
     elif publication.own_id is not None:
         sender = {"connection": request.connection_id}  # an id of one's own counts for its sender alone
+    detail = {**publication.detail, **sender} | {DEPLOYMENT: environment.deployment_address}
     try:
-        event_id = bus.put(publication.detail_type, {**publication.detail, **sender})
+        event_id = bus.put(publication.detail_type, detail)
     except NotPutError as error:
         logger.error("not published", connection_id=request.connection_id, reason=str(error))
         raise ProtocolError(

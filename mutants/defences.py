@@ -249,6 +249,13 @@ DEFENCES = [
         "tests/unit/protocol/test_own_events.py::test_a_value_that_the_rule_does_not_name_is_neither_version_nor_id",
     ),
     Mutant(
+        "clients of any deployment on the bus are believed",
+        "stacks/event_rules.py",
+        "                detail=self._deployments,\n",
+        "",
+        "tests/e2e/test_publish.py::test_what_clients_of_another_deployment_publish_on_the_same_bus_reaches_nobody",
+    ),
+    Mutant(
         "anybody's event may say `from`",
         "lambdas/entity_push/protocol/events.py",
         'if event.get("source") != CLIENT_SOURCE or "from" not in event["detail"]:',

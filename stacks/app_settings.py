@@ -20,7 +20,8 @@ class AppSettings(Settings):
     stack_name: str = setting_field(
         DEFAULT_STACK_NAME,
         matching(r"[A-Za-z][A-Za-z0-9-]{0,127}", "a letter, then up to 127 letters, digits and hyphens"),
-        "Name of the CloudFormation stack. Another name is another, independent deployment.",
+        "Name of the CloudFormation stack. Another name is another deployment: "
+        "[side by side](limits.md#side-by-side).",
     )
     tags: tuple[tuple[str, str], ...] = setting_field(
         (), tags(), "Tags of the stack, which CloudFormation gives to everything in it."

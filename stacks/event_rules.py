@@ -11,8 +11,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 from entity_push.protocol.event_rules import EventRule
-from entity_push.protocol.events import CLIENT_SOURCE, DETAIL_TYPES
+from entity_push.protocol.events import CLIENT_SOURCE, DEPLOYMENT, DETAIL_TYPES
 
+from .bus import deployment_address
 from .settings import Settings
 
 _REPLACED = events.EventPattern(source=["replaced"])
@@ -74,12 +75,18 @@ class EventRules:
         self._target = _Queue(queue, dead_letters)
         self._accounts = [Stack.of(scope).account, *settings.event_accounts]
         self._prefix = rule_name_prefix(name)
+        # Nothing marks what services put, nor what clients have published by an earlier version of ours. Any
+        # one of the values is enough (https://github.com/aws/event-ruler, "Simple matching").
+        self._deployments = {DEPLOYMENT: [deployment_address(scope, name), {"exists": False}]}
         self.dimensions: list[dict[str, str]] = []
         pushed = self._rule(
             "Pushed",
             "events that are pushed",
             events.EventPattern(
-                account=self._accounts, detail_type=list(DETAIL_TYPES), source=self._sources()
+                account=self._accounts,
+                detail_type=list(DETAIL_TYPES),
+                source=self._sources(),
+                detail=self._deployments,
             ),
         )
         for target in (queue, dead_letters):
@@ -121,7 +128,8 @@ class EventRules:
         rule = self._rule(f"Own-{own.name}", f"eventRules {own.name}", _REPLACED, self._prefix + own.name)
         resource = rule.node.default_child
         assert isinstance(resource, events.CfnRule)
-        pattern: dict[str, Any] = {**own.pattern, "account": self._accounts}
+        detail = {**own.pattern.get("detail", {}), **self._deployments}
+        pattern: dict[str, Any] = {**own.pattern, "account": self._accounts, "detail": detail}
         resource.event_pattern = pattern  # as it is: EventPattern knows fewer operators
         template = f'{{"rule":{json.dumps(own.name)},"event":<aws.events.event.json>}}'
         resource.add_property_override("Targets.0.InputTransformer", {"InputTemplate": template})

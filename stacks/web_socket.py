@@ -18,6 +18,7 @@ from entity_push.table import keys
 from .access_log import ACCESS_LOG_FIELDS
 from .acknowledge import acknowledge
 from .api_deployment import deploy_api
+from .bus import deployment_address
 from .custom_domain import CustomDomain
 from .function import AppFunction, log_group
 from .settings import Settings
@@ -73,6 +74,7 @@ class WebSocket(Construct):
             "authorization": settings.authorization,
             "everyone": settings.everyone,
             "event_bus_name": bus.event_bus_name,
+            "deployment_address": deployment_address(self, name),
             "connections_per_user": settings.connections_per_user,
             "client_frame_bytes": settings.client_frame_kilobytes * 1024,
             "subscriptions_per_connection": settings.subscriptions_per_connection,

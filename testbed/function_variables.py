@@ -28,6 +28,7 @@ USUAL: dict[str, Any] = {
     "client_frame_bytes": 32 * 1024,
     "replay_seconds": 24 * 3600,
     "event_bus_name": "default",
+    "deployment_address": "111122223333/us-east-1/EntityPush",
     "callback_url": "https://api.execute-api.us-east-1.amazonaws.com/prod",
     "queue_url": "queue",
     "dead_letter_queue_url": "dead-letters",

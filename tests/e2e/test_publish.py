@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from entity_push.protocol.events import CLIENT_SOURCE, DEPLOYMENT, DETAIL_TYPES
 
 from tests.e2e.client import Client
 from tests.e2e.conftest import App
@@ -51,6 +52,22 @@ def test_nobody_says_from_whom_it_is_but_the_token(app: App, connect: Connect) -
     assert listens.receive()["from"] == "mallory"
     app.put_event({**forged, "message": 3})
     assert "from" not in listens.receive()
+
+
+def test_what_clients_of_another_deployment_publish_on_the_same_bus_reaches_nobody(
+    app: App, connect: Connect
+) -> None:
+    listens = connect(user="alice")
+    listens.subscribe("docs/8")
+    published = {"entityId": "docs/8", "userId": "alice", "message": "forged", "from": "mallory"}
+    for other in ("000000000000/us-east-1/EntityPush-staging", "111122223333/us-east-1/EntityPush"):
+        for detail_type in DETAIL_TYPES:
+            theirs = {**published, DEPLOYMENT: other}
+            app.put_event(theirs, detail_type=detail_type, source=CLIENT_SOURCE)
+    speaks = connect(user="harry")
+    speaks.send({"action": "publish", "entityId": "docs/8", "message": "ours"})
+    assert listens.receive()["message"] == "ours"
+    assert listens.hears_nothing(0.5)
 
 
 @pytest.mark.parametrize("publish", [[], ["docs/40", "docs/4/*", "doc", "#everyone"]], ids=repr)

@@ -8,10 +8,17 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
+from entity_push.protocol.events import DEPLOYMENT
 
 from stacks import interpreters
 from stacks.app_settings import AppSettings
 from stacks.entity_push_stack import EntityPushStack
+
+ADDRESS = {"Fn::Join": ["", [{"Ref": "AWS::AccountId"}, "/", {"Ref": "AWS::Region"}, "/EntityPush"]]}
+"""What clients' events say of the deployment that has let them."""
+
+OURS_OR_NO_CLIENTS = {DEPLOYMENT: [ADDRESS, {"exists": False}]}
+"""What clients of this deployment have published, and all that no client has."""
 
 
 def feature_flags() -> dict[str, Any]:

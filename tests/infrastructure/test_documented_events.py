@@ -5,7 +5,7 @@ from typing import Any
 from aws_cdk import assertions
 from entity_push.protocol.events import CLIENT_SOURCE, DETAIL_TYPES
 
-from tests.infrastructure.conftest import make_stack, of_type
+from tests.infrastructure.conftest import ADDRESS, OURS_OR_NO_CLIENTS, make_stack, of_type
 
 OWN = [{"Ref": "AWS::AccountId"}]
 
@@ -22,7 +22,20 @@ def pattern(resources: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_source_is_taken_by_default(resources: dict[str, Any]) -> None:
-    assert pattern(resources) == {"account": OWN, "detail-type": list(DETAIL_TYPES)}
+    assert pattern(resources) == {
+        "account": OWN,
+        "detail-type": list(DETAIL_TYPES),
+        "detail": OURS_OR_NO_CLIENTS,
+    }
+
+
+def test_clients_publish_under_the_address_that_the_rule_takes(resources: dict[str, Any]) -> None:
+    told = [
+        item["Environment"]["Variables"]["DEPLOYMENT_ADDRESS"]
+        for item in of_type(resources, "AWS::Lambda::Function").values()
+        if item["Handler"] == "publish.handler"
+    ]
+    assert told == [ADDRESS]
 
 
 def test_named_sources_and_prefixes_and_clients_are_taken_and_no_others() -> None:
@@ -31,6 +44,7 @@ def test_named_sources_and_prefixes_and_clients_are_taken_and_no_others() -> Non
         "account": OWN,
         "detail-type": list(DETAIL_TYPES),
         "source": ["orders.service", {"prefix": "shop."}, CLIENT_SOURCE],
+        "detail": OURS_OR_NO_CLIENTS,
     }
 
 

@@ -8,7 +8,7 @@ import pytest
 from aws_cdk import assertions
 
 from stacks.event_rules import rule_name_prefix
-from tests.infrastructure.conftest import make_stack, of_type
+from tests.infrastructure.conftest import OURS_OR_NO_CLIENTS, make_stack, of_type
 
 LONG = "S" + "o-long-a-name" * 9 + "-it-ends"
 RULE = {
@@ -39,8 +39,11 @@ def allowed(resources: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_an_own_event_is_handed_on_whole_with_the_name_of_its_rule() -> None:
-    (rule,) = own_rules(resources_with([RULE], eventSources="shop"))
-    assert rule["EventPattern"] == {**RULE["pattern"], "account": [{"Ref": "AWS::AccountId"}]}  # type: ignore[dict-item]
+    within = {**RULE, "pattern": {**RULE["pattern"], "detail": {"state": ["sent"]}}}  # type: ignore[dict-item]
+    for own, detail in ((RULE, OURS_OR_NO_CLIENTS), (within, {"state": ["sent"], **OURS_OR_NO_CLIENTS})):
+        (rule,) = own_rules(resources_with([own], eventSources="shop"))
+        pattern = {**own["pattern"], "account": [{"Ref": "AWS::AccountId"}], "detail": detail}  # type: ignore[dict-item]
+        assert rule["EventPattern"] == pattern
     assert rule["Name"] == rule_name_prefix("EntityPush") + "shipped"
     (target,) = rule["Targets"]
     template = target["InputTransformer"]["InputTemplate"]

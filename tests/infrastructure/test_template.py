@@ -10,7 +10,7 @@ from entity_push.runtime.environment import ENVIRONMENTS
 
 from operations.cost import figures
 from stacks import bundle
-from tests.infrastructure.conftest import make_stack, of_type
+from tests.infrastructure.conftest import OURS_OR_NO_CLIENTS, make_stack, of_type
 from tests.infrastructure.linters import findings_of_cfn_lint, raise_findings_of_cdk_nag
 from tests.infrastructure.policies import are_of_own_rules, as_list
 
@@ -200,6 +200,7 @@ def test_eventbridge_may_write_to_the_queue_and_to_the_targets_dead_letters(
     assert rule["EventPattern"] == {
         "account": [{"Ref": "AWS::AccountId"}],
         "detail-type": ["Entity Updated", "Send User Push Notification", "Broadcast"],
+        "detail": OURS_OR_NO_CLIENTS,
     }
     assert rule["EventBusName"] == "default"
     (target,) = rule["Targets"]

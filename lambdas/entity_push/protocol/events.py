@@ -27,6 +27,10 @@ CLIENT_SOURCE = "entity-push.client"
 """Source of the events that clients publish. Only they say which client it was: by the user in `from`, or by
 the `connection` of a client without a user."""
 
+DEPLOYMENT = "entityPushDeployment"
+"""Member of the detail of what clients publish: the deployment that has let them. No other one may take it:
+who is who, and who may publish, is that deployment's word."""
+
 MAX_TEXT_LENGTH = 256
 
 MAX_VERSION = 2**53 - 1

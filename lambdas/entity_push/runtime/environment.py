@@ -147,6 +147,7 @@ class PublishEnvironment(AdmittingEnvironment):
     """`publish`, `onMessage` and `message`."""
 
     event_bus_name: str
+    deployment_address: str
 
 
 class PushEnvironment(Environment):

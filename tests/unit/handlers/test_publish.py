@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from entity_push.auth.bearer import ANONYMOUS, Bearer
 from entity_push.auth.grants import EVERYTHING
-from entity_push.protocol.events import Event, parse_event
+from entity_push.protocol.events import DEPLOYMENT, Event, parse_event
 from entity_push.runtime import aws
 from entity_push.table.calls import one_by_one, run
 from entity_push.table.connections import Connection, Connections
@@ -65,7 +65,13 @@ def publish(send: Send, dynamodb: Any, events: Events) -> Publish:  # noqa: ARG0
             ),
         ),
         (
-            {"action": "publish", "entityId": "orders/1", "from": "mallory", "userId": "bob"},
+            {
+                "action": "publish",
+                "entityId": "orders/1",
+                "from": "mallory",
+                "userId": "bob",
+                DEPLOYMENT: "x",
+            },
             "orders/1",
             ({"entityId": "orders/1"}, ("Entity Updated", {"entityId": "orders/1", "from": "alice"})),
         ),
@@ -91,7 +97,9 @@ def test_what_a_client_publishes_becomes_an_event(
     reply = publish({**frame, "requestId": "r1"}, grant)
     assert reply == {"type": "published", **answer, "id": "event-1", "requestId": "r1"}
     (entry,) = events.put
-    assert (entry["DetailType"], json.loads(entry["Detail"])) == event
+    detail = json.loads(entry["Detail"])
+    assert detail.pop(DEPLOYMENT) == "111122223333/us-east-1/EntityPush"
+    assert (entry["DetailType"], detail) == event
     assert (entry["Source"], entry["EventBusName"]) == ("entity-push.client", "default")
 
 
@@ -170,7 +178,12 @@ def test_a_client_gives_nothing_else_that_decides_about_others_updates(
     forged = {"version": 2**53 - 1, "ownId": "x", "connection": "c2", "from": "bob", "source": "shop"}
     publish({"action": "publish", "entityId": "orders/1", "id": "x", **forged}, "*")
     (entry,) = events.put
-    assert json.loads(entry["Detail"]) == {"entityId": "orders/1", "id": "x", "from": "alice"}
+    detail = json.loads(entry["Detail"])
+    assert {name: detail[name] for name in ("entityId", "id", "from")} == {
+        "entityId": "orders/1",
+        "id": "x",
+        "from": "alice",
+    }
     (pushed,) = pushed_of(events)
     assert pushed.version is None
 
