@@ -53,6 +53,11 @@ def _tell_grants(subscribe: Sequence[str], publish: Sequence[str]) -> None:
         return
     told = {"may subscribe to": subscribe, "may publish to": publish}
     _note("; ".join(f"{what}: {visible('  '.join(grants))}" for what, grants in told.items() if grants))
+    for grant in dict.fromkeys([*subscribe, *publish]):
+        if grant != "*" and "*" in grant.removesuffix("/*"):
+            _note(
+                f"{visible(grant)}: only * alone, and /* at the end, stand for others. This * is a character."
+            )
     for name, grants in (("subscribe", subscribe), ("publish", publish)):
         if len(grants) > 1 and all("/" not in grant and Path(grant).exists() for grant in grants):
             _note(

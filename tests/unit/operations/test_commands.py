@@ -120,6 +120,27 @@ def test_a_token_is_printed_alone(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("grant", "warned"),
+    [
+        ("*", False),
+        ("orders/*", False),
+        ("orders*", True),
+        ("*/1", True),
+        ("a/*/b/*", True),
+        ("#everyone", False),
+    ],
+)
+def test_a_star_that_is_no_pattern_comes_with_a_warning(
+    capsys: pytest.CaptureFixture[str], grant: str, warned: bool
+) -> None:
+    assert token.main(["--user", "alice", "--publish", grant]) == 0
+    shown = capsys.readouterr()
+    assert claims(shown.out, "1" * 64)["publish"] == [grant]
+    assert (f"{grant}: only * alone" in shown.err) == warned
+
+
+@pytest.mark.usefixtures("account")
 def test_grants_that_are_the_names_of_files_come_with_a_warning(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
