@@ -35,6 +35,11 @@ class AppSettings(Settings):
         "Permissions boundary of every role in the stack.",
     )
 
+    @classmethod
+    def as_given(cls, name: str, value: Any) -> str:
+        """Return how a setting is given a value: as an option of the CDK."""
+        return f"-c {context_name(cls.__dataclass_fields__[name])}={value}"
+
 
 def _all() -> "list[Field[Any]]":
     """Return every setting, the stack's name first."""

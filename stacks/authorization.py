@@ -44,7 +44,8 @@ class Authorization(Construct):
             Annotations.of(self).add_warning_v2(
                 "entity-push:no-authorization",
                 "NO AUTHORIZATION: anybody who knows the URL can connect, and subscribe and publish to "
-                "everything. Deploy without -c authorization=none unless that is what you want.",
+                "everything. Deploy without "
+                f"{settings.as_given('authorization', settings.authorization)} unless that is what you want.",
             )
             return
         if settings.authorization == AuthorizationMode.JWT:

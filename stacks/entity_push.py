@@ -154,11 +154,12 @@ class EntityPush(Construct):
 
     def _warn_of_slow_starts(self) -> None:
         version = self._settings.python_version
+        given = self._settings.as_given("python_version", interpreters.THIS)
         Annotations.of(self).add_warning_v2(
             "entity-push:no-bytecode",
             f"Python {version}, which the functions run on, is not installed here. So their bytecode is left "
             f"out, and importing them takes two to three times as long at each cold start. Install "
-            f"python{version}, or let them run on this one: -c pythonVersion={interpreters.THIS}",
+            f"python{version}, or let them run on this one: {given}",
         )
 
     def _ids(self) -> list[str]:

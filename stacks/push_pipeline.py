@@ -80,7 +80,9 @@ class PushPipeline(Construct):
             "entity-push:lambda-quota",
             f"Up to {settings.push_concurrency} push functions run at once, beside those that clients call. "
             "A new account may run 10 functions in all: then pushes starve connects. "
-            "`aws lambda get-account-settings` says its number (docs/how-to/deploy.md).",
+            "`aws lambda get-account-settings` says its number. Ask for more "
+            "(https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), or take "
+            f"{settings.as_given('push_concurrency', 2)} until you have them.",
         )
 
     def _queue(

@@ -272,6 +272,11 @@ class Settings:
         return self.replay_hours * 3600
 
     @classmethod
+    def as_given(cls, name: str, value: Any) -> str:
+        """Return how a setting is given a value, for advice: in another app, as an argument."""
+        return f"Settings({name}={value!r})"
+
+    @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Self:
         """Read the settings from an app's context, where `event_bus` is called `eventBus`.
 

@@ -15,6 +15,8 @@ from aws_cdk import assertions
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks import bundle, interpreters
+from stacks.app_settings import AppSettings
 from stacks.contract import name_prefix
 from stacks.entity_push import EntityPush
 from stacks.setting_checks import SettingError
@@ -180,6 +182,47 @@ def test_one_per_stack_has_its_own_names() -> None:
         assert template["Outputs"]["PushTokenIssuer"]["Value"] == f"{name}-Push"
         assert len(of_type(template["Resources"], "AWS::ApiGateway::Account")) == 1
         assert "Fn::ImportValue" not in json.dumps(template)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (
+            Settings(authorization="none"),
+            (
+                f"run on this one: Settings(python_version='{interpreters.THIS}')",
+                "or take Settings(push_concurrency=2) until",
+                "Deploy without Settings(authorization='none')",
+            ),
+        ),
+        (
+            AppSettings(authorization="none"),
+            (
+                f"run on this one: -c pythonVersion={interpreters.THIS}",
+                "or take -c pushConcurrency=2 until",
+                "Deploy without -c authorization=none",
+            ),
+        ),
+    ],
+    ids=["another app", "our app"],
+)
+def test_advice_names_settings_as_the_app_gives_them_and_no_file_that_a_wheel_lacks(
+    settings: Settings, says: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(bundle, "is_compiled", lambda _settings: False)
+    monkeypatch.setattr(bundle, "build", lambda _settings: tmp_path)
+    stack = host()
+    EntityPush(stack, "Push", settings=settings)
+    found = assertions.Annotations.from_stack(stack)
+    anything = assertions.Match.any_value()
+    told = [
+        str(each.entry.data) for each in found.find_warning("*", anything) + found.find_info("*", anything)
+    ]
+    assert len(told) == len(says)
+    assert all(any(advice in text for text in told) for advice in says), told
+    assert not any("docs/" in text for text in told)
+    other = "-c " if type(settings) is Settings else "Settings("
+    assert not any(other in text for text in told)
 
 
 def statements_of(stack: cdk.Stack, role: iam.Role) -> list[dict[str, Any]]:
