@@ -6,6 +6,7 @@ make rules ARGS="try event.json --rules rules.json"
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from entity_push.protocol import strict_json
+from entity_push.protocol.channels import EVERYONE
 from entity_push.protocol.cursors import Cursor
 from entity_push.protocol.dead_letter_reasons import UnusableMessageError
 from entity_push.protocol.event_rules import EventRule, by_name, read_rules
 from entity_push.protocol.events import Event, EventOfSeveral
+from entity_push.protocol.json_paths import JsonPath, UnfitValueError
 from entity_push.push.messages import read_message
 
 from operations import environments
@@ -36,8 +39,12 @@ examples:
   make rules ARGS="try event.json --rules rules.json"   the rules in another file: a list
 
 The file has an event, as EventBridge hands it on, or entries, as `aws events put-events --entries` takes
-them. The exit status is 0 if each event becomes an update by some rule, else 1.
+them. The command succeeds if each event becomes an update by some rule, and a dead letter by none. What may
+be meant is a warning.
 """
+
+_PATH_IN_TEXT = re.compile(r"\$(?:\.[^\s/.\[]+|\[[^\]]+\])+")
+"""What looks like a path in a template's text, outside its braces."""
 
 _FIRST = Cursor("0" * 12, 1)
 """The place of an update: it adds to the size."""
@@ -144,6 +151,24 @@ def _envelope() -> dict[str, Any]:
     }
 
 
+def suspicions(rule: EventRule) -> Iterator[str]:
+    """Yield sentences about what is allowed in a rule, and hardly meant."""
+    templates = rule.entities if isinstance(rule.entities, tuple) else (rule.user,) if rule.user else ()
+    for part in (part for template in templates for part in template.parts if isinstance(part, str)):
+        for path in _PATH_IN_TEXT.findall(part):
+            yield f"{path} is not in braces, so each id has it as it stands; for its value, write {{{path}}}"
+
+
+def left_out(rule: EventRule, event: Json) -> Iterator[str]:
+    """Yield the paths of a rule's message that an event lacks."""
+    message = {"": rule.message} if isinstance(rule.message, JsonPath) else rule.message or {}
+    for path in message.values():
+        try:
+            path.find(event)
+        except UnfitValueError:
+            yield path.text
+
+
 def outcomes(rule: EventRule, event: Json) -> Iterator[Event | UnusableMessageError]:
     """Yield the updates that a rule makes of an event, or why the event is a dead letter."""
     messages = [strict_json.for_queue({"rule": rule.name, "event": event})]
@@ -175,30 +200,40 @@ def described(outcome: Event | UnusableMessageError) -> list[str]:
     ]
     too_large = "; too large, so it goes without its message" if update.oversize else ""
     return [
-        f"update of {visible(outcome.channel)}",
+        f"update {_whose(outcome)}",
         f"  message: {shown}",
         *said,
         f"  size:    {len(update.frame):,} bytes{too_large}",
     ]
 
 
+def _whose(update: Event) -> str:
+    """Return whom an update is for; an entity, as a client subscribes to it."""
+    if update.channel == EVERYONE:
+        return "for everyone"
+    kind, _, name = update.channel.partition("/")
+    return f"of {visible(name)}" if kind == "entity" else f"for the {kind} {visible(name)}"
+
+
 def show(rules: Sequence[EventRule], event: Json) -> bool:
-    """Print what each rule makes of an event; return whether one of them makes an update."""
+    """Print what each rule makes of an event; return whether they make updates, and no dead letter."""
     # The import takes a second, and a mistake in the arguments should show at once.
     from local.emulator.patterns import matches  # noqa: PLC0415
 
     print(f"{visible(event['detail-type'])} from {visible(event['source'])}")
-    taken = False
+    made: list[Event | UnusableMessageError] = []
     for rule in rules:
         try:
             found = list(outcomes(rule, event)) if matches(rule.pattern, event) else None
         except ValueError as error:
             raise RulesError(f"rule {rule.name}: {error}.") from error
         lines = ["does not match"] if found is None else [line for each in found for line in described(each)]
+        if any(isinstance(each, Event) for each in found or ()):
+            lines += [f"  warning: {visible(path)} is missing, left out" for path in left_out(rule, event)]
         for number, line in enumerate(lines):
             print(f"  {'' if number else rule.name:<32}  {line}")
-        taken = taken or any(isinstance(each, Event) for each in found or ())
-    return taken
+        made += found or ()
+    return bool(made) and all(isinstance(each, Event) for each in made)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -220,11 +255,14 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         rules = chosen_rules(chosen.rules, chosen.context)
-        taken = [show(rules, event) for event in events_in(chosen.event)]
+        for rule in rules:
+            for suspicion in suspicions(rule):
+                print(f"rules: warning: rule {rule.name}: {visible(suspicion)}.", file=sys.stderr, flush=True)
+        good = [show(rules, event) for event in events_in(chosen.event)]
     except RulesError as error:
         print(f"rules: {error}", file=sys.stderr)
         return 1
-    return 0 if all(taken) else 1
+    return 0 if all(good) else 1
 
 
 if __name__ == "__main__":

@@ -1,12 +1,26 @@
 """Event patterns, checked at synth: EventBridge would refuse a wrong one in the middle of a deployment.
 
-Source: Amazon EventBridge User Guide, "Amazon EventBridge event patterns" and "Comparison operators".
+Sources: Amazon EventBridge User Guide, "Amazon EventBridge event patterns" and "Comparison operators"; for an
+event's fields, Amazon EventBridge Events Reference, "AWS service event metadata".
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-_FIELDS = ("account", "detail", "detail-type", "id", "region", "resources", "source", "time", "version")
+EVENT_FIELDS = (
+    "account",
+    "detail",
+    "detail-type",
+    "id",
+    "region",
+    "replay-name",
+    "resources",
+    "source",
+    "time",
+    "version",
+)
+"""What an event may have. Only one that is replayed from an archive has a `replay-name`."""
+
 _OPERATORS = (
     "anything-but",
     "cidr",
@@ -32,8 +46,8 @@ def checked_pattern(pattern: Any) -> Mapping[str, Any]:
     for name, value in pattern.items():
         if name == "$or":
             _check_alternatives(value, name)
-        elif name not in _FIELDS:
-            raise ValueError(f"its pattern names {name!r}; an event has {', '.join(_FIELDS)}")
+        elif name not in EVENT_FIELDS:
+            raise ValueError(f"its pattern names {name!r}; an event has {', '.join(EVENT_FIELDS)}")
         elif name == "detail":
             _check_members(value, name)
         else:

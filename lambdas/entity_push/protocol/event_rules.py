@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from entity_push.protocol.event_patterns import checked_pattern
+from entity_push.protocol.event_patterns import EVENT_FIELDS, checked_pattern
 from entity_push.protocol.events import MAX_ENTITIES, InvalidVersionError, checked_version
 from entity_push.protocol.ids import InvalidOwnIdError, checked_own_id
 from entity_push.protocol.json_paths import JsonPath, Template, UnfitValueError, text_of
@@ -83,10 +83,10 @@ class EventRule:
             name,
             checked_pattern(value.get("pattern")),
             _entities(value),
-            Template.parse(value["userId"]) if "userId" in value else None,
+            _template(value["userId"]) if "userId" in value else None,
             _message(value.get("message")),
-            JsonPath.parse(value["version"]) if "version" in value else None,
-            JsonPath.parse(value["id"]) if "id" in value else None,
+            _path(value["version"]) if "version" in value else None,
+            _path(value["id"]) if "id" in value else None,
             value,
         )
 
@@ -163,23 +163,47 @@ def by_name(rules: Iterable[EventRule]) -> dict[str, EventRule]:
     return {rule.name: rule for rule in rules}
 
 
+def _path(value: object) -> JsonPath:
+    """Read a path.
+
+    Raises:
+        ValueError: it is none, or no event has what it begins with.
+    """
+    return _checked(JsonPath.parse(value))
+
+
+def _template(value: object) -> Template:
+    """Read a template, whose paths are checked likewise."""
+    template = Template.parse(value)
+    for part in template.parts:
+        if isinstance(part, tuple):
+            _checked(part[0])
+    return template
+
+
+def _checked(path: JsonPath) -> JsonPath:
+    if path.steps and path.steps[0] not in EVENT_FIELDS:
+        raise ValueError(f"no event has {path.text}; an event has {', '.join(EVENT_FIELDS)}")
+    return path
+
+
 def _entities(value: Mapping[str, Any]) -> tuple[Template, ...] | JsonPath | None:
     if "entityId" in value:
-        return (Template.parse(value["entityId"]),)
+        return (_template(value["entityId"]),)
     several = value.get("entityIds")
     if isinstance(several, list):
         if not 1 <= len(several) <= MAX_ENTITIES:
             raise ValueError(f'"entityIds" has 1 to {MAX_ENTITIES} templates')
-        return tuple(map(Template.parse, several))
-    return None if several is None else JsonPath.parse(several)
+        return tuple(map(_template, several))
+    return None if several is None else _path(several)
 
 
 def _message(value: Any) -> JsonPath | Mapping[str, JsonPath] | None:
     if value is None:
         return None
     if isinstance(value, dict):
-        return {name: JsonPath.parse(path) for name, path in value.items()}
-    return JsonPath.parse(value)
+        return {name: _path(path) for name, path in value.items()}
+    return _path(value)
 
 
 def _found(paths: Mapping[str, JsonPath], event: Mapping[str, Any]) -> dict[str, Any]:

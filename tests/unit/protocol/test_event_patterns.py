@@ -5,6 +5,7 @@ from entity_push.protocol.event_patterns import checked_pattern
 
 GOOD: list[dict[str, Any]] = [
     {"source": ["shop"]},
+    {"source": ["shop"], "replay-name": [{"exists": False}]},
     {"source": [{"prefix": "shop."}], "detail-type": ["A", "B"]},
     {"detail": {"order": {"total": [{"numeric": [">", 100]}], "state": [None, "paid", 7, True]}}},
     {"detail": {"x": [{"exists": False}], "y": [{"anything-but": {"prefix": "z"}}]}},

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from entity_push.protocol import strict_json
 from entity_push.protocol.dead_letter_reasons import Reason, UnusableMessageError
+from entity_push.protocol.event_patterns import EVENT_FIELDS
 from entity_push.protocol.event_rules import InvalidRuleError, by_name, read_rules
 from entity_push.protocol.events import Event, EventOfSeveral
 from entity_push.push.messages import UnknownRuleError, read_message
@@ -246,6 +247,13 @@ def test_a_value_can_not_be_more_than_a_value(value: str, rule: str) -> None:
     assert found.channel == expected[rule]
 
 
+def test_every_field_that_an_event_may_have_can_be_named() -> None:
+    for name in EVENT_FIELDS:
+        read_rules([{**RULES[0], "message": f"$.{name}"}])
+    assert {"detail", "detail-type", "replay-name"} < set(EVENT_FIELDS)
+    read_rules([{**RULES[0], "message": "$"}])
+
+
 @pytest.mark.parametrize(
     ("rules", "says"),
     [
@@ -270,6 +278,18 @@ def test_a_value_can_not_be_more_than_a_value(value: str, rule: str) -> None:
         ([{"name": "a", "pattern": PATTERN, "entityId": "x", "id": "o/{$.detail.ref}"}], "is no path"),
         ([{"name": "a", "pattern": PATTERN, "entityId": "x", "id": ["$.id"]}], "is no path"),
         ([{"name": "a", "pattern": PATTERN, "entityId": "x", "ownId": "$.id"}], "it has 'ownId'"),
+        (
+            [{**RULES[0], "entityId": "o/{$.Detail.id}"}],
+            "rule order: no event has $.Detail.id; an event has ",
+        ),
+        ([{**RULES[0], "entityId": "o/{+$['detail.id']}"}], "no event has $['detail.id']"),
+        ([{"name": "a", "pattern": PATTERN, "entityIds": ["x", "{$.order.id}"]}], "no event has $.order.id"),
+        ([{"name": "a", "pattern": PATTERN, "entityIds": "$.detailtype"}], "no event has $.detailtype"),
+        ([{"name": "a", "pattern": PATTERN, "userId": "{$[0]}"}], "no event has $[0]"),
+        ([{**RULES[0], "message": "$.order"}], "no event has $.order"),
+        ([{**RULES[0], "message": {"a": "$.detail", "b": "$.order"}}], "no event has $.order"),
+        ([{**RULES[0], "version": "$.row"}], "no event has $.row"),
+        ([{**RULES[0], "id": "$.ref"}], "no event has $.ref"),
         ([{"name": "a", "pattern": {"detailType": ["x"]}, "entityId": "x"}], "names 'detailType'"),
     ],
     ids=str,
