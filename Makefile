@@ -19,7 +19,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local synth diff bootstrap deploy destroy check test lint format unit e2e token rotate redrive trace forget erase load logs rules smoke soak fuzz conformance bench mutants docs cost release audit lock clean
+.PHONY: help setup demo local synth diff bootstrap deploy destroy check test lint format unit e2e token rotate redrive trace forget erase load logs rules smoke soak fuzz conformance bench mutants docs cost release wheel audit lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -171,6 +171,9 @@ $(AUDIT)/.done: requirements-audit.txt $(VENV)/.done
 
 release: setup  ## Make the packages of a version, dry: make release ARGS="--version 1.2.3"
 	@python -m operations.release $(or $(ARGS),--help)
+
+wheel: setup  ## Make the construct's wheel, for a CDK app of your own: build/wheel
+	@python -m operations.release.construct_wheel
 
 audit: setup $(AUDIT)/.done  ## Ask PyPI and npm for known vulnerabilities of everything that is locked (needs the network)
 	@$(AUDIT)/bin/pip-audit --strict --progress-spinner off --require-hashes --disable-pip \

@@ -85,17 +85,18 @@ def _reproducible(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 def make(version: str, target: Path) -> list[Path]:
     """Make the packages of a version from the last commit; return their paths.
 
+    Args:
+        version: the version.
+        target: the folder that they are put in, with the notes. It is made anew, once all of them are made.
+
     Raises:
         ReleaseError, VersionError, WheelError: it can't be made.
     """
-    if target.exists():
-        shutil.rmtree(target)
-    target.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder)
         committed(tree)
         versions.check_next(version, versions.current(tree))
-        (target / "notes.md").write_text(versions.notes(tree), encoding="utf-8")
+        notes = versions.notes(tree)
         versions.set_version(tree, version)
         print("building the construct's wheel, the Python client's, and the JavaScript client's archive ...")
         wheels = tree / "wheels"
@@ -105,6 +106,9 @@ def make(version: str, target: Path) -> list[Path]:
             construct_wheel.wheel_of(tree / "clients" / "python", wheels),
             pack_for_npm(tree / "clients" / "javascript", version, wheels),
         ]
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        (target / "notes.md").write_text(notes, encoding="utf-8")
         return [Path(shutil.copy(path, target)) for path in made]
 
 

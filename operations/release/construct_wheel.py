@@ -1,9 +1,21 @@
-"""The wheel of the construct: `stacks/` as the package `entity_push_cdk`, with the files that it deploys."""
+"""The wheel of the construct: `stacks/` as the package `entity_push_cdk`, with the files that it deploys.
+
+make wheel           of the sources as they are, with the version that they name
+"""
 
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+
+from operations import deployment
+from operations.release import versions
+from operations.release.versions import VersionError
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILT = ROOT / "build" / "wheel"
 
 PACKAGE = "entity_push_cdk"
 
@@ -79,3 +91,19 @@ def wheel_of(source: Path, target: Path) -> Path:
     if done.returncode:
         raise WheelError(f"The wheel of {source.name} could not be built:\n{done.stderr}")
     return max(target.glob("*.whl"), key=lambda path: path.stat().st_mtime_ns)
+
+
+@deployment.command("wheel", "The wheel could not be made: {}", sentences=[WheelError, VersionError])
+def main(_arguments: Sequence[str] | None = None) -> int:
+    """Make the wheel, alone in its folder; return the exit status."""
+    print("building the construct's wheel ...", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        made = build(ROOT, versions.current(ROOT), Path(folder))
+        shutil.rmtree(BUILT, ignore_errors=True)
+        BUILT.mkdir(parents=True)
+        print(f"pip install {shutil.copy(made, BUILT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,13 +6,14 @@ import re
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.aws import ROOT
-from operations.release import construct_wheel
+from operations.release import construct_wheel, versions
 from stacks import interpreters
 
 DOCUMENT = ROOT / "docs" / "how-to" / "embed-the-construct.md"
@@ -31,10 +32,21 @@ sys.meta_path.insert(0, Blocked())
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what `make wheel` makes."""
+    built = tmp_path_factory.mktemp("wheel")
+    (built / "entity_push_cdk-0.0.1-py3-none-any.whl").touch()  # of an earlier time
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(construct_wheel, "BUILT", built)
+        assert construct_wheel.main([]) == 0
+    (made,) = built.iterdir()
+    return made
+
+
+@pytest.fixture(scope="module")
+def folder(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an empty folder with the app; the wheel is installed beside it."""
     place = tmp_path_factory.mktemp("app")
-    wheel = construct_wheel.build(ROOT, "0.2.0", tmp_path_factory.mktemp("wheel"))
     installed = tmp_path_factory.mktemp("installed")
     subprocess.run(
         [
@@ -66,6 +78,13 @@ def template(folder: Path) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads((folder / "cdk.out" / "Shop.template.json").read_text())
     return found
+
+
+def test_the_wheel_has_the_version_of_the_sources_and_is_made_from_them_as_they_are(wheel: Path) -> None:
+    assert wheel.name == f"entity_push_cdk-{versions.current(ROOT)}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as packed:
+        assert packed.read("entity_push_cdk/bundle.py") == (ROOT / "stacks/bundle.py").read_bytes()
+        assert packed.read("entity_push_cdk/files/lambdas/push.py") == (ROOT / "lambdas/push.py").read_bytes()
 
 
 def test_the_documented_app_makes_a_whole_deployment(template: dict[str, Any]) -> None:

@@ -136,4 +136,15 @@ def test_what_is_not_committed_is_not_released(repository: Path, capsys: pytest.
     (repository / "stacks" / "new.py").write_text("")
     assert release.main(["--version", "0.2.0"]) == 1
     assert "stacks/new.py" in capsys.readouterr().err
-    assert not (repository / "build/release/0.2.0/notes.md").exists()
+    assert not (repository / "build").exists()
+
+
+def test_a_refused_version_makes_and_removes_no_folder(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = repository / "build" / "kept"
+    kept.mkdir(parents=True)
+    for version, says in (("0.1.0", "0.1.0 does not follow 0.1.0"), ("…", "is no version"), ("..", "is no")):
+        assert release.main(["--version", version]) == 1
+        assert says in capsys.readouterr().err
+    assert list((repository / "build").iterdir()) == [kept]
