@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from operations import environments, home
 from operations.environments import Environment, EnvironmentFileError
 from operations.home import HomeError
+from operations.unconfigured import NO_CREDENTIALS, NO_REGION
 
 IN_ACCOUNT = ("bootstrap", "deploy", "destroy", "diff")
 """Commands that need credentials."""
@@ -75,7 +76,7 @@ def check_account(environment: Environment, profile: str | None) -> str:
     try:
         session = _session(profile or environment.profile, environment.region)
         if not session.region_name:
-            raise NotReadyError("No Region is set: export AWS_REGION, or set one in the AWS profile.")
+            raise NotReadyError(NO_REGION)
         if session.get_credentials() is None:
             raise NoCredentialsError
         config = Config(
@@ -83,10 +84,7 @@ def check_account(environment: Environment, profile: str | None) -> str:
         )
         caller = session.client("sts", config=config).get_caller_identity()
     except NoCredentialsError as error:
-        raise NotReadyError(
-            "There are no AWS credentials here. Log in (aws sso login), name a profile (AWS_PROFILE=…), or "
-            "export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. To try it without an account: make local"
-        ) from error
+        raise NotReadyError(NO_CREDENTIALS) from error
     except (BotoCoreError, ClientError) as error:
         raise NotReadyError(f"The AWS credentials are of no use: {error}") from error
     if environment.account not in (None, caller["Account"]):

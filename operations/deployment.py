@@ -14,11 +14,12 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 from entity_push.runtime.aws_errors import AwsError
 
 from operations import environments
 from operations.environments import Environment, EnvironmentFileError
+from operations.unconfigured import NO_CREDENTIALS, NO_REGION
 from stacks.contract import DEFAULT_CONSTRUCT, DEFAULT_STACK_NAME, name_prefix
 
 _URL = "WebSocketUrl"
@@ -198,10 +199,16 @@ def _deployed(arguments: argparse.Namespace, environment: Environment) -> Deploy
             profile_name=arguments.profile or environment.profile,
         )
         stacks = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    except NoRegionError as error:
+        raise DeploymentError(NO_REGION) from error
+    except NoCredentialsError as error:
+        raise DeploymentError(NO_CREDENTIALS) from error
     except (ClientError, BotoCoreError) as error:
+        # AWS CloudFormation API Reference, DescribeStacks: the error of a stack that does not exist.
+        absent = isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationError"
         raise DeploymentError(
-            f"The stack {stack} was not found ({error}). Check --stack, --region and your "
-            "credentials, or use --local."
+            f"The stack {stack} {'was not found' if absent else 'could not be looked up'} ({error}). Check "
+            "--stack, --region and your credentials, or use --local."
         ) from error
     outputs = {item["OutputKey"]: item["OutputValue"] for item in stacks[0].get("Outputs", [])}
     return Deployment(outputs_of(outputs, arguments.construct), session, stack=stack)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -186,6 +187,38 @@ def test_a_mistake_is_a_sentence_and_no_token(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert says in shown.err
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({}, "token: No Region is set: export AWS_REGION, or set one in the AWS profile.\n"),
+        ({"AWS_REGION": "eu-west-1"}, "token: There are no AWS credentials here. Log in"),
+        (
+            {"AWS_PROFILE": "gone"},
+            "token: The stack Orders could not be looked up (The config profile (gone)",
+        ),
+    ],
+    ids=str,
+)
+def test_an_aws_configuration_that_lacks_something_is_no_missing_stack(
+    variables: dict[str, str], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("CONFIG_FILE", "SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(f"AWS_{name}", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert token.main(["--user", "a", "--stack", "Orders"]) == 1
+    assert capsys.readouterr().err.startswith(says)
+
+
+@pytest.mark.usefixtures("account")
+def test_a_stack_that_is_not_there_was_not_found(capsys: pytest.CaptureFixture[str]) -> None:
+    assert token.main(["--user", "a", "--stack", "Nowhere"]) == 1
+    assert "The stack Nowhere was not found (An error" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
