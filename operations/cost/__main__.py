@@ -1,6 +1,7 @@
 """What a deployment costs a month, by service, beside others at the same load.
 
-make cost ARGS="--connections 10000 --updates 10000000 --subscribers 1"
+make cost ARGS="--connections 10000 --updates 10000000 --subscribers 1"    ten million deliveries, to one each
+make cost ARGS="--connections 10000 --updates 100000 --subscribers 100"    as many, to a hundred each
 make cost ARGS="--connections 1000 --updates 1000000 --subscribers 5 --bytes 2000 --json"
 """
 
@@ -65,13 +66,14 @@ def report(load: Load) -> str:
     whole = total(lines)
     rows = [f"{service:28}{dollars:>12,.2f}" for service, dollars in by_service(lines).items() if dollars]
     goes = [
-        f"{line.dollars / whole:>5.0%}  {line.service}: {line.what} ({line.quantity:,.0f})"
+        f"{line.dollars / whole:>5.0%}  {line.service}: {line.what} ({line.measured})"
         for line in dearest(lines)
     ]
     others = [f"{name:28}{total(made(load)):>12,.2f}" for name, made in RIVALS.items()]
     return "\n".join(
         [
-            f"{load.deliveries:,.0f} deliveries a month to {load.connections:,.0f} connections",
+            f"{load.updates:,.0f} updates a month, each to {load.subscribers:,.0f} of "
+            f"{load.connections:,.0f} connections: {load.deliveries:,.0f} deliveries",
             "",
             *rows,
             f"{'Entity Push, a month':28}{whole:>12,.2f}",
@@ -100,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--updates", type=_count, required=True, help="updates a month, of all entities together"
     )
     parser.add_argument(
-        "--subscribers", type=_count, default=1, help="clients that get an update (default: 1)"
+        "--subscribers", type=_count, help="connected clients that get an update, each of them (default: 1)"
     )
     parser.add_argument("--bytes", type=_count, default=300, help="of a pushed frame (default: 300)")
     parser.add_argument(
@@ -109,6 +111,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--own-key", action="store_true", help="with encryption=customer")
     parser.add_argument("--json", action="store_true", help="all lines, with quantities and prices")
     told = parser.parse_args(arguments)
+    if told.subscribers is None:
+        told.subscribers = min(1, told.connections)
+    if told.subscribers > told.connections:
+        parser.error(f"{told.subscribers:,} --subscribers can't be among {told.connections:,} --connections")
     load = Load(
         told.connections,
         told.updates,
@@ -122,10 +128,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _count(text: str) -> int:
-    """Read a number such as 10000, 10_000 or 10,000."""
-    number = int(text.replace(",", ""))
+    """Read a number such as 10000, 10_000 or 10,000.
+
+    Raises:
+        ArgumentTypeError: it is none, or below 0.
+    """
+    try:
+        number = int(text.replace(",", ""))
+    except ValueError:
+        number = -1
     if number < 0:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
     return number
 
 

@@ -113,3 +113,11 @@ class Line:
         """What it costs."""
         price = prices()[self.price]
         return self.quantity / price.per * price.dollars
+
+    @property
+    def measured(self) -> str:
+        """The quantity with its unit, in words."""
+        if self.quantity == 1:
+            return "1"
+        unit = prices()[self.price].what.partition(",")[0]
+        return f"{self.quantity:,.0f} {unit}" if self.quantity >= 10 else f"{self.quantity:.2g} {unit}"

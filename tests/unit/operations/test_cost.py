@@ -8,7 +8,7 @@ import pytest
 
 from operations.cost import __main__ as cost
 from operations.cost import figures, own
-from operations.cost.bill import Load, prices
+from operations.cost.bill import Line, Load, prices
 from operations.cost.rivals import RIVALS
 
 ALONE = Load(connections=10_000, updates=10_000_000, subscribers=1, frame_bytes=300)
@@ -142,7 +142,13 @@ def test_the_report_names_every_service_its_sum_and_the_rivals(capsys: pytest.Ca
     assert f"{cost.total(lines):,.2f}" in told
     assert all(f"{name:28}{cost.total(made(ALONE)):>12,.2f}" in told for name, made in RIVALS.items())
     dearest = max(lines, key=lambda line: line.dollars)
-    assert f"{dearest.dollars / cost.total(lines):>5.0%}  {dearest.service}: {dearest.what}" in told
+    assert (
+        f"{dearest.dollars / cost.total(lines):>5.0%}  {dearest.service}: {dearest.what} (438,000,000 con"
+        in told
+    )
+    assert told.startswith(
+        "10,000,000 updates a month, each to 1 of 10,000 connections: 10,000,000 deliveries\n"
+    )
 
 
 def test_json_has_every_line_and_its_price(capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,8 +172,35 @@ def test_json_has_every_line_and_its_price(capsys: pytest.CaptureFixture[str]) -
     assert {line["price"] for line in told["lines"]} == told["prices"].keys()
 
 
+@pytest.mark.parametrize(
+    ("price", "quantity", "words"),
+    [
+        ("gateway_minute", 438_000_000, "438,000,000 connection minutes"),
+        ("sqs_request", 30_000_000, "30,000,000 requests"),
+        ("transfer_gb", 279.4, "279 GB to the internet"),
+        ("transfer_gb", 0.279, "0.28 GB to the internet"),
+        ("secret_month", 1, "1"),
+    ],
+)
+def test_a_quantity_is_told_with_its_unit(price: str, quantity: float, words: str) -> None:
+    assert Line("a service", price, "something", quantity).measured == words
+
+
+def test_an_update_goes_to_one_client_unless_nobody_is_connected(capsys: pytest.CaptureFixture[str]) -> None:
+    for connections, line in (("2", "each to 1 of 2"), ("0", "each to 0 of 0")):
+        assert cost.main(["--connections", connections, "--updates", "7"]) == 0
+        assert line in capsys.readouterr().out
+
+
+def test_more_subscribers_than_connections_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cost.main(["--connections", "10", "--updates", "1", "--subscribers", "11"])
+    assert "11 --subscribers can't be among 10 --connections" in capsys.readouterr().err
+    assert cost.main(["--connections", "10", "--updates", "1", "--subscribers", "10"]) == 0
+
+
 @pytest.mark.parametrize("wrong", ["-1", "many", "1.5"])
 def test_what_is_no_count_is_refused(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cost.main(["--connections", wrong, "--updates", "1"])
-    assert "--connections" in capsys.readouterr().err
+    assert f"argument --connections: '{wrong}' is no whole number from 0 on" in capsys.readouterr().err
