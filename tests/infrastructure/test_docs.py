@@ -147,6 +147,22 @@ def test_a_link_that_leads_somewhere_is_not_found(text: str) -> None:
     assert [link for link in _links(text) if not _leads_somewhere(link, "docs/README.md")] == []
 
 
+def _torn_tables(prose: str) -> list[str]:
+    """Return the first lines of tables without a head: what an empty line has cut off is shown as text."""
+    rows = re.findall(r"(?:^|(?<=\n\n))(\|[^\n]*)\n?([^\n]*)", prose)
+    return [first for first, second in rows if not re.fullmatch(r"\|(?: ?:?-+:? ?\|)+", second)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_no_table_is_torn(document: str) -> None:
+    assert _torn_tables(_prose(document)) == []
+
+
+def test_a_torn_table_is_found() -> None:
+    assert _torn_tables("| a | b |\n|---|---|\n| 1 | 2 |\n\n| 3 | 4 |\n\n## Next\n") == ["| 3 | 4 |"]
+    assert _torn_tables("text\n\n| a | b |\n|---|:-:|\n| 1 | 2 |\n") == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_command_of_make_exists(document: str) -> None:
     named = {name for code in _code(document) for name in re.findall(r"\bmake (?:-s )?([a-z]+)", code)}
