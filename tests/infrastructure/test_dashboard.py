@@ -7,6 +7,8 @@ import pytest
 from aws_cdk import assertions
 from entity_push.runtime.environment import ENVIRONMENTS, METRICS_NAMESPACE
 
+from operations import environments
+from stacks.app_settings import AppSettings
 from stacks.dashboard import REQUEST_QUOTAS
 from stacks.metrics import LOSSES_OF_RULES
 from tests.infrastructure.conftest import make_stack, of_type
@@ -159,3 +161,12 @@ def test_the_documented_costs_are_those_of_a_dashboard_that_is_not_free(resource
     assert "dashboard costs $3.00 a month" in said
     assert f"at most {FREE_METRICS} metrics each, and this one has more" in said
     assert len(metrics) > FREE_METRICS
+
+
+@pytest.mark.parametrize(
+    ("name", "has_one"), [("development", False), ("staging", False), ("production", True)]
+)
+def test_environments_for_tests_do_without_as_the_costs_say(name: str, has_one: bool) -> None:
+    """It costs $3 a month, and nobody looks at it there."""
+    assert AppSettings.from_context(environments.read(name).settings).dashboard is has_one
+    assert "test environments do without" in section("Costs")
