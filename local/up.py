@@ -62,7 +62,8 @@ def _only_one_here() -> Iterator[None]:
         except BlockingIOError as error:
             raise LocalAwsError(
                 "`make local` is running in this folder already, in another terminal. Stop it there with "
-                "Ctrl-C, or use a copy of the folder for a second one."
+                "Ctrl-C. A second deployment goes into the same local AWS: docs/explanation/local-aws.md, "
+                '"Two deployments side by side". A second local AWS needs a copy of the folder.'
             ) from error
         OUTPUTS_FILE.unlink(missing_ok=True)
         try:

@@ -4,16 +4,20 @@ Settings of the environment's file come before the options, which therefore win.
 """
 
 import argparse
+import json
 import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from operations import environments, home
+from operations import environments, home, local_addresses
 from operations.environments import Environment, EnvironmentFileError
 from operations.home import HomeError
 from operations.unconfigured import NO_CREDENTIALS, NO_REGION
@@ -127,7 +131,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (NotReadyError, EnvironmentFileError, HomeError) as error:
         _say(str(error))
         return 1
+    endpoint = local_addresses.endpoint_url()
+    if command == "deploy" and endpoint and not {"--outputs-file", "-O"} & set(options):
+        return _deploy_locally(words, endpoint)
     return os.execvp(words[0], words)  # noqa: S606  (Ctrl-C is the CDK's to handle)
+
+
+def _deploy_locally(words: Sequence[str], endpoint: str) -> int:
+    """Run the CDK CLI, and tell where clients connect on the local AWS: the CLI tells AWS's own URL."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "outputs.json"
+        status = subprocess.call([*words, "--outputs-file", str(told)])
+        stacks = json.loads(told.read_text(encoding="utf-8")) if told.exists() else {}
+    for stack, outputs in stacks.items():
+        for name, url in local_addresses.translated(outputs, endpoint).items():
+            if name.endswith("WebSocketUrl"):
+                _say(f"on the local AWS at {endpoint}, {stack}.{name} is {url}")
+    return status
 
 
 def _say(text: str) -> None:

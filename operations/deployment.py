@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 from entity_push.runtime.aws_errors import AwsError
 
-from operations import environments
+from operations import environments, local_addresses
 from operations.environments import Environment, EnvironmentFileError
 from operations.unconfigured import NO_CREDENTIALS, NO_REGION
 from stacks.contract import DEFAULT_CONSTRUCT, DEFAULT_STACK_NAME, name_prefix
@@ -211,7 +211,9 @@ def _deployed(arguments: argparse.Namespace, environment: Environment) -> Deploy
             "--stack, --region and your credentials, or use --local."
         ) from error
     outputs = {item["OutputKey"]: item["OutputValue"] for item in stacks[0].get("Outputs", [])}
-    return Deployment(outputs_of(outputs, arguments.construct), session, stack=stack)
+    if endpoint := local_addresses.endpoint_url():
+        outputs = local_addresses.translated(outputs, endpoint)
+    return Deployment(outputs_of(outputs, arguments.construct), session, endpoint, stack)
 
 
 def may_change(found: Deployment, what: str, *, said_yes: bool) -> bool:

@@ -69,6 +69,30 @@ def test_another_account_than_the_environments_is_refused(
         cdk.check_account(Environment("other", account=f"1{'0' * 11}"), None)
 
 
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("status", [0, 1])
+def test_on_a_local_aws_a_deployment_ends_with_the_url_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], status: int
+) -> None:
+    """Here the CDK CLI is a program that writes the outputs which it is asked for."""
+    outputs = (
+        '{"Blue":{"PushWebSocketUrl":"wss://abc.execute-api.eu-west-1.amazonaws.com/prod","TableName":"t"}}'
+    )
+    program = tmp_path / "cdk"
+    program.write_text(
+        f"#!/bin/sh\nwhile [ $# -gt 1 ]; do shift; done\necho '{outputs}' > \"$1\"\nexit {status}\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4600/")
+    monkeypatch.setattr(cdk, "check_account", lambda *_account: "eu-west-1")
+    monkeypatch.delattr(os, "execvp")  # it would end the tests
+    assert cdk.main(["deploy"]) == status
+    assert (
+        "Blue.PushWebSocketUrl is ws://127.0.0.1:4600/_aws/execute-api/abc/prod\n" in capfd.readouterr().err
+    )
+
+
 @pytest.mark.parametrize("command", cdk.IN_ACCOUNT)
 @pytest.mark.parametrize(
     ("variables", "says"),

@@ -1,5 +1,6 @@
 """The commands of those who run a deployment: which one they mean, and what they do to it."""
 
+import argparse
 import io
 import json
 import os
@@ -67,7 +68,7 @@ class Stacks:
 
     def _outputs(self, name: str, prefix: str = "") -> dict[str, str]:
         outputs = {
-            "WebSocketUrl": f"wss://{name}",
+            "WebSocketUrl": f"wss://{name}.execute-api.us-east-1.amazonaws.com/prod",
             "Authorization": "jwt",
             "TokenIssuer": name,
             "TokenAudience": name,
@@ -345,6 +346,30 @@ def test_whoever_names_the_account_gets_it_also_while_the_local_aws_is_up(
     shown = capsys.readouterr()
     claims(shown.out, "1" * 64, stack)
     assert "local AWS" not in shown.err
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("endpoint", "url", "address"),
+    [
+        (
+            "http://127.0.0.1:4600",
+            "ws://127.0.0.1:4600/_aws/execute-api/Orders/prod",
+            "http://127.0.0.1:4600",
+        ),
+        ("https://vpce-1.example.com", "wss://Orders.execute-api.us-east-1.amazonaws.com/prod", None),
+    ],
+    ids=["a local AWS", "another endpoint"],
+)
+def test_a_deployment_on_the_local_aws_that_the_environment_names_has_the_urls_there(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, url: str, address: str | None
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    parser = argparse.ArgumentParser()
+    deployment.add_arguments(parser)
+    found = deployment.find(parser.parse_args(["--stack", "Orders"]))
+    assert found.outputs["WebSocketUrl"] == url
+    assert found.endpoint_url == address
 
 
 def test_a_command_whose_reader_has_seen_enough_ends_without_a_traceback() -> None:
