@@ -1,5 +1,6 @@
 """docs/tutorial/live-page.md, followed by its own text: its page, its commands, and what it says is shown."""
 
+import json
 import os
 import re
 import subprocess
@@ -18,6 +19,7 @@ from tests.browser.tab import Tab
 from tests.e2e.conftest import App, eventually
 
 DOCUMENT = ROOT / "docs" / "tutorial" / "live-page.md"
+LIVE = "document.getElementById('live').textContent"
 STATES = "[...document.querySelectorAll('li')].map((line) => line.textContent)"
 
 
@@ -50,14 +52,32 @@ def address(folder: Path) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture
+def my_page(folder: Path) -> Path:
+    """Return the folder with the page that the tutorial has one write."""
+    (page,) = blocks("html")
+    made = folder / "my-page"
+    made.mkdir()
+    (made / "index.html").write_text(page, encoding="utf-8")
+    return made
+
+
+def test_the_page_of_the_tutorial_says_why_it_does_not_connect(
+    app: App, my_page: Path, address: str, open_tab: Callable[[str], Tab]
+) -> None:
+    told = {"url": app.outputs.web_socket_url, "token": "of another deployment"}
+    (my_page / "connection.json").write_text(json.dumps(told), encoding="utf-8")
+    tab = open_tab(f"{address}/my-page/")
+    eventually(lambda: str(tab.evaluate(LIVE)).startswith("waiting: "))
+    assert "If it says `waiting: …`" in DOCUMENT.read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("my_page")
 def test_the_page_of_the_tutorial_shows_what_the_tutorial_says(
     folder: Path, address: str, open_tab: Callable[[str], Tab]
 ) -> None:
-    (page,) = blocks("html")
     connect, change, miss = blocks("sh")
     (shown,) = blocks("text")
-    (folder / "my-page").mkdir()
-    (folder / "my-page" / "index.html").write_text(page, encoding="utf-8")
 
     def run(*scripts: str) -> None:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -67,7 +87,7 @@ def test_the_page_of_the_tutorial_shows_what_the_tutorial_says(
 
     run(connect)
     first = open_tab(f"{address}/my-page/")
-    eventually(lambda: first.evaluate("document.getElementById('live').textContent") == "subscribed")
+    eventually(lambda: first.evaluate(LIVE) == "subscribed")
     run(change)
     eventually(lambda: first.evaluate(STATES) == ["paid"])
     first.open("about:blank")
