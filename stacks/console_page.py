@@ -2,7 +2,7 @@
 
 import functools
 
-from aws_cdk import CfnElement, DefaultStackSynthesizer, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnElement, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_s3 as s3
@@ -115,7 +115,8 @@ def _accept_findings_of_uploads(page: s3_deployment.BucketDeployment, bucket: s3
     files = bucket.node.default_child
     assert function is not None
     assert isinstance(files, CfnElement)
-    assets = f"cdk-{DefaultStackSynthesizer.DEFAULT_QUALIFIER}-assets-<AWS::AccountId>-<AWS::Region>"
+    qualifier = Stack.of(bucket).synthesizer.bootstrap_qualifier
+    assets = f"cdk-{qualifier}-assets-<AWS::AccountId>-<AWS::Region>"
     rights = [
         *(
             f"Action::s3:{action}"

@@ -68,3 +68,8 @@ def test_the_linters_find_nothing(tmp_path: Path) -> None:
     stack = make_stack({"consolePage": "true"})
     raise_findings_of_cdk_nag(stack)
     assert isinstance(stack, cdk.Stack)
+
+
+def test_a_bootstrap_with_a_name_of_its_own_is_no_new_finding() -> None:
+    """Files lie in a bucket that has the qualifier of `cdk bootstrap` in its name."""
+    raise_findings_of_cdk_nag(make_stack({"consolePage": "true", "@aws-cdk/core:bootstrapQualifier": "own"}))
