@@ -138,6 +138,43 @@ def test_the_documented_key_policy_is_what_a_key_of_its_own_has() -> None:
         return found
 
     assert rights(json.loads(block)) == rights(key["KeyPolicy"]["Statement"])
+    assert ":log-group:STACK-*" in block
+    assert "`STACK` is your stack's name" in text
+
+
+def test_the_documented_services_are_those_whose_resources_are_made() -> None:
+    """An execution policy of a bootstrap is made of them."""
+    section = DOCUMENT.read_text(encoding="utf-8").partition("\n## Bootstrap")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| (\S.*\S) \| (`.*`) \|$", section, re.MULTILINE))
+    documented = {given.strip("`"): set(re.findall(r"`([a-z0-9]+)`", cell)) for given, cell in rows.items()}
+
+    def made(context: dict[str, str]) -> set[str]:
+        """Return the prefixes of the actions, which are the names of the services in types of resources."""
+        template = assertions.Template.from_stack(make_stack(context)).to_json()
+        services = {item["Type"].split("::")[1] for item in template["Resources"].values()}
+        ours = {name for name in services if not name.startswith(("CDKBucketDeployment", "S3AutoDelete"))}
+        return {name.lower().replace("gatewayv2", "gateway") for name in ours}
+
+    always = made({})
+    domain = {name: str(COMPANY[name]) for name in ("domainName", "certificateArn", "hostedZoneId")}
+    assert documented == {
+        "any settings": always,
+        "encryption=customer": made({"encryption": "customer"}) - always,
+        "hostedZoneId": made(domain) - always,
+        "consolePage=true": made({"consolePage": "true"}) - always,
+    }
+
+
+@pytest.mark.parametrize("given", [{}, {"encryption": "customer"}, {"consolePage": "true"}, COMPANY], ids=str)
+def test_the_template_names_no_partition_and_no_domain_of_one(given: dict[str, str]) -> None:
+    """So that it fits GovCloud and China. Principals of services are called so everywhere."""
+    text = json.dumps(assertions.Template.from_stack(make_stack(given)).to_json())
+    # A statement of the CDK's own, in the policy of a secret's key; in China it lets in nobody.
+    text = text.replace('["secretsmanager.", {"Ref": "AWS::Region"}, ".amazonaws.com"]', "[]")
+    arns = set(re.findall(r"arn:aws[a-z-]*:[^\"]*", text))
+    assert arns - set(given.values()) == set()
+    domains = set(re.findall(r"[\w.-]*\.amazonaws\.com[\w.]*", text))
+    assert {domain for domain in domains if not re.fullmatch(r"[a-z]+\.amazonaws\.com", domain)} == set()
 
 
 def test_the_stack_has_the_tags_which_cloudformation_gives_to_its_resources() -> None:
