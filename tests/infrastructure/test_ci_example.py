@@ -10,7 +10,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from local.aws import ROOT
-from operations import environments
+from operations import environments, load
 from stacks.app_settings import AppSettings
 
 WORKFLOW = ROOT / "examples" / "github" / "deploy.yml"
@@ -114,6 +114,16 @@ def test_the_documented_trusts_are_of_tokens_that_the_jobs_have(jobs: dict[str, 
             )
     assert trusted == ["pull_request", "environment:production"]
     assert set(trusted) <= set(subjects(jobs))
+
+
+def test_the_documented_check_after_a_deployment_has_options_that_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (options,) = re.findall(r'make load ENV=.*ARGS="(.*)"', DOCUMENT.read_text(encoding="utf-8"))
+    with pytest.raises(SystemExit) as ended:
+        load.main([*options.split(), "--help"])
+    assert ended.value.code == 0
+    assert set(re.findall(r"--[a-z-]+", options)) <= set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
 
 
 def test_the_role_that_looks_needs_no_right_to_make_change_sets(jobs: dict[str, Any]) -> None:
