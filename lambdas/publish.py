@@ -35,7 +35,7 @@ def handler(request: Request) -> Frame:
         sender = {"from": bearer.user_id}
     elif publication.own_id is not None:
         sender = {"connection": request.connection_id}  # an id of one's own counts for its sender alone
-    detail = {**publication.detail, **sender} | {DEPLOYMENT: environment.deployment_address}
+    detail = {**publication.detail, **sender, DEPLOYMENT: environment.deployment_address}
     try:
         event_id = bus.put(publication.detail_type, detail)
     except NotPutError as error:

@@ -209,8 +209,8 @@ DEFENCES = [
     Mutant(
         "the frame says whose message it is",
         "lambdas/publish.py",
-        "{**publication.detail, **sender}",
-        "{**sender, **publication.detail, **request.frame.fields}",
+        "{**publication.detail, **sender, ",
+        "{**sender, **publication.detail, **request.frame.fields, ",
         "tests/unit/handlers/test_publish.py",
     ),
     Mutant(
