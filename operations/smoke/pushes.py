@@ -47,9 +47,11 @@ def _large(target: Target) -> str:
 
 
 def _published(target: Target) -> str:
-    with Socket(target.url, target.token()) as socket:
-        answer = socket.ask({"action": "publish", "entityId": target.entity("published"), "message": 1})
-        return str(answer["type"])
+    entity = target.entity("published")
+    with Socket(target.url, target.token()) as listens, Socket(target.url, target.token()) as speaks:
+        listens.ask({"action": "subscribe", "entityId": entity})
+        speaks.ask({"action": "publish", "entityId": entity, "message": "arrived"})
+        return str(listens.receive(60)["message"])
 
 
 def _after_a_rest(target: Target) -> str:
@@ -78,7 +80,13 @@ CHECKS = (
         'SQS Developer Guide, "Amazon SQS Key management": EventBridge needs two rights to the key',
         _through_queue,
     ),
-    Check("a publish by a client", "published", "the publish function's right to put events", _published),
+    Check(
+        "a publish by a client",
+        "arrived",
+        "the publish function's right to put events, and a rule that takes what names its own deployment "
+        '(EventBridge User Guide, "Comparison operators")',
+        _published,
+    ),
     Check(
         "a message that would be structure if it were not escaped",
         "as it was",
